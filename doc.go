@@ -1,0 +1,20 @@
+// Package featurestore is the root of a feature store for machine learning.
+// It holds no product code: it holds the two tests that keep the shape of the
+// repository.
+//
+//   - rooms_test.go says which package may import which, and which package is
+//     the home of each library.
+//   - style_test.go says what every package must carry, and what none may.
+//
+// Read README.md for what the store is, ARCHITECTURE.md for its picture,
+// docs/glossary.md for its words and docs/adr for its decisions. Programs
+// import [featurestore/sdk]; operators run cmd/featurestore.
+//
+// Invariants:
+//
+//	R1. Every package of the module stands in the table of rooms_test.go.
+//	R2. A room imports the rooms its row names, and no other.
+//	R3. A library is imported in the rooms its row names, and no other.
+//	R4. The rooms form no cycle, and no mechanism (consistency, replication,
+//	    online, offline) imports another.
+package featurestore
