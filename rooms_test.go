@@ -1,0 +1,186 @@
+package featurestore
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A room is a package, or a package and those beneath it where its path ends
+// in "/...".
+type room struct {
+	path string
+	may  []string // rooms its code imports
+	test []string // rooms its tests import besides
+	pure bool     // no I/O, no goroutine
+}
+
+// anything stands for every room and every library that has a home.
+const anything = "*"
+
+// rooms is the layout. Reading order: from the ground to the roof.
+var rooms = []room{
+	{path: "."},
+
+	// Words and formats: what everything else speaks of.
+	{path: "hlc", pure: true},
+	{path: "feature", may: []string{"hlc"}, pure: true},
+	{path: "feature/definition", may: []string{"hlc", "feature"}},
+	{path: "feature/ondemand", may: []string{"hlc", "feature"}, test: []string{"feature/definition"}},
+	{path: "replication/oplog", may: []string{"hlc", "feature"}, pure: true},
+	{path: "meta", may: []string{"hlc", "feature", "replication/oplog"}},
+
+	// Mechanisms: none imports another.
+	{
+		path: "online",
+		may:  []string{"hlc", "feature", "replication/oplog", "meta"},
+		test: []string{"feature/definition"},
+	},
+	{
+		path: "consistency",
+		may:  []string{"hlc", "feature", "replication/oplog", "meta"},
+		test: []string{"feature/definition", "online"},
+		pure: true,
+	},
+	{
+		path: "replication",
+		may:  []string{"hlc", "feature", "replication/oplog", "meta"},
+		test: []string{"feature/definition", "online", "consistency"},
+	},
+	{path: "offline/source", may: []string{"hlc", "feature"}, test: []string{"feature/definition"}},
+	{
+		path: "offline",
+		may:  []string{"hlc", "feature", "feature/ondemand", "replication/oplog", "meta", "offline/source"},
+		test: []string{"feature/definition", "online"},
+	},
+
+	// Edges: what the world and other stores talk to.
+	{path: "api", may: []string{"hlc", "feature"}, test: []string{"feature/definition"}},
+	{
+		path: "server",
+		may: []string{
+			"hlc", "feature", "feature/definition", "feature/ondemand", "replication/oplog", "meta",
+			"online", "consistency", "replication", "offline", "offline/source", "api",
+		},
+	},
+	{
+		path: "replication/peer",
+		may:  []string{"hlc", "feature", "replication/oplog", "meta", "replication", "consistency"},
+		test: []string{"online", "feature/definition"},
+	},
+	{
+		path: "offline/flight",
+		may:  []string{"hlc", "feature", "offline"},
+		test: []string{"online", "feature/definition"},
+	},
+
+	// One running store, and its clients. Their tests run the real server.
+	{
+		path: "replica",
+		may: []string{
+			"hlc", "feature", "feature/definition", "feature/ondemand", "replication/oplog", "meta",
+			"online", "consistency", "replication", "offline", "offline/source",
+			"api", "server", "replication/peer", "offline/flight",
+		},
+		test: []string{"sdk"},
+	},
+	{
+		path: "sdk",
+		may:  []string{"hlc", "feature", "api"},
+		test: []string{"feature/definition", "server", "online", "consistency", "replica"},
+	},
+	{
+		path: "sdk/training",
+		may:  []string{"hlc", "feature", "api", "sdk"},
+		test: []string{"feature/definition", "server", "online", "offline", "replica"},
+	},
+
+	// Programs. The command sees formats where it prints them (inspect).
+	{
+		path: "cmd/featurestore",
+		may: []string{
+			"hlc", "feature", "feature/definition", "feature/ondemand", "replication/oplog",
+			"online", "consistency", "offline/source", "api", "sdk", "sdk/training", "replica",
+		},
+		test: []string{"server"},
+	},
+	{path: "benchmarks/...", may: []string{anything}},
+	{path: "examples/...", may: []string{anything}},
+}
+
+// A library is a module of others, with the rooms that are its home. Its
+// choice is argued in docs/adr/0007-libraries.md.
+type library struct {
+	path string
+	home []string // rooms whose code imports it
+	test []string // rooms whose tests import it besides
+}
+
+// libraries is in alphabetical order; the longest path that fits an import counts.
+var libraries = []library{
+	{path: "cel.dev/cel-go", home: []string{"feature/ondemand"}},
+	{path: "github.com/HdrHistogram/hdrhistogram-go", home: []string{"benchmarks/..."}},
+	{path: "github.com/VictoriaMetrics/fastcache", home: []string{"online"}},
+	{path: "github.com/apache/arrow/go/v17", home: []string{"offline", "offline/source", "offline/flight", "sdk/training"}, test: []string{"cmd/featurestore"}},
+	{path: "github.com/cockroachdb/apd/v3", home: []string{"feature"}},
+	{path: "github.com/dgraph-io/badger/v4", home: []string{"online"}},
+	{path: "github.com/getkin/kin-openapi", test: []string{"api", "server"}},
+	{path: "github.com/goccy/go-yaml", home: []string{"feature/definition", "replica"}},
+	{path: "github.com/google/uuid", home: []string{"feature"}},
+	{path: "github.com/jedib0t/go-pretty/v6", home: []string{"cmd/featurestore"}},
+	{path: "github.com/knadh/koanf", home: []string{"replica"}},
+	{path: "github.com/labstack/echo/v4", home: []string{"server"}},
+	{path: "github.com/mattn/go-isatty", home: []string{"cmd/featurestore"}},
+	{path: "github.com/prometheus/client_golang", home: []string{"replica"}},
+	{path: "github.com/redis/go-redis/v9", home: []string{"benchmarks/..."}},
+	{path: "github.com/rogpeppe/go-internal", test: []string{anything}},
+	{path: "github.com/spf13/cobra", home: []string{"cmd/featurestore"}},
+	{path: "github.com/spf13/pflag", home: []string{"cmd/featurestore"}},
+	{path: "github.com/vbauerster/mpb/v8", home: []string{"cmd/featurestore"}},
+	{path: "github.com/zeebo/xxh3", home: []string{"feature", "online"}},
+	{path: "go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp", home: []string{"server"}},
+	{
+		path: "go.opentelemetry.io/otel", // the API: instruments and spans
+		home: []string{"online", "consistency", "replication", "replication/peer", "offline", "offline/flight", "server", "sdk", "replica"},
+	},
+	{path: "go.opentelemetry.io/otel/exporters", home: []string{"replica"}},
+	{
+		path: "go.opentelemetry.io/otel/sdk",
+		home: []string{"replica"},
+		test: []string{"online", "consistency", "replication", "replication/peer", "offline", "offline/flight", "server", "sdk"},
+	},
+	{path: "go.uber.org/goleak", test: []string{anything}},
+	{path: "golang.org/x/sync", home: []string{"online", "replication", "replication/peer", "offline", "server", "sdk", "replica", "cmd/featurestore"}},
+	{path: "google.golang.org/grpc", home: []string{"replication/peer", "offline/flight"}},
+	{path: "google.golang.org/protobuf", home: []string{"replication/peer"}},
+	{path: "pgregory.net/rapid", test: []string{anything}},
+}
+
+func TestRoomsImportOnlyWhatTheTableNames(t *testing.T) {
+	for _, fault := range checkRooms(loadTree(t)) {
+		t.Error(fault)
+	}
+}
+
+// TestTableKeepsTheDesign checks the table itself, so that a row which is
+// loosened in passing does not loosen the design with it.
+func TestTableKeepsTheDesign(t *testing.T) {
+	mechanisms := []string{"online", "offline", "replication", "consistency"}
+	for i, r := range rooms {
+		var below []string
+		for _, b := range rooms[:i] {
+			below = append(below, b.path)
+		}
+		for _, to := range r.may {
+			if slices.Contains(mechanisms, r.path) && slices.Contains(mechanisms, to) {
+				t.Errorf("mechanism %s may import mechanism %s: let it declare the interface it needs", r.path, to)
+			}
+			if to != anything && !slices.Contains(below, to) {
+				t.Errorf("%s may import %s, which does not stand before it: rows go from the ground up", r.path, to)
+			}
+		}
+	}
+	if !slices.IsSortedFunc(libraries, func(a, b library) int { return strings.Compare(a.path, b.path) }) {
+		t.Error("libraries are not in alphabetical order")
+	}
+}
