@@ -1,0 +1,68 @@
+# make alone lists the targets. Go is enough for all of them; the linters come
+# from tools/go.mod and are built once.
+
+FUZZTIME ?= 30s
+ROUNDS   ?= 50
+BENCH    ?= .
+COUNT    ?= 6
+PKG      ?= ./...
+TOOL     := go tool -modfile=tools/go.mod
+
+.DEFAULT_GOAL := help
+.PHONY: help check fmt vet lint shape generated test race fuzz golden
+.PHONY: bench cover crash doc run generate
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
+
+check: fmt vet lint shape generated test ## all that a change must pass
+
+fmt:
+	@files=$$(gofmt -l .); test -z "$$files" || \
+	  { echo "run gofmt -w on:"; echo "$$files"; exit 1; }
+
+vet:
+	go vet ./...
+
+lint: ## errcheck, ineffassign, staticcheck, unconvert, usetesting
+	tools/lint
+
+shape: ## rooms and style: which package imports what, carries what
+	go test .
+
+generated:
+	tools/generated
+
+test: ## go test ./...
+	go test ./...
+
+race: ## the same under the race detector
+	go test -race ./...
+
+fuzz: ## each fuzz target for FUZZTIME=30s
+	FUZZTIME=$(FUZZTIME) tools/fuzz $(FUZZ)
+
+golden: ## rewrite recorded output; commit what you can explain
+	tools/golden
+
+bench: ## benchmarks of PKG=./...; OLD=file compares with a former run
+	go test -run '^$$' -bench '$(BENCH)' -count $(COUNT) $(PKG) \
+	  | tee bench.out
+	$(TOOL) benchstat $(OLD) bench.out
+
+cover: ## coverage by package, and cover.html
+	go test -coverprofile=cover.out ./...
+	go tool cover -html=cover.out -o cover.html
+
+crash: ## kill -9 during writes, ROUNDS=50 times; count what survived
+	go test ./cmd/featurestore -run Kill -count=1 -timeout 60m \
+	  -kill.rounds=$(ROUNDS)
+
+doc: ## the packages' documentation in a browser
+	go doc -http
+
+run: ## a store with sample data on 127.0.0.1:8080
+	go run ./cmd/featurestore dev
+
+generate: ## rewrite generated code and pages
+	go generate ./...
