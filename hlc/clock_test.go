@@ -3,6 +3,7 @@ package hlc_test
 import (
 	"errors"
 	"math"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -192,9 +193,21 @@ func TestLastDoesNotWaitForPersist(t *testing.T) {
 func TestConcurrentCallersNeverShareATimestamp(t *testing.T) {
 	const workers, rounds = 8, 2000
 	var disk atomic.Uint64
+	var ticks atomic.Int64
 	c := newClock(t, hlc.Config{
-		Persist: func(limit hlc.Timestamp) error { disk.Store(uint64(limit)); return nil },
-		Window:  2 * time.Millisecond,
+		// The wall moves with the calls, so that limits are persisted often and
+		// counters are used too. Giving way to the other workers in the middle
+		// of a call lets them meet wherever the lock does not forbid it.
+		Wall: func() time.Time {
+			runtime.Gosched()
+			return noon.Add(time.Duration(ticks.Add(1)) * time.Millisecond / 50)
+		},
+		Persist: func(limit hlc.Timestamp) error {
+			runtime.Gosched()
+			disk.Store(uint64(limit))
+			return nil
+		},
+		Window: 2 * time.Millisecond,
 	})
 	issued := make([][]hlc.Timestamp, workers)
 	var wg sync.WaitGroup
@@ -215,14 +228,14 @@ func TestConcurrentCallersNeverShareATimestamp(t *testing.T) {
 					t.Errorf("issued %v at a persisted limit of %v", first, limit)
 					return
 				}
-				switch i % 50 {
-				case 10:
+				switch i % 10 {
+				case 1, 4, 7:
 					shown := first + 100
 					if err := c.Witness(shown); err != nil || c.Last() < shown {
 						t.Errorf("Witness(%v) = %v, Last() = %v", shown, err, c.Last())
 						return
 					}
-				case 20:
+				case 9:
 					if err := c.Close(); err != nil {
 						t.Error(err)
 						return

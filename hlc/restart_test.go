@@ -30,6 +30,32 @@ func TestACrashRepeatsNothing(t *testing.T) {
 	}
 }
 
+// H2, to the last timestamp: the limit itself may not be issued before a
+// greater one is on disk.
+func TestTheLimitIsExclusive(t *testing.T) {
+	const window = 1 << 16 // timestamps in the window of one millisecond
+	var limits []hlc.Timestamp
+	c := newClock(t, hlc.Config{
+		Wall:    fixed(noon),
+		Persist: func(limit hlc.Timestamp) error { limits = append(limits, limit); return nil },
+		Window:  time.Millisecond,
+	})
+	first := now(t, c)
+	if want := first + window + 1; len(limits) != 1 || limits[0] != want {
+		t.Fatalf("limits after the first timestamp: %v, want only %v", limits, want)
+	}
+	rest, err := c.Reserve(window)
+	if err != nil || rest+window != limits[0] {
+		t.Fatalf("Reserve up to the limit %v = %v, %v", limits[0], rest, err)
+	}
+	if len(limits) != 1 {
+		t.Errorf("timestamps below the limit %v persisted another: %v", limits[0], limits)
+	}
+	if next := now(t, c); next != limits[0] || len(limits) != 2 || limits[1] <= next {
+		t.Errorf("issued %v after limits %v, want the first limit below a second", next, limits)
+	}
+}
+
 // H6.
 func TestACleanRestartDoesNotStartAhead(t *testing.T) {
 	var disk hlc.Timestamp
