@@ -27,7 +27,7 @@ vet:
 lint: ## errcheck, ineffassign, staticcheck, unconvert, usetesting
 	tools/lint
 
-shape: ## rooms and style: which package imports what, carries what
+shape: ## rooms, style and pages: what imports, carries, says what
 	go test .
 
 generated:
