@@ -1,0 +1,123 @@
+package consistency
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"featurestore/feature"
+	"featurestore/hlc"
+	"featurestore/meta"
+)
+
+// Errors that callers act on. Each says what is true afterwards.
+var (
+	// ErrTokenInvalid reports a session token that this deployment did not
+	// make, or that is damaged. Nothing was read or written.
+	ErrTokenInvalid = errors.New("session token is not valid")
+	// ErrSessionLost reports a token that names a write which no longer exists
+	// and never will. The session must be reset to go on.
+	ErrSessionLost = errors.New("session names a write that was lost")
+	// ErrBehind reports that no reachable replica covers the session's tokens
+	// within the deadline. Nothing was read.
+	ErrBehind = errors.New("replica is behind the session")
+	// ErrTooStale reports a bounded read that cannot be met. Nothing was read.
+	ErrTooStale = errors.New("replica is staler than asked")
+	// ErrLevelNotOffered reports a level that the view's group cannot give.
+	ErrLevelNotOffered = errors.New("read level is not offered here")
+	// ErrNotEnoughLive reports a write concern that the present members could
+	// not meet. Nothing was written.
+	ErrNotEnoughLive = errors.New("too few live members for the write concern")
+	// ErrConcernTimeout reports a write concern not met in time. The write is
+	// applied and durable here and goes on replicating; pushing it again under
+	// its idempotency key is safe.
+	ErrConcernTimeout = errors.New("write concern not met in time")
+	// ErrDependencyUnavailable reports that what the writing session had seen
+	// is not here, so that its write would be ordered before it. Nothing was
+	// written.
+	ErrDependencyUnavailable = errors.New("what the session has seen is not here yet")
+)
+
+// TokenInvalidError says why a token was refused. It matches ErrTokenInvalid.
+type TokenInvalidError struct{ Reason string }
+
+// Error implements error.
+func (e *TokenInvalidError) Error() string { return ErrTokenInvalid.Error() + ": " + e.Reason }
+
+// Is matches ErrTokenInvalid.
+func (e *TokenInvalidError) Is(target error) bool { return target == ErrTokenInvalid }
+
+func invalidToken(format string, args ...any) error {
+	return &TokenInvalidError{Reason: fmt.Sprintf(format, args...)}
+}
+
+// SessionLostError names the lost write. It matches ErrSessionLost.
+type SessionLostError struct {
+	Shard    feature.Shard
+	Position hlc.Position
+}
+
+// Error implements error.
+func (e *SessionLostError) Error() string {
+	return fmt.Sprintf("%v: %v in group %d partition %d", ErrSessionLost, e.Position, e.Shard.Group, e.Shard.Partition)
+}
+
+// Is matches ErrSessionLost.
+func (e *SessionLostError) Is(target error) bool { return target == ErrSessionLost }
+
+// BehindError says what was wanted, what is here, and how long was waited. It
+// matches ErrBehind.
+type BehindError struct {
+	Shard  feature.Shard
+	Want   hlc.Position
+	Have   hlc.Timestamp
+	Waited time.Duration
+}
+
+// Error implements error.
+func (e *BehindError) Error() string {
+	return fmt.Sprintf("%v: want %v, have %v after waiting %v", ErrBehind, e.Want, e.Have, e.Waited)
+}
+
+// Is matches ErrBehind.
+func (e *BehindError) Is(target error) bool { return target == ErrBehind }
+
+// TooStaleError says how stale the replica may be. It matches ErrTooStale.
+type TooStaleError struct {
+	Staleness time.Duration
+	Bound     time.Duration
+}
+
+// Error implements error.
+func (e *TooStaleError) Error() string {
+	return fmt.Sprintf("%v: up to %v stale, %v asked", ErrTooStale, e.Staleness, e.Bound)
+}
+
+// Is matches ErrTooStale.
+func (e *TooStaleError) Is(target error) bool { return target == ErrTooStale }
+
+// NotEnoughLiveError names the concern and the members. It matches
+// ErrNotEnoughLive.
+type NotEnoughLiveError struct {
+	Concern Concern
+	Members meta.Members
+}
+
+// Error implements error.
+func (e *NotEnoughLiveError) Error() string {
+	return fmt.Sprintf("%v: %v asked, %d live in %d regions", ErrNotEnoughLive, e.Concern, len(e.Members), len(e.Members.Regions()))
+}
+
+// Is matches ErrNotEnoughLive.
+func (e *NotEnoughLiveError) Is(target error) bool { return target == ErrNotEnoughLive }
+
+// DependencyError names what is missing. It matches ErrDependencyUnavailable.
+type DependencyError struct{ Missing BehindError }
+
+// Error implements error.
+func (e *DependencyError) Error() string {
+	return fmt.Sprintf("%v: %v", ErrDependencyUnavailable, &e.Missing)
+}
+
+// Is matches ErrDependencyUnavailable.
+func (e *DependencyError) Is(target error) bool { return target == ErrDependencyUnavailable }
