@@ -1,0 +1,22 @@
+package api
+
+// Header names of requests and responses, both dialects.
+const (
+	HeaderSession      = "Featurestore-Session"       // one or more tokens, comma-separated
+	HeaderConsistency  = "Featurestore-Consistency"   // read level asked; level met
+	HeaderWriteConcern = "Featurestore-Write-Concern" // write concern asked
+	HeaderTimeout      = "Featurestore-Timeout"       // a Go duration
+	HeaderOnUnmet      = "Featurestore-On-Unmet"      // forward, degrade or fail
+	HeaderIdempotency  = "Idempotency-Key"            // stored with the write
+	HeaderServedBy     = "Featurestore-Served-By"     // region/store
+	HeaderStaleness    = "Featurestore-Staleness-Ms"  // bound over all origins
+	HeaderWaited       = "Featurestore-Waited-Ms"     // time spent waiting for the level
+	HeaderRequestID    = "X-Request-Id"               // taken when sensible, made up otherwise; in every answer and log line
+)
+
+// Media types.
+const (
+	MediaJSON    = "application/json"
+	MediaProblem = "application/problem+json"
+	MediaYAML    = "application/yaml"
+)

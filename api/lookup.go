@@ -1,0 +1,68 @@
+package api
+
+import "encoding/json"
+
+// LookupRequest is the body of POST /v1/projects/{project}/lookup. Exactly one
+// of Service and Features is given.
+type LookupRequest struct {
+	Service  string   `json:"service,omitempty"`
+	Features []string `json:"features,omitempty"`
+	// Entities maps each join key to its column; all columns have one length.
+	Entities map[string][]json.RawMessage `json:"entities"`
+	// Request maps each request value of on-demand features to its column.
+	Request map[string][]json.RawMessage `json:"request,omitempty"`
+	// Consistency lists alternatives in order of preference; empty: the header,
+	// then the views' defaults.
+	Consistency []Consistency `json:"consistency,omitempty"`
+	// FullFeatureNames names results view__feature instead of view:feature.
+	FullFeatureNames bool `json:"full_feature_names,omitempty"`
+}
+
+// Consistency is one acceptable read level and its latency budget.
+type Consistency struct {
+	Level        string `json:"level"`
+	MaxStaleness string `json:"max_staleness,omitempty"`
+	Within       string `json:"within,omitempty"`
+}
+
+// LookupResponse answers a LookupRequest: one row an entity, in request order;
+// within a row, one element a feature, in the order of Features.
+type LookupResponse struct {
+	Features    []string       `json:"features"`
+	Rows        []LookupRow    `json:"rows"`
+	Consistency ConsistencyMet `json:"consistency"`
+	Session     string         `json:"session"`
+}
+
+// LookupRow holds the features of one entity.
+type LookupRow struct {
+	Entity   map[string]json.RawMessage `json:"entity"`
+	Values   []json.RawMessage          `json:"values"`
+	Statuses []Status                   `json:"statuses"`
+	// EventTimes are RFC 3339 in UTC, null where there is no value.
+	EventTimes []*string `json:"event_times"`
+}
+
+// ConsistencyMet tells what a read was asked for and what it got.
+type ConsistencyMet struct {
+	Asked     string `json:"asked"`
+	Met       string `json:"met"`
+	Degraded  bool   `json:"degraded,omitempty"`
+	Region    string `json:"region"`
+	Store     string `json:"store"`
+	Forwarded bool   `json:"forwarded"`
+	WaitedMs  int64  `json:"waited_ms"`
+	// StalenessMs bounds, for each other region, how far this answer may lag it.
+	StalenessMs map[string]int64 `json:"staleness_ms"`
+}
+
+// Status says what a served value is.
+type Status string
+
+// The statuses, in Feast's words.
+const (
+	StatusPresent       Status = "PRESENT"         // a value within its ttl
+	StatusNull          Status = "NULL_VALUE"      // a null was stored
+	StatusNotFound      Status = "NOT_FOUND"       // never written, or deleted
+	StatusOutsideMaxAge Status = "OUTSIDE_MAX_AGE" // older than the view's ttl
+)

@@ -1,0 +1,96 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// Config says what a Server serves and within which limits.
+type Config struct {
+	// Region and Store name this store in answers. Required.
+	Region string
+	Store  string
+
+	// Ready returns nil while the store may be sent requests, else the reason
+	// why not. Nil: ready whenever not draining.
+	Ready func() error
+
+	// Timeout is how long a request may take that names no timeout; 0 is 2 s.
+	Timeout time.Duration
+	// MaxTimeout bounds the timeout that a request may ask for; 0 is 60 s.
+	MaxTimeout time.Duration
+	Limits     Limits
+
+	// Logger gets one debug line a request, and unforeseen errors; nil is silent.
+	Logger *slog.Logger
+	// Meter makes the instruments of metrics.go; nil counts nothing.
+	Meter metric.Meter
+	// Tracer makes a span a request; nil makes none and costs nothing.
+	Tracer trace.TracerProvider
+}
+
+// Limits bound what one request, or all at once, may cost. Zero fields mean
+// the default.
+type Limits struct {
+	BodyBytes int // of one body after decompression; 8 MiB
+	// HeldBytes are the bodies of all requests together; 256 MiB.
+	HeldBytes int
+	InFlight  int // requests at once; 4096
+	Rows      int // rows of one push, entities of one delete; 10,000
+	Entities  int // entities of one lookup; 1,000
+	Features  int // features of one lookup; 1,000
+}
+
+// withDefaults returns c with every zero field set to its documented default.
+func (c Config) withDefaults() Config {
+	orDefault(&c.Timeout, 2*time.Second)
+	orDefault(&c.MaxTimeout, time.Minute)
+	orDefault(&c.Limits.BodyBytes, 8<<20)
+	orDefault(&c.Limits.HeldBytes, 256<<20)
+	orDefault(&c.Limits.InFlight, 4096)
+	orDefault(&c.Limits.Rows, 10_000)
+	orDefault(&c.Limits.Entities, 1_000)
+	orDefault(&c.Limits.Features, 1_000)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+func orDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Validate returns every fault of c joined, nil for none.
+func (c Config) Validate() error {
+	var faults []error
+	fault := func(bad bool, format string, args ...any) {
+		if bad {
+			faults = append(faults, fmt.Errorf("server: "+format, args...))
+		}
+	}
+	d := c.withDefaults()
+	fault(c.Region == "", "Region is empty; name the region that answers shall show")
+	fault(c.Store == "", "Store is empty; name the store that answers shall show")
+	fault(d.Timeout < 0, "Timeout is %v; want a positive duration", d.Timeout)
+	fault(d.MaxTimeout < d.Timeout, "MaxTimeout is %v; want at least Timeout, %v", d.MaxTimeout, d.Timeout)
+	for _, l := range []struct {
+		name string
+		n    int
+	}{
+		{"BodyBytes", d.Limits.BodyBytes}, {"HeldBytes", d.Limits.HeldBytes}, {"InFlight", d.Limits.InFlight},
+		{"Rows", d.Limits.Rows}, {"Entities", d.Limits.Entities}, {"Features", d.Limits.Features},
+	} {
+		fault(l.n < 0, "Limits.%s is %d; want a positive number, or 0 for the default", l.name, l.n)
+	}
+	fault(d.Limits.HeldBytes < d.Limits.BodyBytes, "Limits.HeldBytes is %d; want at least BodyBytes, %d", d.Limits.HeldBytes, d.Limits.BodyBytes)
+	return errors.Join(faults...)
+}

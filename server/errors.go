@@ -1,0 +1,79 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"featurestore/api"
+)
+
+// problem is what every error becomes before it is written.
+type problem = api.Problem
+
+// sentinels maps the errors of rooms that the SDK cannot import to their
+// codes; api maps the others.
+var sentinels = []struct {
+	err  error
+	code api.Code
+}{
+	{context.DeadlineExceeded, api.CodeDeadlineExceeded},
+	{context.Canceled, api.CodeCanceled},
+}
+
+// codeOf returns the code of err, CodeInternal for an unforeseen one.
+func codeOf(err error) api.Code {
+	if code, ok := api.CodeOf(err); ok {
+		return code
+	}
+	for _, s := range sentinels {
+		if errors.Is(err, s.err) {
+			return s.code
+		}
+	}
+	return api.CodeInternal
+}
+
+// problemOf returns the problem to answer err with. Details of errors that
+// blame the store, not the request, go to the log only (S2).
+func (s *Server) problemOf(r *request, err error) *api.Problem {
+	var p *api.Problem
+	if errors.As(err, &p) {
+		clone := *p
+		p = &clone
+	} else {
+		p = api.NewProblem(codeOf(err), err.Error())
+	}
+	if p.Code == api.CodeInternal || p.Code == api.CodeCorruptData {
+		s.cfg.Logger.Error("request failed", "request", r.id, "route", r.route.path, "code", p.Code, "error", err)
+		p.Detail = "the store's log says more under this request id"
+	}
+	p.RequestID = r.id
+	return p
+}
+
+// writeProblem answers with p as problem+json.
+func (r *request) writeProblem(p *api.Problem) error {
+	body, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	return r.Blob(p.Status, api.MediaProblem, append(body, '\n'))
+}
+
+// json answers with v.
+func (r *request) json(status int, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return r.Blob(status, api.MediaJSON, append(body, '\n'))
+}
+
+// elapsed returns how long the request has taken.
+func (r *request) elapsed() time.Duration { return time.Since(r.start) }
+
+// ok is the answer of a handler that has nothing to say.
+func (r *request) ok() error { return r.json(http.StatusOK, struct{}{}) }

@@ -1,0 +1,89 @@
+package server
+
+import (
+	"context"
+	"sync"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+)
+
+// metrics are the instruments of the edge. Options are cached by what they
+// say, so that counting a request allocates nothing.
+type metrics struct {
+	duration metric.Float64Histogram
+	refused  metric.Int64Counter
+
+	labels sync.Map // labels -> metric.MeasurementOption
+}
+
+type labels struct {
+	route, dialect string
+	status         int
+	code           string
+}
+
+// newMetrics makes the instruments; a nil meter makes none.
+func newMetrics(m metric.Meter, s *Server) (*metrics, error) {
+	if m == nil {
+		return nil, nil
+	}
+	out := &metrics{}
+	var err error
+	if out.duration, err = m.Float64Histogram("featurestore.server.request.duration", metric.WithUnit("s"),
+		metric.WithDescription("Time from the first byte of a request's header to the end of its answer, by route, dialect and status."),
+		metric.WithExplicitBucketBoundaries(.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10, 60)); err != nil {
+		return nil, err
+	}
+	if out.refused, err = m.Int64Counter("featurestore.server.refused", metric.WithUnit("{request}"),
+		metric.WithDescription("Requests answered with an error, by code, route and dialect.")); err != nil {
+		return nil, err
+	}
+	_, err = m.Int64ObservableGauge("featurestore.server.in_flight", metric.WithUnit("{request}"),
+		metric.WithDescription("Requests being answered."),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(s.inFlight.Load())
+			return nil
+		}))
+	if err != nil {
+		return nil, err
+	}
+	_, err = m.Int64ObservableGauge("featurestore.server.held_bytes", metric.WithUnit("By"),
+		metric.WithDescription("Bodies of the requests being answered."),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(s.held.Load())
+			return nil
+		}))
+	return out, err
+}
+
+// observe counts a request that has been answered.
+func (m *metrics) observe(r *request) {
+	if m == nil {
+		return
+	}
+	ctx := r.Request().Context()
+	l := labels{route: r.route.path, dialect: r.route.dialect, status: r.Response().Status}
+	m.duration.Record(ctx, r.elapsed().Seconds(), m.option(l))
+	if r.code != "" {
+		m.refused.Add(ctx, 1, m.option(labels{route: l.route, dialect: l.dialect, code: string(r.code)}))
+	}
+}
+
+// option returns the attributes of l. Routes, statuses and codes are few, so
+// the cache is bounded.
+func (m *metrics) option(l labels) metric.MeasurementOption {
+	if o, ok := m.labels.Load(l); ok {
+		return o.(metric.MeasurementOption)
+	}
+	kv := []attribute.KeyValue{attribute.String("route", l.route), attribute.String("dialect", l.dialect)}
+	if l.status != 0 {
+		kv = append(kv, attribute.Int("status", l.status))
+	}
+	if l.code != "" {
+		kv = append(kv, attribute.String("code", l.code))
+	}
+	o := metric.WithAttributeSet(attribute.NewSet(kv...))
+	m.labels.Store(l, o)
+	return o
+}
