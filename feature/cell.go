@@ -6,8 +6,6 @@ import (
 	"slices"
 
 	"featurestore/hlc"
-
-	"github.com/cockroachdb/apd/v3"
 )
 
 // FeatureID is the stable number of a feature within its view. Zero is none.
@@ -22,8 +20,9 @@ type Cell struct {
 	Kind    Kind
 	Shape   Shape
 	Version Version
-	// Epoch is the row's ByWrite tombstone that the origin knew when it
-	// accepted the write. Only monotone rules have one.
+	// Epoch is the latest delete by write that the origin knew of when it
+	// accepted the write, from the row's tombstone or from a cell that arrived
+	// before it. Only monotone rules have one; zero is before every delete.
 	Epoch Version
 	// Value is the value under event_time, write_time, max and min.
 	Value Value
@@ -99,11 +98,26 @@ func (c Cell) compare(d Cell) int {
 	case EventTime:
 		return cmp.Or(c.Version.CompareByEvent(d.Version), c.Value.Compare(d.Value))
 	case Max:
-		return cmp.Or(c.Value.Compare(d.Value), c.Version.CompareByWrite(d.Version))
+		return cmp.Or(compareRank(c.Value, d.Value), c.Value.Compare(d.Value), c.Version.CompareByWrite(d.Version))
 	case Min:
-		return cmp.Or(d.Value.Compare(c.Value), c.Version.CompareByWrite(d.Version))
+		return cmp.Or(compareRank(c.Value, d.Value), d.Value.Compare(c.Value), c.Version.CompareByWrite(d.Version))
 	}
 	return cmp.Or(c.Version.CompareByWrite(d.Version), c.Value.Compare(d.Value))
+}
+
+// compareRank puts numbers above NaN and NaN above null, so that neither is
+// ever a maximum or a minimum while there is a number.
+func compareRank(v, w Value) int {
+	rank := func(v Value) int {
+		switch {
+		case v.IsNull():
+			return 0
+		case v.IsNaN():
+			return 1
+		}
+		return 2
+	}
+	return cmp.Compare(rank(v), rank(w))
 }
 
 // joinMerged joins cells whose contents merge. The version names the latest
@@ -193,22 +207,6 @@ func addNumbers(a, b Value) Value {
 func addInt64(a, b int64) (sum int64, ok bool) {
 	sum = a + b
 	return sum, (sum > a) == (b > 0)
-}
-
-// decimalContext holds any sum of two decimals that ParseDecimal accepts.
-var decimalContext = apd.BaseContext.WithPrecision(4 * maxDecimalText)
-
-func addDecimals(a, b Value) Value {
-	x, _, errX := apd.NewFromString(a.data)
-	y, _, errY := apd.NewFromString(b.data)
-	if errX != nil || errY != nil {
-		return a
-	}
-	sum := new(apd.Decimal)
-	if _, err := decimalContext.Add(sum, x, y); err != nil {
-		return a
-	}
-	return Value{kind: Decimal, data: sum.String()}
 }
 
 func (c Cell) equal(d Cell) bool {

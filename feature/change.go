@@ -3,6 +3,7 @@ package feature
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"featurestore/hlc"
@@ -28,7 +29,8 @@ type Assignment struct {
 	Rule    Rule
 	Type    Type
 	// Value is the value to store (null stores a null), the increment of a
-	// counter, or the list of elements to add to a set.
+	// counter, or the list of elements to add to a set; for these two null adds
+	// nothing.
 	Value Value
 	// Remove is the list of elements to remove from a set, or null.
 	Remove Value
@@ -43,8 +45,16 @@ const (
 
 // Errors of Change.Delta. The row is as it was.
 var (
+	// ErrCounterOverflow reports an increment that would take the origin's total
+	// out of the counter's type, NaN and infinities included.
 	ErrCounterOverflow = errors.New("counter overflow")
-	ErrSetTooLarge     = errors.New("set too large")
+	// ErrSetTooLarge reports an addition beyond MaxSetElements or
+	// MaxSetRemembered.
+	ErrSetTooLarge = errors.New("set too large")
+	// ErrWrongType reports an assignment whose value is not of its type, whose
+	// rule does not admit its type, or that is out of order: it was not checked
+	// against the schema.
+	ErrWrongType = errors.New("wrong type")
 )
 
 // Delta returns the row to join into current, and to log, for a change that
@@ -55,10 +65,15 @@ func (c Change) Delta(current Row, at hlc.Timestamp, origin hlc.Origin) (Row, er
 		return Row{Tombstone: Tombstone{ByEvent: v, ByWrite: v}}, nil
 	}
 	cells := make([]Cell, 0, len(c.Assignments))
+	epoch, last := current.epoch(), FeatureID(0)
 	for _, a := range c.Assignments {
+		if err := a.check(last); err != nil {
+			return Row{}, err
+		}
+		last = a.Feature
 		cell := Cell{Feature: a.Feature, Rule: a.Rule, Kind: a.Type.Kind, Shape: a.Type.Shape, Version: v}
 		if a.Rule.Monotone() {
-			cell.Epoch = current.Tombstone.ByWrite
+			cell.Epoch = epoch
 		}
 		var err error
 		switch a.Rule {
@@ -77,8 +92,49 @@ func (c Change) Delta(current Row, at hlc.Timestamp, origin hlc.Origin) (Row, er
 	return Row{Cells: cells}, nil
 }
 
+// epoch returns the latest delete by write that r tells of. A cell may tell of
+// one whose tombstone has not arrived yet; an increment in an older epoch would
+// be lost to that cell at once.
+func (r Row) epoch() Version {
+	latest := r.Tombstone.ByWrite
+	for i := range r.Cells {
+		if e := &r.Cells[i].Epoch; !e.IsZero() && (latest.IsZero() || e.CompareByWrite(latest) > 0) {
+			latest = *e
+		}
+	}
+	return latest
+}
+
+// check holds the last line before the log: what passes can be encoded, and
+// joined on every store.
+func (a Assignment) check(last FeatureID) error {
+	t := a.Type
+	if a.Feature <= last {
+		return fmt.Errorf("%w: feature %d after feature %d, want rising ids", ErrWrongType, a.Feature, last)
+	}
+	if t.Kind == Null || t.Kind >= kindEnd || t.Shape >= shapeEnd || a.Rule >= ruleEnd || t.Shape == Vector && t.Kind != Float32 {
+		return fmt.Errorf("%w: feature %d has type %s and rule %s", ErrWrongType, a.Feature, t, a.Rule)
+	}
+	if err := a.Rule.Admits(t); err != nil {
+		return fmt.Errorf("%w: feature %d: %w", ErrWrongType, a.Feature, err)
+	}
+	if !a.Value.IsNull() && a.Value.Type() != t {
+		return fmt.Errorf("%w: feature %d: value is %s, want %s", ErrWrongType, a.Feature, a.Value.Type(), t)
+	}
+	if !a.Remove.IsNull() && (a.Rule != Set || a.Remove.Type() != t) {
+		return fmt.Errorf("%w: feature %d: elements to remove are %s, want %s of a set", ErrWrongType, a.Feature, a.Remove.Type(), t)
+	}
+	return nil
+}
+
 // increment returns the origin's own new total.
 func (a Assignment) increment(current Row, epoch Version, at hlc.Timestamp, origin hlc.Origin) ([]Total, error) {
+	if a.Value.IsNull() {
+		return nil, nil
+	}
+	if f := a.Value.Float(); math.IsNaN(f) || math.IsInf(f, 0) {
+		return nil, fmt.Errorf("%w: cannot add %s", ErrCounterOverflow, a.Value)
+	}
 	sum := a.Value
 	if cell, ok := current.Cell(a.Feature); ok && cell.Epoch == epoch {
 		i := slices.IndexFunc(cell.Totals, func(t Total) bool { return t.Origin == origin })
@@ -100,6 +156,8 @@ func addExactly(a, b Value) (Value, error) {
 	switch a.kind {
 	case Int64:
 		_, ok = addInt64(a.Int(), b.Int())
+	case Float64:
+		ok = !math.IsInf(sum.Float(), 0)
 	case Decimal:
 		_, err := ParseDecimal(sum.data)
 		ok = err == nil

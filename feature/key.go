@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/cockroachdb/apd/v3"
 	"github.com/zeebo/xxh3"
 )
 
@@ -72,19 +71,6 @@ func appendKeyText(dst []byte, class Kind, text string) []byte {
 	dst = append(dst, byte(class))
 	dst = binary.AppendUvarint(dst, uint64(len(text)))
 	return append(dst, text...)
-}
-
-// shortestDecimal writes equal numbers alike: 1.50 and 15e-1 are one key.
-func shortestDecimal(text string) string {
-	d, _, err := apd.NewFromString(text)
-	if err != nil {
-		return text
-	}
-	d.Reduce(d)
-	if d.IsZero() {
-		d.Negative = false
-	}
-	return d.String()
 }
 
 // DecodeKey returns the join-key values in their order. Integers come back as

@@ -16,7 +16,7 @@ type Row struct {
 
 // Tombstone is what remains of deletes. Two are kept because the greatest
 // delete by event time, which event_time features obey, need not be the one
-// accepted last, which all others obey. Zero versions mean none.
+// accepted last, which all others obey. Both are zero, or neither.
 type Tombstone struct {
 	ByEvent Version
 	ByWrite Version
@@ -26,6 +26,12 @@ type Tombstone struct {
 func (t Tombstone) IsZero() bool { return t == Tombstone{} }
 
 func joinTombstones(a, b Tombstone) Tombstone {
+	switch {
+	case a.IsZero(): // zero is no lower bound: event times may be before 1970
+		return b
+	case b.IsZero():
+		return a
+	}
 	if a.ByEvent.CompareByEvent(b.ByEvent) < 0 {
 		a.ByEvent = b.ByEvent
 	}
@@ -36,7 +42,7 @@ func joinTombstones(a, b Tombstone) Tombstone {
 }
 
 // covers reports whether a delete hides the cell.
-func (t Tombstone) covers(c Cell) bool {
+func (t *Tombstone) covers(c *Cell) bool {
 	switch {
 	case t.IsZero():
 		return false
@@ -53,30 +59,31 @@ func (t Tombstone) covers(c Cell) bool {
 func JoinRow(a, b Row) Row {
 	out := Row{Tombstone: joinTombstones(a.Tombstone, b.Tombstone)}
 	out.Cells = make([]Cell, 0, max(len(a.Cells), len(b.Cells)))
-	keep := func(c Cell) {
+	keep := func(c *Cell) {
 		if !out.Tombstone.covers(c) {
-			out.Cells = append(out.Cells, c)
+			out.Cells = append(out.Cells, *c)
 		}
 	}
 	i, j := 0, 0
 	for i < len(a.Cells) && j < len(b.Cells) {
 		switch c := cmp.Compare(a.Cells[i].Feature, b.Cells[j].Feature); {
 		case c < 0:
-			keep(a.Cells[i])
+			keep(&a.Cells[i])
 			i++
 		case c > 0:
-			keep(b.Cells[j])
+			keep(&b.Cells[j])
 			j++
 		default:
-			keep(JoinCell(a.Cells[i], b.Cells[j]))
+			joined := JoinCell(a.Cells[i], b.Cells[j])
+			keep(&joined)
 			i, j = i+1, j+1
 		}
 	}
 	for ; i < len(a.Cells); i++ {
-		keep(a.Cells[i])
+		keep(&a.Cells[i])
 	}
 	for ; j < len(b.Cells); j++ {
-		keep(b.Cells[j])
+		keep(&b.Cells[j])
 	}
 	return out
 }
@@ -100,8 +107,9 @@ func (r Row) Equal(s Row) bool {
 	return r.Tombstone == s.Tombstone && slices.EqualFunc(r.Cells, s.Cells, Cell.equal)
 }
 
-// Supersedes reports whether nothing of delta is left in joined, the join of
-// delta with what was there: every cell lost to a newer one.
+// Supersedes reports whether nothing of delta is left in r, the join of delta
+// with what was there: every cell lost to a newer one, or to a delete. A delta
+// that brings nothing has nothing to lose.
 func (r Row) Supersedes(delta Row) bool {
 	if !delta.Tombstone.IsZero() {
 		return r.Tombstone.ByEvent != delta.Tombstone.ByEvent && r.Tombstone.ByWrite != delta.Tombstone.ByWrite
@@ -111,7 +119,7 @@ func (r Row) Supersedes(delta Row) bool {
 			return false
 		}
 	}
-	return true
+	return len(delta.Cells) > 0
 }
 
 // holds reports whether the joined cell c still has something of the delta d.
@@ -123,7 +131,7 @@ func (c Cell) holds(d Cell) bool {
 	case Counter:
 		return true
 	case Set:
-		return slices.ContainsFunc(d.Elements, func(e Element) bool { return slices.Contains(c.Elements, e) })
+		return len(d.Elements) == 0 || slices.ContainsFunc(d.Elements, func(e Element) bool { return slices.Contains(c.Elements, e) })
 	}
 	return c.Version == d.Version
 }

@@ -48,7 +48,8 @@ func AppendRow(dst []byte, r Row) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(r.Cells)))
 	var last Version
 	var body []byte
-	for _, c := range r.Cells {
+	for i := range r.Cells {
+		c := &r.Cells[i]
 		dst, body = appendCell(dst, c, last, body[:0])
 		last = c.Version
 	}
@@ -56,7 +57,7 @@ func AppendRow(dst []byte, r Row) []byte {
 }
 
 // appendCell uses body as scratch space and returns it grown.
-func appendCell(dst []byte, c Cell, last Version, body []byte) (out, scratch []byte) {
+func appendCell(dst []byte, c *Cell, last Version, body []byte) (out, scratch []byte) {
 	flags := byte(0)
 	if c.Version != last {
 		flags |= cellVersion
@@ -75,16 +76,20 @@ func appendCell(dst []byte, c Cell, last Version, body []byte) (out, scratch []b
 	if flags&cellEpoch != 0 {
 		dst = appendVersion(dst, c.Epoch)
 	}
+	if c.Rule != Counter && c.Rule != Set { // the usual cell needs no scratch
+		dst = binary.AppendUvarint(dst, uint64(c.Value.size()))
+		return AppendValue(dst, c.Value), body
+	}
 	body = appendBody(body, c)
 	dst = binary.AppendUvarint(dst, uint64(len(body)))
 	return append(dst, body...), body
 }
 
-func (c Cell) isNull() bool {
+func (c *Cell) isNull() bool {
 	return c.Rule != Counter && c.Rule != Set && c.Value.IsNull()
 }
 
-func appendBody(dst []byte, c Cell) []byte {
+func appendBody(dst []byte, c *Cell) []byte {
 	switch c.Rule {
 	case Counter:
 		for _, t := range c.Totals {
@@ -92,7 +97,6 @@ func appendBody(dst []byte, c Cell) []byte {
 			dst = binary.BigEndian.AppendUint64(dst, uint64(t.At))
 			dst = appendElem(dst, t.Sum)
 		}
-		return dst
 	case Set:
 		for _, e := range c.Elements {
 			dst = binary.BigEndian.AppendUint64(dst, uint64(e.At))
@@ -103,9 +107,8 @@ func appendBody(dst []byte, c Cell) []byte {
 			}
 			dst = appendElem(append(dst, present), e.Value)
 		}
-		return dst
 	}
-	return AppendValue(dst, c.Value)
+	return dst
 }
 
 // DecodeRow is the inverse of AppendRow. The row's values alias b, which must
@@ -122,12 +125,15 @@ func DecodeRow(b []byte) (Row, error) {
 		if err != nil {
 			return Row{}, err
 		}
+		if row.Tombstone.covers(&c) {
+			return Row{}, fmt.Errorf("%w: feature %d is older than the delete beside it", ErrCorrupt, c.Feature)
+		}
 		row.Cells = append(row.Cells, c)
 	}
 	return row, r.Err()
 }
 
-func (e EncodedCell) decode() (Cell, error) {
+func (e *EncodedCell) decode() (Cell, error) {
 	c := Cell{
 		Feature: e.Feature, Rule: e.Rule, Kind: e.Kind, Shape: e.Shape,
 		Version: e.Version, Epoch: e.Epoch,
@@ -156,7 +162,7 @@ func (e EncodedCell) decode() (Cell, error) {
 	return c, err
 }
 
-func (e EncodedCell) totals(visit func(Total) error) error {
+func (e *EncodedCell) totals(visit func(Total) error) error {
 	const head = 12
 	for b := e.body; len(b) > 0; {
 		if len(b) <= head {
@@ -175,7 +181,7 @@ func (e EncodedCell) totals(visit func(Total) error) error {
 	return nil
 }
 
-func (e EncodedCell) elements(visit func(Element) error) error {
+func (e *EncodedCell) elements(visit func(Element) error) error {
 	const head = 13
 	for b := e.body; len(b) > 0; {
 		if len(b) <= head || b[12] > 1 {

@@ -107,11 +107,12 @@ func (t Type) String() string {
 	return t.Kind.String()
 }
 
-// ParseType is the inverse of Type.String. Spaces are allowed around names.
+// ParseType is the inverse of Type.String. Spaces are allowed around names and
+// numbers.
 func ParseType(s string) (Type, error) {
-	text := strings.ReplaceAll(s, " ", "")
+	text := strings.TrimSpace(s)
 	if inner, ok := cutBrackets(text, "list"); ok {
-		k, err := parseKind(inner)
+		k, err := parseKind(strings.TrimSpace(inner))
 		if err != nil {
 			return Type{}, err
 		}
@@ -119,6 +120,7 @@ func ParseType(s string) (Type, error) {
 	}
 	if inner, ok := cutBrackets(text, "vector"); ok {
 		kind, dim, _ := strings.Cut(inner, ",")
+		kind, dim = strings.TrimSpace(kind), strings.TrimSpace(dim)
 		n, err := strconv.Atoi(dim)
 		if kind != "float32" || err != nil || n < 1 || n > MaxVectorDim || strconv.Itoa(n) != dim {
 			return Type{}, fmt.Errorf("type %q: a vector is written vector<float32,N> with 1 <= N <= %d", s, MaxVectorDim)
@@ -133,11 +135,11 @@ func ParseType(s string) (Type, error) {
 }
 
 func cutBrackets(text, name string) (inner string, ok bool) {
-	rest, ok := strings.CutPrefix(text, name+"<")
-	if !ok {
+	rest, ok := strings.CutPrefix(text, name)
+	if rest = strings.TrimSpace(rest); !ok || !strings.HasPrefix(rest, "<") {
 		return "", false
 	}
-	return strings.CutSuffix(rest, ">")
+	return strings.CutSuffix(rest[1:], ">")
 }
 
 func parseKind(s string) (Kind, error) {
@@ -147,5 +149,5 @@ func parseKind(s string) (Kind, error) {
 		}
 	}
 	return Null, fmt.Errorf("type %q is not known; use one of %s, list<…> of these, or vector<float32,N>",
-		s, strings.Join(kindNames[Bytes:], ", "))
+		clip(s), strings.Join(kindNames[Bytes:], ", "))
 }

@@ -10,7 +10,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/cockroachdb/apd/v3"
 	"github.com/google/uuid"
 )
 
@@ -123,22 +122,6 @@ func ParseUUID(s string) (Value, error) {
 	return OfUUID(u), nil
 }
 
-// maxDecimalText bounds the text of a decimal: far beyond any currency, small
-// enough that arithmetic on it is cheap.
-const maxDecimalText = 100
-
-// ParseDecimal returns the decimal value that s writes, such as "12.50". The
-// text is kept in plain or scientific form without loss; NaN and infinities
-// are errors.
-func ParseDecimal(s string) (Value, error) {
-	d, _, err := apd.NewFromString(s)
-	if err != nil || d.Form != apd.Finite || len(s) > maxDecimalText ||
-		d.Exponent > maxDecimalText || d.Exponent < -maxDecimalText {
-		return Value{}, fmt.Errorf("%q is not a decimal number such as 12.50 (at most %d characters)", clip(s), maxDecimalText)
-	}
-	return Value{kind: Decimal, data: d.String()}, nil
-}
-
 // OfVector returns a float32 vector with a copy of elems.
 func OfVector(elems []float32) Value {
 	b := make([]byte, 0, 4*len(elems))
@@ -151,6 +134,9 @@ func OfVector(elems []float32) Value {
 // OfList returns a list of elems, which must all be scalars of kind k and not
 // null.
 func OfList(k Kind, elems ...Value) (Value, error) {
+	if k == Null || k >= kindEnd {
+		return Value{}, fmt.Errorf("a list cannot have elements of kind %s", k)
+	}
 	var b []byte
 	for i, e := range elems {
 		if e.kind != k || e.shape != Scalar {
@@ -235,9 +221,10 @@ func (v Value) Len() int {
 // equals NaN, and decimals compare by their text.
 func (v Value) Equal(w Value) bool { return v == w }
 
-// Compare orders two scalars of one kind: numbers by size (NaN below all),
-// false before true, times by time, the rest by bytes. Lists compare by their
-// encoding. Values of different types order by type.
+// Compare orders two scalars of one kind: numbers by size (NaN below all, -0
+// below 0), false before true, times by time, the rest by bytes. Lists compare
+// by their encoding. Values of different types order by type. It returns 0 only
+// for values that are Equal.
 func (v Value) Compare(w Value) int {
 	if c := cmp.Or(cmp.Compare(v.kind, w.kind), cmp.Compare(v.shape, w.shape)); c != 0 {
 		return c
@@ -247,21 +234,19 @@ func (v Value) Compare(w Value) int {
 		case Int32, Int64, Bool, Timestamp:
 			return cmp.Compare(int64(v.bits), int64(w.bits))
 		case Float32, Float64:
-			return cmp.Compare(v.Float(), w.Float())
+			return compareFloats(v.Float(), w.Float())
 		case Decimal:
-			return cmp.Or(compareDecimal(v.data, w.data), cmp.Compare(v.data, w.data))
+			return cmp.Or(compareDecimals(v.data, w.data), cmp.Compare(v.data, w.data))
 		}
 	}
 	return cmp.Compare(v.data, w.data)
 }
 
-func compareDecimal(a, b string) int {
-	x, _, errX := apd.NewFromString(a)
-	y, _, errY := apd.NewFromString(b)
-	if errX != nil || errY != nil {
-		return 0
+func compareFloats(a, b float64) int {
+	if a == 0 && b == 0 {
+		return cmp.Compare(math.Copysign(1, a), math.Copysign(1, b))
 	}
-	return x.Cmp(y)
+	return cmp.Compare(a, b)
 }
 
 // String prints v for people and logs: numbers in shortest form, times in RFC

@@ -32,6 +32,14 @@ func AppendValue(dst []byte, v Value) []byte {
 	return appendScalar(dst, v)
 }
 
+// size is the number of bytes that AppendValue appends.
+func (v Value) size() int {
+	if w := v.kind.width(); w > 0 && v.shape == Scalar {
+		return w
+	}
+	return len(v.data)
+}
+
 func appendScalar(dst []byte, v Value) []byte {
 	switch v.kind.width() {
 	case 1:
@@ -54,7 +62,7 @@ func appendElem(dst []byte, v Value) []byte {
 // DecodeValue is the inverse of AppendValue. The value of a variable-width
 // kind aliases b, which must not change while it is in use.
 func DecodeValue(k Kind, s Shape, b []byte) (Value, error) {
-	data := unsafe.String(unsafe.SliceData(b), len(b))
+	data := alias(b)
 	switch s {
 	case Scalar:
 		return decodeScalar(k, data)
@@ -110,7 +118,7 @@ func decodeScalar(k Kind, data string) (Value, error) {
 			return bad()
 		}
 	case Decimal:
-		if v, err := ParseDecimal(data); err != nil || v.data != data {
+		if !canonicalDecimal(data) {
 			return bad()
 		}
 	}

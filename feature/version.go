@@ -47,7 +47,9 @@ func (v Version) compareAcceptance(w Version) int {
 		cmp.Compare(v.EventTime, w.EventTime))
 }
 
-// IsZero reports whether v is the version of nothing.
+// IsZero reports whether v is the version of nothing. It is not the least
+// version: event times before 1970 are below it. Who has a choice between
+// something and nothing asks IsZero first.
 func (v Version) IsZero() bool { return v == Version{} }
 
 // Position returns the write that brought the cell.
