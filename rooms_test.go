@@ -126,7 +126,7 @@ var libraries = []library{
 	{path: "github.com/dgraph-io/badger/v4", home: []string{"online"}},
 	{path: "github.com/getkin/kin-openapi", test: []string{"api", "server"}},
 	{path: "github.com/goccy/go-yaml", home: []string{"feature/definition", "replica"}},
-	{path: "github.com/google/uuid", home: []string{"feature"}},
+	{path: "github.com/google/uuid", home: []string{"feature", "api", "offline/source"}}, // where values become text
 	{path: "github.com/jedib0t/go-pretty/v6", home: []string{"cmd/featurestore"}},
 	{path: "github.com/knadh/koanf", home: []string{"replica"}},
 	{path: "github.com/labstack/echo/v4", home: []string{"server"}},
