@@ -1,9 +1,6 @@
 package feature
 
-import (
-	"fmt"
-	"unsafe"
-)
+import "fmt"
 
 // EncodedCell is a cell as it lies in an encoded row: enough to serve its
 // value without building a Row.
@@ -20,7 +17,7 @@ type EncodedCell struct {
 
 // Value returns what a reader of the cell sees, as Cell.Read does. It
 // allocates for sets and decimal counters only; text aliases the row's bytes.
-func (e EncodedCell) Value() (Value, error) {
+func (e *EncodedCell) Value() (Value, error) {
 	switch {
 	case e.Null:
 		return Value{}, nil
@@ -45,6 +42,10 @@ type RowReader struct {
 	err       error
 }
 
+// minCellBytes is the size of the smallest cell, so that a count cannot claim
+// more cells than the bytes that follow it could hold.
+const minCellBytes = 4
+
 // ReadRow starts reading the row encoded in b. The reader and its cells alias b.
 func ReadRow(b []byte) (RowReader, error) {
 	if len(b) < 2 {
@@ -59,7 +60,7 @@ func ReadRow(b []byte) (RowReader, error) {
 		return RowReader{}, err
 	}
 	n, read := uvarint(alias(rest))
-	if read <= 0 || n > uint64(len(rest)) {
+	if read <= 0 || n > uint64(len(rest)/minCellBytes) {
 		return RowReader{}, fmt.Errorf("%w: cell count", ErrCorrupt)
 	}
 	r.rest, r.left = rest[read:], n
@@ -83,7 +84,7 @@ func (r *RowReader) readTombstone(flags byte, b []byte) (rest []byte, err error)
 		if want > versionBytes {
 			r.tombstone.ByWrite = decodeVersion(b[versionBytes:])
 		}
-		if r.tombstone.IsZero() || want > versionBytes && r.tombstone.ByWrite == r.tombstone.ByEvent {
+		if r.tombstone.ByEvent.IsZero() || r.tombstone.ByWrite.IsZero() || want > versionBytes && r.tombstone.ByWrite == r.tombstone.ByEvent {
 			return nil, fmt.Errorf("%w: tombstone", ErrCorrupt)
 		}
 	}
@@ -116,50 +117,63 @@ func (r *RowReader) Next() bool {
 // Err returns what ended the walk early, or nil.
 func (r *RowReader) Err() error { return r.err }
 
+// readCell reads the next cell over the one before it, part by part: a cell is
+// large, and most of it stays the same from cell to cell.
 func (r *RowReader) readCell() bool {
-	b, last := r.rest, &r.Cell
+	b, c := r.rest, &r.Cell
 	id, n := uvarint(alias(b))
-	if n <= 0 || id == 0 || id > 1<<32-1 || FeatureID(id) <= last.Feature || len(b) < n+2 {
+	if n <= 0 || id > 1<<32-1 || FeatureID(id) <= c.Feature || len(b) < n+2 {
 		return false
 	}
+	c.Feature = FeatureID(id)
 	flags, kind := b[n], b[n+1]
 	b = b[n+2:]
-	c := EncodedCell{
-		Feature: FeatureID(id), Rule: Rule(flags >> 4), Kind: Kind(kind & 0xf), Shape: Shape(kind >> 4),
-		Null: flags&cellNull != 0, Version: last.Version,
-	}
-	if c.Rule >= ruleEnd || c.Kind >= kindEnd || c.Kind == Null || c.Shape >= shapeEnd || flags&0xf > 7 ||
-		c.Rule.Admits(Type{Kind: c.Kind, Shape: c.Shape}) != nil {
+	c.Rule, c.Kind, c.Shape = Rule(flags>>4), Kind(kind&0xf), Shape(kind>>4)
+	c.Null = flags&cellNull != 0
+	if !c.hasValidType() || flags&0xf&^(cellVersion|cellEpoch|cellNull) != 0 {
 		return false
 	}
 	if flags&cellVersion != 0 {
 		if len(b) < versionBytes {
 			return false
 		}
-		c.Version = decodeVersion(b)
-		b = b[versionBytes:]
-		if c.Version == last.Version {
+		v := decodeVersion(b)
+		if v == c.Version {
 			return false
 		}
+		c.Version, b = v, b[versionBytes:]
 	}
 	if flags&cellEpoch != 0 {
-		if len(b) < versionBytes {
+		if len(b) < versionBytes || !c.Rule.Monotone() {
 			return false
 		}
-		c.Epoch = decodeVersion(b)
-		b = b[versionBytes:]
-		if c.Epoch.IsZero() || !c.Rule.Monotone() {
+		c.Epoch, b = decodeVersion(b), b[versionBytes:]
+		if c.Epoch.IsZero() {
 			return false
 		}
+	} else {
+		c.Epoch = Version{}
 	}
 	size, n := uvarint(alias(b))
-	if n <= 0 || size > uint64(len(b)-n) || c.Null && (size != 0 || c.Rule == Counter || c.Rule == Set) {
+	if n <= 0 || size > uint64(len(b)-n) || c.Null && size != 0 {
 		return false
 	}
 	c.body, r.rest = b[n:n+int(size)], b[n+int(size):]
-	r.Cell = c
 	return true
 }
 
-// alias views b as a string without a copy; b must not change meanwhile.
-func alias(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+// hasValidType reports whether the cell's rule, kind and shape go together.
+func (e *EncodedCell) hasValidType() bool {
+	if e.Kind == Null || e.Kind >= kindEnd || e.Shape >= shapeEnd || e.Shape == Vector && e.Kind != Float32 {
+		return false
+	}
+	switch e.Rule {
+	case EventTime, WriteTime:
+		return true
+	case Counter, Set:
+		if e.Null {
+			return false
+		}
+	}
+	return e.Rule < ruleEnd && e.Rule.Admits(Type{Kind: e.Kind, Shape: e.Shape}) == nil
+}

@@ -79,50 +79,50 @@ func DecodeValue(k Kind, s Shape, b []byte) (Value, error) {
 	return Value{}, fmt.Errorf("%w: shape %d", ErrCorrupt, s)
 }
 
+// decodeScalar takes data of the right length that AppendValue could have
+// written: one NaN, bools of 0 and 1, text in UTF-8, decimals as ParseDecimal
+// keeps them.
 func decodeScalar(k Kind, data string) (Value, error) {
-	bad := func() (Value, error) {
-		return Value{}, fmt.Errorf("%w: %s in %d bytes", ErrCorrupt, k, len(data))
-	}
-	if w := k.width(); k >= kindEnd || w > 0 && len(data) != w {
-		return bad()
-	}
+	ok := false
+	v := Value{kind: k}
 	switch k {
 	case Null:
-		if data != "" {
-			return bad()
-		}
-		return Value{}, nil
+		ok = data == ""
 	case Bool:
-		if data[0] > 1 {
-			return bad()
+		if ok = len(data) == 1 && data[0] <= 1; ok {
+			v.bits = uint64(data[0])
 		}
-		return OfBool(data[0] == 1), nil
 	case Int32:
-		return OfInt32(int32(le32(data))), nil
+		if ok = len(data) == 4; ok {
+			v.bits = uint64(int64(int32(le32(data))))
+		}
 	case Int64, Timestamp:
-		return Value{kind: k, bits: le64(data)}, nil
+		if ok = len(data) == 8; ok {
+			v.bits = le64(data)
+		}
 	case Float32:
-		v := Value{kind: k, bits: uint64(le32(data))}
-		if v.IsNaN() && v != OfFloat32(float32(math.NaN())) {
-			return bad()
+		if ok = len(data) == 4; ok {
+			v.bits = uint64(le32(data))
+			ok = !v.IsNaN() || v == OfFloat32(float32(math.NaN()))
 		}
-		return v, nil
 	case Float64:
-		v := Value{kind: k, bits: le64(data)}
-		if v.IsNaN() && v != OfFloat64(math.NaN()) {
-			return bad()
+		if ok = len(data) == 8; ok {
+			v.bits = le64(data)
+			ok = !v.IsNaN() || v == OfFloat64(math.NaN())
 		}
-		return v, nil
+	case UUID:
+		ok, v.data = len(data) == UUID.width(), data
+	case Bytes:
+		ok, v.data = true, data
 	case String, JSON:
-		if !utf8.ValidString(data) {
-			return bad()
-		}
+		ok, v.data = utf8.ValidString(data), data
 	case Decimal:
-		if !canonicalDecimal(data) {
-			return bad()
-		}
+		ok, v.data = canonicalDecimal(data), data
 	}
-	return Value{kind: k, data: data}, nil
+	if !ok {
+		return Value{}, fmt.Errorf("%w: no %s is encoded in these %d bytes", ErrCorrupt, k, len(data))
+	}
+	return v, nil
 }
 
 func decodeList(k Kind, data string) (Value, error) {
@@ -162,6 +162,9 @@ func cutElem(k Kind, data string) (v Value, n int) {
 
 // uvarint reads the shortest form only, so that every value has one encoding.
 func uvarint(s string) (v uint64, n int) {
+	if s != "" && s[0] < 0x80 { // nearly all ids and lengths
+		return uint64(s[0]), 1
+	}
 	v, n = binary.Uvarint(unsafe.Slice(unsafe.StringData(s), len(s)))
 	if n > 1 && s[n-1] == 0 {
 		return 0, 0
@@ -177,6 +180,9 @@ func le32(s string) uint32 {
 func le64(s string) uint64 {
 	return uint64(le32(s)) | uint64(le32(s[4:]))<<32
 }
+
+// alias views b as a string without a copy; b must not change meanwhile.
+func alias(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // Clone returns a copy of v that aliases no buffer.
 func (v Value) Clone() Value {

@@ -1,0 +1,216 @@
+package feature
+
+import (
+	"maps"
+	"math"
+	"slices"
+
+	"pgregory.net/rapid"
+)
+
+// The twin computes what a reader must see from the plain list of changes a
+// store has heard of. It knows nothing of cells, totals and joins.
+
+// checkTwin compares every feature of the store's row with the twin's answer.
+func (w *world) checkTwin(t *rapid.T, s store) {
+	for _, a := range testSchema {
+		cell, present := s.row.Cell(a.Feature)
+		want, wantPresent, _ := w.twin(s.heard, a)
+		if present != wantPresent || present && !sameNumber(cell.Read(), want) {
+			t.Fatalf("%s of %s: row has %v (present %v), twin says %v (present %v)\nheard %v of\n%+v\nrow %+v",
+				a.Rule, a.Type, cell.Read(), present, want, wantPresent, s.heard, w.ops, s.row)
+		}
+		if present && (a.Rule == Counter || a.Rule == Set) {
+			newest := int64(math.MinInt64)
+			for _, i := range w.sinceDelete(s.heard, a.Feature) {
+				newest = max(newest, w.ops[i].change.EventTime)
+			}
+			if cell.Version.EventTime != newest {
+				t.Fatalf("%s: event time %d, twin says %d, the newest of any part", a.Rule, cell.Version.EventTime, newest)
+			}
+		}
+	}
+}
+
+// sameNumber is Equal, but for the form in which a decimal sum is written.
+func sameNumber(a, b Value) bool {
+	if a.Kind() == Decimal && b.Kind() == Decimal {
+		return compareDecimals(a.Text(), b.Text()) == 0
+	}
+	return a.Equal(b)
+}
+
+// twin returns the value of a's feature after the changes of heard, whether
+// there is one, and the ops that had a part in it.
+func (w *world) twin(heard []int, a Assignment) (v Value, present bool, from []int) {
+	switch a.Rule {
+	case EventTime:
+		return w.latest(heard, a, w.afterByEvent)
+	case WriteTime:
+		return w.latest(heard, a, w.after)
+	}
+	ops := w.sinceDelete(heard, a.Feature)
+	if len(ops) == 0 {
+		return Value{}, false, nil
+	}
+	switch a.Rule {
+	case Counter:
+		return w.sum(w.implied(ops, a), a), true, ops
+	case Set:
+		v, from = w.union(ops, a)
+		return v, true, from
+	}
+	v, i := w.extreme(ops, a)
+	return v, true, []int{i}
+}
+
+// latest is last-writer-wins, deletes being writes of nothing.
+func (w *world) latest(heard []int, a Assignment, after func(x, y int) bool) (Value, bool, []int) {
+	last := -1
+	for _, i := range heard {
+		if _, ok := w.assigned(i, a.Feature); ok || w.ops[i].change.Delete {
+			if last < 0 || after(i, last) {
+				last = i
+			}
+		}
+	}
+	if last < 0 || w.ops[last].change.Delete {
+		return Value{}, false, nil
+	}
+	v, _ := w.assigned(last, a.Feature)
+	return v.Value, true, []int{last}
+}
+
+// sinceDelete returns the ops that assign the feature and whose origins knew of
+// the latest delete that heard tells of, for this feature.
+func (w *world) sinceDelete(heard []int, id FeatureID) []int {
+	var about []int
+	for _, i := range heard {
+		if _, ok := w.assigned(i, id); ok || w.ops[i].change.Delete {
+			about = append(about, i)
+		}
+	}
+	latest := w.latestDelete(about)
+	return slices.DeleteFunc(about, func(i int) bool { return w.ops[i].change.Delete || w.ops[i].epoch != latest })
+}
+
+// implied adds to ops the earlier increments of the same origins: a store that
+// hears of an increment hears of those before it.
+func (w *world) implied(ops []int, a Assignment) []int {
+	var out []int
+	for j, earlier := range w.ops {
+		was, ok := w.assigned(j, a.Feature)
+		if ok && !was.Value.IsNull() && slices.ContainsFunc(ops, func(i int) bool {
+			got, _ := w.assigned(i, a.Feature)
+			return !got.Value.IsNull() && w.ops[i].origin == earlier.origin && earlier.at <= w.ops[i].at && earlier.epoch == w.ops[i].epoch
+		}) {
+			out = append(out, j)
+		}
+	}
+	return out
+}
+
+func (w *world) sum(ops []int, a Assignment) Value {
+	var sum Value
+	for _, i := range ops {
+		got, _ := w.assigned(i, a.Feature)
+		switch {
+		case got.Value.IsNull():
+		case sum.IsNull():
+			sum = got.Value
+		case a.Type.Kind == Int64:
+			sum = OfInt64(sum.Int() + got.Value.Int())
+		default:
+			sum = addDecimals(sum, got.Value)
+		}
+	}
+	return sum
+}
+
+// extreme returns the greatest or smallest number and the op it came from, the
+// latest such; NaN counts only when there is no number, null when there is
+// nothing else.
+func (w *world) extreme(ops []int, a Assignment) (Value, int) {
+	best, from := Value{}, -1
+	for _, i := range ops {
+		got, _ := w.assigned(i, a.Feature)
+		v := got.Value
+		better := false
+		switch {
+		case from < 0, best.IsNull() && !v.IsNull(), best.IsNaN() && !v.IsNull() && !v.IsNaN():
+			better = true
+		case v.IsNull() && !best.IsNull(), v.IsNaN() && !best.IsNull() && !best.IsNaN():
+		case v == best:
+			better = w.after(i, from)
+		case a.Rule == Max:
+			better = v.Int() > best.Int()
+		default:
+			better = v.Float() < best.Float()
+		}
+		if better {
+			best, from = v, i
+		}
+	}
+	return best, from
+}
+
+// union returns the elements whose last mention was an addition, and the ops
+// that mentioned some element last. An op without elements has nothing to lose.
+func (w *world) union(ops []int, a Assignment) (Value, []int) {
+	last := map[Value]int{}
+	added := map[Value]bool{}
+	var from []int
+	mention := func(i int, v Value, present bool) {
+		if old, ok := last[v]; !ok || i == old || w.ops[i].at > w.ops[old].at ||
+			w.ops[i].at == w.ops[old].at && w.ops[i].origin > w.ops[old].origin {
+			last[v], added[v] = i, present
+		}
+	}
+	for _, i := range ops {
+		got, _ := w.assigned(i, a.Feature)
+		for v := range got.Value.Elems() {
+			mention(i, v, true)
+		}
+		for v := range got.Remove.Elems() {
+			mention(i, v, false)
+		}
+		if got.Value.Len()+got.Remove.Len() == 0 {
+			from = append(from, i)
+		}
+	}
+	from = slices.AppendSeq(from, maps.Values(last))
+	maps.DeleteFunc(added, func(_ Value, present bool) bool { return !present })
+	elems := slices.SortedFunc(maps.Keys(added), func(x, y Value) int {
+		return compareElements(Element{Value: x}, Element{Value: y})
+	})
+	return must(OfList(a.Type.Kind, elems...)), from
+}
+
+func (w *world) assigned(i int, id FeatureID) (Assignment, bool) {
+	for _, a := range w.ops[i].change.Assignments {
+		if a.Feature == id {
+			return a, true
+		}
+	}
+	return Assignment{}, false
+}
+
+// superseded reports whether op has no part in anything the store shows, and is
+// not the latest delete in either order.
+func (w *world) superseded(s store, op int) bool {
+	o := w.ops[op]
+	if o.change.Delete {
+		for _, after := range []func(x, y int) bool{w.after, w.afterByEvent} {
+			if !slices.ContainsFunc(s.heard, func(i int) bool { return w.ops[i].change.Delete && after(i, op) }) {
+				return false
+			}
+		}
+		return true
+	}
+	for _, a := range o.change.Assignments {
+		if _, _, from := w.twin(s.heard, a); slices.Contains(from, op) {
+			return false
+		}
+	}
+	return len(o.change.Assignments) > 0
+}
