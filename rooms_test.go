@@ -139,6 +139,7 @@ var libraries = []library{
 	{path: "github.com/vbauerster/mpb/v8", home: []string{"cmd/featurestore"}},
 	{path: "github.com/zeebo/xxh3", home: []string{"feature", "online"}},
 	{path: "go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp", home: []string{"server"}},
+	{path: "go.opentelemetry.io/contrib/instrumentation/runtime", home: []string{"replica"}},
 	{
 		path: "go.opentelemetry.io/otel", // the API: instruments and spans
 		home: []string{"online", "consistency", "replication", "replication/peer", "offline", "offline/flight", "server", "sdk", "replica"},
@@ -151,7 +152,7 @@ var libraries = []library{
 	},
 	{path: "go.uber.org/goleak", test: []string{anything}},
 	{path: "golang.org/x/sync", home: []string{"online", "replication", "replication/peer", "offline", "server", "sdk", "replica", "cmd/featurestore"}},
-	{path: "google.golang.org/grpc", home: []string{"replication/peer", "offline/flight"}},
+	{path: "google.golang.org/grpc", home: []string{"replication/peer", "offline/flight"}, test: []string{"replica"}},
 	{path: "google.golang.org/protobuf", home: []string{"replication/peer"}},
 	{path: "pgregory.net/rapid", test: []string{anything}},
 }
