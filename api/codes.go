@@ -37,6 +37,7 @@ const (
 	CodeInvalidValue         Code = "invalid_value"
 	CodeInvalidRows          Code = "invalid_rows"
 	CodeInvalidDefinitions   Code = "invalid_definitions"
+	CodeIncompatible         Code = "incompatible_change"
 	CodeCounterOverflow      Code = "counter_overflow"
 	CodeSetTooLarge          Code = "set_too_large"
 	CodePayloadTooLarge      Code = "payload_too_large"
@@ -108,6 +109,7 @@ var codes = []CodeInfo{
 	{CodeInvalidValue, http.StatusUnprocessableEntity, "a value does not fit its declared type", "fix what field names"},
 	{CodeInvalidRows, http.StatusUnprocessableEntity, "rows refused", "fix the rows named and push all again: nothing was stored"},
 	{CodeInvalidDefinitions, http.StatusUnprocessableEntity, "definitions refused", "fix the problems listed: nothing was applied"},
+	{CodeIncompatible, http.StatusUnprocessableEntity, "a change that stored rows could not follow", "take the way out that the problem names: nothing was applied"},
 	{CodeCounterOverflow, http.StatusUnprocessableEntity, "a counter would overflow", "declare a wider type, or delete the entity"},
 	{CodeSetTooLarge, http.StatusUnprocessableEntity, "a set would grow too large", "remove elements, or delete the entity"},
 	{CodePayloadTooLarge, http.StatusRequestEntityTooLarge, "the body is too large", "send less at once"},

@@ -20,6 +20,16 @@ type PushRequest struct {
 	Generation uint16 `json:"generation,omitempty"`
 }
 
+// Where a push goes.
+const (
+	ToOnline  = "online"
+	ToOffline = "offline"
+	ToBoth    = "online_and_offline"
+)
+
+// EventTimeField is the name of a row's event time in rows and columns.
+const EventTimeField = "event_time"
+
 // PushResponse answers pushes and deletes.
 type PushResponse struct {
 	Accepted int `json:"accepted"`
@@ -34,6 +44,9 @@ type PushResponse struct {
 	Concern  ConcernMet `json:"concern"`
 	Session  string     `json:"session"`
 }
+
+// MaxSupersededRows is how many superseded rows a PushResponse names.
+const MaxSupersededRows = 1000
 
 // Position is where a write stands in its origin's log.
 type Position struct {

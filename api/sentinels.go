@@ -9,11 +9,21 @@ import (
 
 // sentinels maps the errors of the rooms that server and SDK both import to
 // their codes. The sentinels of rooms beyond the SDK's reach are mapped by the
-// server; there the code itself is the sentinel that both share.
-var sentinels = []struct {
-	err  error
-	code Code
-}{
+// server; there the code itself is the sentinel that both share. The first row
+// of an error is its code; further rows only make errors.Is true.
+var sentinels = []sentinel{
+	{feature.ErrNoProject, CodeProjectNotFound},
+	{feature.ErrNoView, CodeViewNotFound},
+	{feature.ErrNoFeature, CodeFeatureNotFound},
+	{feature.ErrNoService, CodeServiceNotFound},
+	{feature.ErrNoEntity, CodeEntityNotFound},
+	{feature.ErrNoPushSource, CodePushSourceNotFound},
+	{feature.ErrConflict, CodeConflict},
+	{feature.ErrIncompatible, CodeIncompatible},
+	{feature.ErrInvalid, CodeInvalidDefinitions},
+	{feature.ErrInvalid, CodeIncompatible}, // such a problem is both
+	{feature.ErrEventInFuture, CodeEventInFuture},
+	{feature.ErrEventTooOld, CodeEventTooOld},
 	{feature.ErrCounterOverflow, CodeCounterOverflow},
 	{feature.ErrSetTooLarge, CodeSetTooLarge},
 	{feature.ErrCorrupt, CodeCorruptData},
@@ -37,4 +47,9 @@ func CodeOf(err error) (Code, bool) {
 		}
 	}
 	return "", false
+}
+
+type sentinel struct {
+	err  error
+	code Code
 }
