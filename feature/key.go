@@ -28,6 +28,9 @@ type Key []byte
 // MaxKeyBytes bounds the encoded size of an entity key.
 const MaxKeyBytes = 4096
 
+// ErrKeyTooLong reports an entity key beyond MaxKeyBytes.
+var ErrKeyTooLong = fmt.Errorf("the entity key is longer than %d bytes", MaxKeyBytes)
+
 // CanKey reports whether values of t may be join keys: every scalar but json.
 func (t Type) CanKey() bool {
 	return t.Shape == Scalar && t.Kind > Null && t.Kind < JSON

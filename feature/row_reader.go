@@ -1,6 +1,12 @@
 package feature
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"iter"
+
+	"featurestore/hlc"
+)
 
 // EncodedCell is a cell as it lies in an encoded row: enough to serve its
 // value without building a Row.
@@ -176,4 +182,25 @@ func (e *EncodedCell) hasValidType() bool {
 		}
 	}
 	return e.Rule < ruleEnd && e.Rule.Admits(Type{Kind: e.Kind, Shape: e.Shape}) == nil
+}
+
+// Contributions yields the writes that are merged in the cell, beside the
+// latest, which Version names: those of a counter's totals and of a set's
+// elements. Cells of other rules have none.
+func (e *EncodedCell) Contributions() iter.Seq[hlc.Position] {
+	return func(yield func(hlc.Position) bool) {
+		stop := errors.New("stop")
+		note := func(origin hlc.Origin, at hlc.Timestamp) error {
+			if !yield(hlc.Position{Origin: origin, At: at}) {
+				return stop
+			}
+			return nil
+		}
+		switch e.Rule {
+		case Counter:
+			_ = e.totals(func(t Total) error { return note(t.Origin, t.At) })
+		case Set:
+			_ = e.elements(func(x Element) error { return note(x.Origin, x.At) })
+		}
+	}
 }

@@ -55,6 +55,9 @@ func ParseRule(s string) (Rule, error) {
 // cells carry an epoch. See ADR 6.
 func (r Rule) Monotone() bool { return r >= Max }
 
+// Merges reports whether a cell of the rule holds parts of several writes.
+func (r Rule) Merges() bool { return r == Counter || r == Set }
+
 // Admits returns an error when features of type t cannot follow the rule.
 func (r Rule) Admits(t Type) error {
 	ok, want := true, ""

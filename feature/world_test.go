@@ -150,16 +150,3 @@ func reachable(t *rapid.T) []Row {
 	}
 	return out
 }
-
-// FuzzWorld lets the fuzzer choose the schedule of stores and writes.
-func FuzzWorld(f *testing.F) {
-	f.Fuzz(rapid.MakeFuzz(func(t *rapid.T) {
-		w := &world{stores: make([]store, 2)}
-		for range rapid.IntRange(1, 20).Draw(t, "steps") {
-			w.step(t)
-			for i := range w.stores {
-				w.checkTwin(t, w.stores[i])
-			}
-		}
-	}))
-}

@@ -1,0 +1,248 @@
+package definition
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"featurestore/feature"
+)
+
+// Format writes d as a document that Parse reads back to d, without ids; nil
+// and empty lists are one. Definitions that no document can say (text that is
+// not UTF-8, a type without a name) are an error.
+func Format(d feature.Definitions) ([]byte, error) {
+	var p printer
+	if err := checkPrintable(d); err != nil {
+		return nil, err
+	}
+	p.definitions(0, d)
+	if !utf8.Valid(p.Bytes()) {
+		return nil, errors.New("format definitions: a text is not valid UTF-8")
+	}
+	return p.Bytes(), nil
+}
+
+// checkPrintable refuses what would be written but not read.
+func checkPrintable(d feature.Definitions) error {
+	var errs []error
+	named := func(what string, t feature.Type) {
+		if back, err := feature.ParseType(t.String()); err != nil || back != t {
+			errs = append(errs, fmt.Errorf("format definitions: %s has no type that can be written", what))
+		}
+	}
+	for _, e := range d.Entities {
+		for _, k := range e.JoinKeys {
+			named("join key "+clip(k.Name), k.Type)
+		}
+	}
+	for _, v := range d.Views {
+		for _, f := range v.Fields {
+			named("feature "+clip(v.Name+":"+f.Name), f.Type)
+		}
+	}
+	for _, o := range d.OnDemands {
+		for _, f := range o.Fields {
+			named("feature "+clip(o.Name+":"+f.Name), f.Type)
+		}
+		for _, f := range o.Request {
+			named("request field "+clip(o.Name+":"+f.Name), f.Type)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (p *printer) definitions(depth int, d feature.Definitions) {
+	p.line(depth, "project: "+must(d.Project))
+	section(p, depth, "entities", d.Entities, p.entity)
+	section(p, depth, "groups", d.Groups, p.group)
+	section(p, depth, "views", d.Views, p.view)
+	section(p, depth, "on_demand", d.OnDemands, p.onDemand)
+	section(p, depth, "services", d.Services, p.service)
+}
+
+func section[T any](p *printer, depth int, name string, list []T, write func(depth int, o T)) {
+	if len(list) == 0 {
+		return
+	}
+	p.line(depth, name+":")
+	for _, o := range list {
+		write(depth+1, o)
+	}
+}
+
+// id returns the pair of an id, left out unless ids are written.
+func (p *printer) id(n uint32) pair {
+	if !p.ids {
+		return pair{}
+	}
+	return pair{"id", number(n)}
+}
+
+func (p *printer) entity(depth int, e feature.Entity) {
+	var keys []string
+	for _, k := range e.JoinKeys {
+		keys = append(keys, flow(pair{"name", must(k.Name)}, pair{"type", must(k.Type.String())}))
+	}
+	p.item(depth, []pair{
+		{"name", must(e.Name)}, {"description", text(e.Description)}, {"tags", tags(e.Tags)},
+		{"join_keys", orEmpty(sequence(keys))},
+	})
+}
+
+// orEmpty writes a needed list that has nothing in it.
+func orEmpty(s string) string {
+	if s == "" {
+		return "[]"
+	}
+	return s
+}
+
+func (p *printer) group(depth int, g feature.Group) {
+	p.item(depth, []pair{
+		{"name", must(g.Name)}, p.id(uint32(g.ID)), {"placement", g.Placement.String()},
+		{"regions", texts(g.Regions)}, {"home", texts(g.Home)}, {"partitions", number(g.Partitions)},
+		{"durability", text(g.Durability)}, {"read", readText(g.Read)}, {"write", writeText(g.Write)},
+	})
+}
+
+func readText(r feature.ReadDefaults) string {
+	return flow(pair{"level", text(r.Level)}, pair{"max_staleness", duration(r.MaxStaleness)}, pair{"fallback", texts(r.Fallback)})
+}
+
+func writeText(w feature.WriteDefaults) string {
+	return flow(pair{"concern", text(w.Concern)}, pair{"timeout", duration(w.Timeout)}, pair{"on_timeout", text(w.OnTimeout)})
+}
+
+func duration(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return formatDuration(d)
+}
+
+func (p *printer) view(depth int, v feature.View) {
+	entity, entities := "", orEmpty(texts(v.Entities))
+	if len(v.Entities) == 1 {
+		entity, entities = must(v.Entities[0]), ""
+	}
+	p.item(depth, []pair{
+		{"name", must(v.Name)}, p.id(uint32(v.ID)), {"description", text(v.Description)}, {"owner", text(v.Owner)}, {"tags", tags(v.Tags)},
+		{"entity", entity}, {"entities", entities}, {"ttl", duration(v.TTL)}, {"group", text(v.Group)},
+		{"online", falseText(v.Online)}, {"offline", falseText(v.Offline)}, {"push_source", text(v.PushSource)},
+		{"batch_source", sourceText(v.BatchSource)}, {"read", readText(v.Read)}, {"write", writeText(v.Write)},
+		{"staleness_objective", duration(v.StalenessObjective)}, {"max_future", duration(v.MaxFuture)}, {"max_lateness", duration(v.MaxLateness)},
+	})
+	if len(v.Fields) == 0 {
+		p.line(depth+1, "features: []")
+		return
+	}
+	p.line(depth+1, "features:")
+	for _, f := range v.Fields {
+		p.line(depth+2, "- "+p.field(f))
+	}
+}
+
+// falseText writes what is true unless said.
+func falseText(b bool) string {
+	if b {
+		return ""
+	}
+	return "false"
+}
+
+func sourceText(b *feature.BatchSource) string {
+	if b == nil {
+		return ""
+	}
+	return flow(pair{"path", must(b.Path)}, pair{"event_time", text(b.EventTime)}, pair{"created", text(b.Created)}, pair{"columns", tags(b.Columns)})
+}
+
+func (p *printer) field(f feature.Field) string {
+	conflict := ""
+	if f.Rule != feature.EventTime {
+		conflict = f.Rule.String()
+	}
+	return flow(pair{"name", must(f.Name)}, p.id(uint32(f.ID)), pair{"type", must(f.Type.String())}, pair{"conflict", conflict},
+		pair{"default", valueText(f.Default)}, pair{"description", text(f.Description)}, pair{"tags", tags(f.Tags)},
+		pair{"renamed_from", text(f.RenamedFrom)})
+}
+
+func (p *printer) onDemand(depth int, o feature.OnDemand) {
+	var request []string
+	for _, f := range o.Request {
+		request = append(request, flow(pair{"name", must(f.Name)}, pair{"type", must(f.Type.String())}))
+	}
+	p.item(depth, []pair{
+		{"name", must(o.Name)}, {"description", text(o.Description)}, {"owner", text(o.Owner)}, {"tags", tags(o.Tags)},
+		{"inputs", references(o.Inputs)}, {"request", sequence(request)},
+	})
+	if len(o.Fields) == 0 {
+		p.line(depth+1, "features: []")
+		return
+	}
+	p.line(depth+1, "features:")
+	for _, c := range o.Fields {
+		p.line(depth+2, "- "+flow(pair{"name", must(c.Name)}, pair{"type", must(c.Type.String())}, pair{"expr", quote(c.Expr)},
+			pair{"description", text(c.Description)}))
+	}
+}
+
+func (p *printer) service(depth int, s feature.Service) {
+	p.item(depth, []pair{
+		{"name", must(s.Name)}, {"description", text(s.Description)}, {"owner", text(s.Owner)}, {"tags", tags(s.Tags)},
+		{"features", orEmpty(references(s.Features))},
+	})
+}
+
+func references(refs []feature.Reference) string {
+	var out []string
+	for _, r := range refs {
+		out = append(out, quote(r.String()))
+	}
+	return sequence(out)
+}
+
+// valueText writes a default, "" for none.
+func valueText(v feature.Value) string {
+	if v.IsNull() {
+		return ""
+	}
+	if v.Shape() != feature.Scalar {
+		var elems []string
+		for e := range v.Elems() {
+			elems = append(elems, valueText(e))
+		}
+		return orEmpty(sequence(elems))
+	}
+	switch v.Kind() {
+	case feature.Int32, feature.Int64, feature.Bool:
+		return v.String()
+	case feature.Float32, feature.Float64:
+		return floatText(v)
+	case feature.Bytes:
+		return quote(base64.StdEncoding.EncodeToString([]byte(v.Text())))
+	case feature.String, feature.JSON:
+		return quote(v.Text())
+	}
+	return quote(v.String()) // timestamp, uuid, decimal
+}
+
+func floatText(v feature.Value) string {
+	f := v.Float()
+	switch {
+	case math.IsNaN(f):
+		return ".nan"
+	case math.IsInf(f, 0):
+		return map[bool]string{true: ".inf", false: "-.inf"}[f > 0]
+	}
+	bits := 64
+	if v.Kind() == feature.Float32 {
+		bits = 32
+	}
+	return strconv.FormatFloat(f, 'g', -1, bits)
+}
