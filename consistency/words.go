@@ -1,0 +1,44 @@
+package consistency
+
+import "fmt"
+
+// CheckWord checks a word of definitions that this room knows: field is
+// "read.level", "read.fallback" (one step), "write.concern", "write.on_timeout"
+// or "durability". The error says what would be right.
+func CheckWord(field, text string) error {
+	var err error
+	switch field {
+	case "read.level":
+		_, err = ParseLevel(text)
+	case "read.fallback":
+		_, err = ParseFallback([]string{text})
+	case "write.concern", "durability":
+		_, err = ParseConcern(text)
+	case "write.on_timeout":
+		_, err = ParseOnTimeout(text)
+	default:
+		err = fmt.Errorf("%s is not a setting of consistency", field)
+	}
+	return err
+}
+
+// OnTimeout is what a write answers whose concern was not met in time.
+type OnTimeout uint8
+
+// The answers to a concern that was not met in time. The write is durable here
+// either way.
+const (
+	OnTimeoutError   OnTimeout = iota // ErrConcernTimeout
+	OnTimeoutDegrade                  // success that says the concern was not met
+)
+
+// ParseOnTimeout reads "error" or "degrade"; "" is error.
+func ParseOnTimeout(s string) (OnTimeout, error) {
+	switch s {
+	case "", "error":
+		return OnTimeoutError, nil
+	case "degrade":
+		return OnTimeoutDegrade, nil
+	}
+	return 0, fmt.Errorf("on_timeout %q is not known; use error or degrade", s)
+}
