@@ -32,8 +32,10 @@ type Problem struct {
 
 // RowProblem is what is wrong with one row of a push.
 type RowProblem struct {
-	Row     int    `json:"row"`
-	Field   string `json:"field,omitempty"`
+	Row   int    `json:"row"`
+	Field string `json:"field,omitempty"`
+	// Code is the row's own, such as EVENT_IN_FUTURE, "" when there is none.
+	Code    Code   `json:"code,omitempty"`
 	Message string `json:"message"`
 }
 
@@ -70,14 +72,26 @@ func (p *Problem) Error() string {
 	return text + ": " + p.Title
 }
 
-// Is reports whether target is the problem's code or the sentinel that the
-// code stands for (A2).
+// Is reports whether target is the problem's code, or that of one of its rows,
+// or the sentinel that such a code stands for (A2).
 func (p *Problem) Is(target error) bool {
+	if p.Code.is(target) {
+		return true
+	}
+	for _, r := range p.Rows {
+		if r.Code != "" && r.Code.is(target) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c Code) is(target error) bool {
 	if code, ok := target.(Code); ok {
-		return p.Code == code
+		return c == code
 	}
 	for _, s := range sentinels {
-		if s.code == p.Code && s.err == target {
+		if s.code == c && s.err == target {
 			return true
 		}
 	}
