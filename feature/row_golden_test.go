@@ -44,7 +44,7 @@ type namedRow struct {
 
 // goldenRows are rows as two stores reach them: one for each rule, a deleted
 // one, and one whose deletes by event and by write differ.
-func goldenRows(t *testing.T) []namedRow {
+func goldenRows(t testing.TB) []namedRow {
 	t.Helper()
 	at := func(counter uint16) hlc.Timestamp { return hlc.New(1787309982123, counter) }
 	event := at(0).Time().UnixNano()
