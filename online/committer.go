@@ -1,0 +1,197 @@
+package online
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"featurestore/hlc"
+)
+
+// committer is the one goroutine that writes rows. It takes what waits, stages
+// it, commits it, and only then shows it to anyone.
+type committer struct {
+	store *Store
+	stage *stage
+	// backlog is taken from the queue and not answered yet.
+	backlog []*pending
+	// batch is staged and not answered yet; byID finds its named requests.
+	batch []*pending
+	byID  map[RequestID]*pending
+	// echoes repeat a request of the batch and are answered with it.
+	echoes []echo
+}
+
+// echo is a repetition of a request that is in the same batch.
+type echo struct{ repeat, first *pending }
+
+func (s *Store) commitLoop(ctx context.Context) {
+	c := &committer{store: s, stage: newStage(s), byID: map[RequestID]*pending{}}
+	defer c.stage.reset()
+	tick := time.NewTicker(max(time.Millisecond, s.cfg.SnapshotLag/4))
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		if len(c.backlog) == 0 {
+			select {
+			case <-s.queue.wake:
+			case <-ctx.Done():
+			case <-tick.C:
+				s.snapshots.advance(time.Now(), s.cfg.SnapshotLag)
+			}
+		} else {
+			select {
+			case <-tick.C:
+				s.snapshots.advance(time.Now(), s.cfg.SnapshotLag)
+			default:
+			}
+		}
+		c.step(ctx)
+	}
+	// What was accepted is finished; nothing more is accepted.
+	s.queue.close()
+	for c.step(ctx) {
+	}
+}
+
+// step takes what waits and commits one batch of it. It returns false when
+// nothing was there.
+func (c *committer) step(ctx context.Context) bool {
+	c.backlog = c.store.queue.take(c.backlog)
+	if len(c.backlog) == 0 {
+		return false
+	}
+	if first := c.backlog[0]; first.apply != nil {
+		c.backlog = c.backlog[1:]
+		if c.store.queue.begin(first) {
+			first.plan, first.err = c.store.applyDefinitions(first.apply)
+			c.store.queue.answer(first)
+		}
+		return true
+	}
+	c.store.assigning.Lock()
+	defer c.store.assigning.Unlock()
+	c.gather()
+	c.commit(ctx)
+	return true
+}
+
+// gather stages writes from the backlog until the batch is full.
+func (c *committer) gather() {
+	health := c.store.disk.health()
+	full := c.store.disk.maxBytes / 2
+	for len(c.backlog) > 0 {
+		p := c.backlog[0]
+		if p.apply != nil || c.stage.sizeBytes >= full {
+			return
+		}
+		if p.state.Load() != taken && !c.store.queue.begin(p) {
+			c.pop()
+			continue
+		}
+		if p.err = health; p.err == nil {
+			if c.add(p) == deferred {
+				return
+			}
+		} else {
+			c.store.queue.answer(p)
+		}
+		c.pop()
+	}
+}
+
+func (c *committer) pop() {
+	c.backlog[0] = nil
+	c.backlog = c.backlog[1:]
+}
+
+// outcome says what became of a write that was to join the batch.
+type outcome int
+
+const (
+	handled  outcome = iota // staged, or answered
+	deferred                // does not fit beside the others: next batch
+)
+
+// add stages p, or answers it when it fails or was done before.
+func (c *committer) add(p *pending) outcome {
+	if id := p.write.Idempotency; id != nil {
+		if first := c.byID[id.ID]; first != nil {
+			c.echo(p, first)
+			return handled
+		}
+		receipt, found, err := c.stage.repeated(id)
+		if found || err != nil {
+			p.receipt, p.err = receipt, err
+			c.store.queue.answer(p)
+			return handled
+		}
+	}
+	receipt, err := c.stage.write(&p.write)
+	if errors.Is(err, errFull) {
+		return deferred
+	}
+	p.receipt, p.err = receipt, err
+	if err != nil {
+		c.store.queue.answer(p)
+		return handled
+	}
+	c.batch = append(c.batch, p)
+	if id := p.write.Idempotency; id != nil {
+		c.byID[id.ID] = p
+	}
+	return handled
+}
+
+// echo answers a repetition together with its first.
+func (c *committer) echo(p, first *pending) {
+	if p.write.Idempotency.Digest != first.write.Idempotency.Digest {
+		p.err = ErrIdempotencyMismatch
+		c.store.queue.answer(p)
+		return
+	}
+	c.echoes = append(c.echoes, echo{repeat: p, first: first})
+}
+
+// commit writes the stage, publishes it and answers everyone in it.
+func (c *committer) commit(ctx context.Context) {
+	if !c.stage.isEmpty() {
+		began := time.Now()
+		at, err := c.stage.put()
+		if err == nil {
+			c.publish(at)
+		} else {
+			for _, p := range c.batch {
+				p.receipt, p.err = Receipt{}, err
+			}
+		}
+		c.store.metrics.commit(ctx, c, time.Since(began), err)
+	}
+	for _, e := range c.echoes {
+		e.repeat.receipt, e.repeat.err = e.first.receipt, e.first.err
+		e.repeat.receipt.Repeated = true
+		c.batch = append(c.batch, e.repeat)
+	}
+	c.stage.reset()
+	for _, p := range c.batch {
+		c.store.queue.answer(p)
+	}
+	clear(c.batch)
+	clear(c.echoes)
+	clear(c.byID)
+	c.batch, c.echoes = c.batch[:0], c.echoes[:0]
+}
+
+// publish makes a synced commit readable: first the hot tier, so that nothing
+// there is older than what follows (S6), then Badger's snapshot, then progress
+// (S4).
+func (c *committer) publish(at uint64) {
+	s := c.store
+	for _, r := range c.stage.rows {
+		s.hot.set(r.key, r.value[:len(r.value)-sumBytes], at)
+	}
+	s.published.Store(at)
+	for shard, head := range c.stage.heads {
+		s.progress.publish(shard, hlc.Position{Origin: c.stage.origin, At: head})
+		s.progress.own.Store(max(s.progress.own.Load(), uint64(head)))
+	}
+}

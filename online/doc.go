@@ -1,0 +1,52 @@
+// Package online holds a store's rows and its log: the only room that touches
+// Badger, and the only place where a write becomes durable.
+//
+// One goroutine, the committer, writes rows. It takes whatever waits, joins it
+// into the current rows, and commits rows, log entries, progress and request
+// results in one synced transaction. Lookups read a hot tier in memory, then
+// Badger at the published timestamp.
+//
+// Keys, big endian:
+//
+//	+----+-------+-----------+--------+-----+
+//	| 00 |                                    the store record
+//	| 02 | group | partition | origin |       progress: u64 timestamp
+//	| 03 | group | partition | view   | key   row | crc32c of key and row
+//	| 04 | group | partition | origin | at    log entry (package oplog)
+//	| 05 | request id                         digest and receipt, expiring
+//	| 08 | revision | part                    registry, latest revision last
+//	+----+-------+-----------+--------+-----+
+//	  u8    u16       u16       u32     u64   (request id: 16 bytes, part: u16)
+//
+// Invariants:
+//
+//	S1. One commit holds a write whole: all its rows, its log entries, the
+//	    progress they make and its request result, or nothing of it.
+//	S2. Nothing is readable, published or acknowledged before the commit that
+//	    holds it is synced.
+//	S3. Rows are the join of the log: nothing but the committer writes them, and
+//	    it joins exactly what it logs. Entries marked LogOnly are not joined.
+//	S4. Progress of an origin at h means that every entry of it up to h is
+//	    joined and readable here; what is read after seeing h holds it.
+//	S5. Log timestamps of this store's origin rise strictly, across restarts
+//	    too, and each entry names the one before it in its shard.
+//	S6. An entry of the hot tier is never older than a published write: the
+//	    committer sets it after the commit and before it publishes, and a
+//	    reader fills one only if no commit later than its snapshot touched the
+//	    stripe.
+//	S7. A write that fails changes nothing, whatever else its batch holds.
+//	S8. A request id writes once; its repetition is answered with the first
+//	    receipt, while the record lasts.
+//	S9. After an error of the disk nothing is acknowledged and nothing more is
+//	    written until the store is opened anew; reads go on at what was
+//	    published.
+//	S10. A snapshot stays whole while it is read: versions are discarded only
+//	    below every pinned snapshot and every lookup that could be under way.
+//	S11. Bytes that fail their checksum are an error that names the key, and
+//	    are never served.
+//	S12. Opening reads no rows: it takes as long for a million as for none.
+//
+// Group commit after DeWitt et al., "Implementation Techniques for Main Memory
+// Database Systems", 1984. The stripe check is the version check of optimistic
+// concurrency control (Kung and Robinson, 1981). See ADR 1 and ADR 5.
+package online

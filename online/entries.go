@@ -1,0 +1,74 @@
+package online
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"featurestore/feature"
+	"featurestore/hlc"
+	"featurestore/replication/oplog"
+)
+
+// Entries yields the log of one origin in one shard, from the first entry after
+// a timestamp to the progress that was published when the iteration began. It
+// ends with an error, once, when ctx ends, the store is closed, or the log
+// breaks off: each entry must name the one before it, the first one at or
+// before after, and the last must be where progress is (ErrCorrupt). Entries
+// before the error are good. What an entry points to is valid until the next.
+func (s *Store) Entries(ctx context.Context, shard feature.Shard, origin hlc.Origin, after hlc.Timestamp) iter.Seq2[oplog.Entry, error] {
+	return func(yield func(oplog.Entry, error) bool) {
+		through := s.progress.vector(shard)[origin]
+		at := s.snapshots.pin()
+		defer s.snapshots.unpin(at)
+		chain := chain{shard: shard, origin: origin, last: after}
+		stopped := false
+		var fault error
+		err := s.walk(ctx, at, appendEntryPrefix(nil, shard, origin), appendEntryKey(nil, shard, origin, after+1),
+			func(key, value []byte) bool {
+				var e oplog.Entry
+				if e, fault = chain.next(key, value); fault != nil || e.At > through {
+					return false
+				}
+				stopped = !yield(e, nil)
+				return !stopped
+			})
+		switch {
+		case stopped:
+		case err != nil:
+			yield(oplog.Entry{}, fmt.Errorf("log of %v in shard %d/%d after %v: %w", origin, shard.Group, shard.Partition, chain.last, err))
+		case fault != nil:
+			yield(oplog.Entry{}, fault)
+		case chain.last < through:
+			yield(oplog.Entry{}, corrupt(appendEntryKey(nil, shard, origin, through), "the log ends at %v before it", chain.last))
+		}
+	}
+}
+
+// chain follows a log from entry to entry.
+type chain struct {
+	shard  feature.Shard
+	origin hlc.Origin
+	last   hlc.Timestamp
+	linked bool // last is an entry, not just where the caller began
+}
+
+// next decodes the entry after last and checks that nothing lies between.
+func (c *chain) next(key, value []byte) (oplog.Entry, error) {
+	k, err := decodeKey(key)
+	if err != nil {
+		return oplog.Entry{}, &CorruptError{Key: append([]byte(nil), key...), Err: err}
+	}
+	e, err := oplog.Decode(value)
+	if err != nil {
+		return oplog.Entry{}, &CorruptError{Key: append([]byte(nil), key...), Err: err}
+	}
+	switch {
+	case e.At != k.at || e.Origin != k.origin:
+		return oplog.Entry{}, corrupt(key, "the entry says it is %v", e.Position())
+	case c.linked && e.Prev != c.last, !c.linked && e.Prev > c.last:
+		return oplog.Entry{}, corrupt(key, "the entry before it is at %v, found %v", e.Prev, c.last)
+	}
+	c.last, c.linked = e.At, true
+	return e, nil
+}

@@ -1,0 +1,100 @@
+package online
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+)
+
+// Read looks up what b asks for. Every row is at least as new as what Progress
+// said before the call (S4). Rows are read one by one: those of one batch may
+// come from different moments. After an error b holds no rows; errors are
+// ctx's, ErrClosed and ErrCorrupt.
+//
+// It does not allocate when the hot tier has all rows and b is warm.
+func (s *Store) Read(ctx context.Context, b *Batch) error {
+	b.clearRows()
+	for i := range b.ends {
+		from := len(b.rows)
+		var found bool
+		b.rows, found = s.hot.get(b.rows, b.key(i))
+		b.spans = append(b.spans, span{})
+		if found {
+			b.put(i, from)
+		} else {
+			b.missed = append(b.missed, i)
+		}
+	}
+	s.hot.count(len(b.ends)-len(b.missed), len(b.missed))
+	if len(b.missed) == 0 {
+		return nil
+	}
+	began := time.Now()
+	err := s.readMissed(ctx, b)
+	if err != nil {
+		b.clearRows()
+	}
+	s.metrics.read(ctx, time.Since(began), err)
+	return err
+}
+
+// readMissed reads from Badger until a snapshot held through the whole reading.
+func (s *Store) readMissed(ctx context.Context, b *Batch) error {
+	if err := s.reading(); err != nil {
+		return err
+	}
+	defer s.done()
+	b.sortMissed()
+	rows := len(b.rows)
+	for {
+		at := s.published.Load()
+		err := s.readAt(ctx, b, at)
+		if s.snapshots.holds(at) {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		b.rows = b.rows[:rows]
+	}
+}
+
+// readAt reads the missed rows in one transaction and offers them to the hot
+// tier.
+func (s *Store) readAt(ctx context.Context, b *Batch, at uint64) error {
+	txn := s.db.NewTransactionAt(at, false)
+	defer txn.Discard()
+	for n, i := range b.missed {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("read %d of %d rows: %w", n, len(b.missed), err)
+		}
+		key, from := b.key(i), len(b.rows)
+		var err error
+		if b.rows, err = appendRow(b.rows, txn, key); err != nil {
+			return err
+		}
+		b.put(i, from)
+		s.hot.fill(key, b.rows[from:], at)
+	}
+	return nil
+}
+
+// appendRow appends the row under key to dst, nothing when there is none.
+func appendRow(dst []byte, txn *badger.Txn, key []byte) ([]byte, error) {
+	item, err := txn.Get(key)
+	if errors.Is(err, badger.ErrKeyNotFound) {
+		return dst, nil
+	}
+	if err != nil {
+		return dst, fmt.Errorf("read %s: %w", describeKey(key), err)
+	}
+	err = item.Value(func(value []byte) error {
+		row, err := unseal(key, value)
+		dst = append(dst, row...)
+		return err
+	})
+	return dst, err
+}

@@ -1,0 +1,303 @@
+package online
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"featurestore/feature"
+	"featurestore/hlc"
+	"featurestore/replication/oplog"
+)
+
+// stage gathers writes that will be committed together: the rows as they will
+// be, the log entries, the progress. Nothing of it is visible to anyone but the
+// committer. A write that fails is taken out again without a trace (S7).
+type stage struct {
+	store  *Store
+	origin hlc.Origin
+	txn    *badger.Txn // reads current rows; opened when one is needed
+
+	rows     map[string]*stagedRow
+	heads    map[feature.Shard]hlc.Timestamp // newest entries of the batch
+	entries  []stagedEntry
+	requests []stagedRequest
+	// sizeBytes is what all this will take of a transaction.
+	sizeBytes int
+
+	memory  arena
+	scratch []byte
+	undo    []undo
+	draft   draft
+}
+
+// stagedRow is a row as the batch leaves it. It never changes: the next change
+// of the row stages another.
+type stagedRow struct {
+	key   []byte
+	value []byte // sealed
+	row   feature.Row
+}
+
+type stagedEntry struct {
+	key, value []byte
+	shard      feature.Shard
+	at         hlc.Timestamp
+}
+
+type stagedRequest struct{ key, value []byte }
+
+// undo is one step back. Exactly one of its halves is used.
+type undo struct {
+	key string // row to put back; "" for none
+	row *stagedRow
+
+	shard feature.Shard
+	head  hlc.Timestamp
+}
+
+// mark is a point to roll back to.
+type mark struct{ entries, requests, undo, sizeBytes int }
+
+func newStage(s *Store) *stage {
+	st := &stage{store: s, origin: s.identity.Origin}
+	st.reset()
+	return st
+}
+
+// reset makes the stage empty and gives its snapshot back.
+func (st *stage) reset() {
+	if st.txn != nil {
+		st.txn.Discard()
+		st.txn = nil
+	}
+	if st.rows == nil || len(st.rows) > maxKeptRows {
+		st.rows = map[string]*stagedRow{}
+		st.heads = map[feature.Shard]hlc.Timestamp{}
+	}
+	clear(st.rows)
+	clear(st.heads)
+	clear(st.entries)
+	st.entries, st.requests, st.undo = st.entries[:0], st.requests[:0], st.undo[:0]
+	st.sizeBytes = 0
+	st.memory.reset()
+}
+
+// maxKeptRows bounds the map that is kept from batch to batch: clearing a map
+// costs what it once held.
+const maxKeptRows = 1 << 14
+
+func (st *stage) isEmpty() bool { return len(st.entries) == 0 }
+
+// write stages all of w and returns its receipt, or nothing and why.
+func (st *stage) write(w *Write) (Receipt, error) {
+	m := mark{entries: len(st.entries), requests: len(st.requests), sizeBytes: st.sizeBytes}
+	st.undo = st.undo[:0]
+	receipt, err := st.changes(w)
+	if err == nil && w.Idempotency != nil {
+		err = st.request(w.Idempotency, receipt)
+	}
+	if err == nil && st.sizeBytes > st.store.disk.maxBytes {
+		err = errFull
+		if m.sizeBytes == 0 {
+			err = &TooLargeError{What: "write", Bytes: st.sizeBytes, Limit: st.store.disk.maxBytes}
+		}
+	}
+	if err != nil {
+		st.rollback(m)
+		return Receipt{}, err
+	}
+	return receipt, nil
+}
+
+// errFull says that a write does not fit beside the others of the stage.
+var errFull = errors.New("stage is full")
+
+func (st *stage) rollback(m mark) {
+	for i := len(st.undo) - 1; i >= 0; i-- {
+		switch u := st.undo[i]; {
+		case u.key == "" && u.head == 0:
+			delete(st.heads, u.shard)
+		case u.key == "":
+			st.heads[u.shard] = u.head
+		case u.row == nil:
+			delete(st.rows, u.key)
+		default:
+			st.rows[u.key] = u.row
+		}
+	}
+	clear(st.entries[m.entries:])
+	st.entries, st.requests, st.sizeBytes = st.entries[:m.entries], st.requests[:m.requests], m.sizeBytes
+}
+
+// changes joins the changes of w one after the other.
+func (st *stage) changes(w *Write) (Receipt, error) {
+	var receipt Receipt
+	st.draft.reset(w)
+	for i := range w.Changes {
+		superseded, err := st.change(&w.Changes[i], w.LogOnly)
+		if err != nil {
+			// What is wrong with the store is not the change's fault.
+			if errors.Is(err, ErrReadOnly) {
+				return Receipt{}, err
+			}
+			return Receipt{}, &ChangeError{Index: i, Err: err}
+		}
+		if superseded {
+			receipt.Superseded = append(receipt.Superseded, i)
+		}
+	}
+	receipt.Positions = make([]ShardPosition, 0, len(st.draft.open))
+	for _, e := range st.draft.open {
+		if err := st.seal(e); err != nil {
+			return Receipt{}, err
+		}
+		receipt.Positions = append(receipt.Positions, ShardPosition{Shard: e.shard, Position: e.entry.Position()})
+	}
+	return receipt, nil
+}
+
+// change stages one change and reports whether nothing of it is left.
+func (st *stage) change(c *Placed, logOnly bool) (superseded bool, err error) {
+	key := string(appendRowKey(st.scratch[:0], c.Shard, c.View, c.Key))
+	e, err := st.entryFor(c.Shard, key)
+	if err != nil {
+		return false, err
+	}
+	current, err := st.current(key)
+	if err != nil {
+		return false, err
+	}
+	delta, err := c.Delta(current, e.entry.At, st.origin)
+	if err != nil {
+		return false, err
+	}
+	st.scratch = feature.AppendRow(st.scratch[:0], delta)
+	if len(st.scratch) > MaxRowBytes {
+		return false, &TooLargeError{What: "row", Bytes: len(st.scratch), Limit: MaxRowBytes}
+	}
+	e.add(key, oplog.Row{View: c.View, Key: c.Key, Delta: delta}, len(st.scratch))
+	if logOnly {
+		return false, nil
+	}
+	joined := feature.JoinRow(current, delta)
+	if err := st.setRow(key, joined); err != nil {
+		return false, err
+	}
+	return joined.Supersedes(delta), nil
+}
+
+// setRow stages a row over what was there.
+func (st *stage) setRow(key string, row feature.Row) error {
+	st.scratch = feature.AppendRow(st.scratch[:0], row)
+	if len(st.scratch) > MaxRowBytes {
+		return &TooLargeError{What: "row", Bytes: len(st.scratch), Limit: MaxRowBytes}
+	}
+	before := st.rows[key]
+	next := &stagedRow{row: row}
+	if before != nil {
+		next.key = before.key
+		st.sizeBytes -= len(before.key) + len(before.value) + entryOverhead
+	} else {
+		next.key = []byte(key)
+	}
+	st.scratch = seal(st.scratch, 0, next.key)
+	next.value = st.memory.copy(st.scratch)
+	st.undo = append(st.undo, undo{key: key, row: before})
+	st.rows[key] = next
+	st.sizeBytes += len(next.key) + len(next.value) + entryOverhead
+	return nil
+}
+
+// current returns the row as the batch has it so far: staged, hot, or stored.
+func (st *stage) current(key string) (feature.Row, error) {
+	if r := st.rows[key]; r != nil {
+		return r.row, nil
+	}
+	k := []byte(key)
+	encoded, found := st.store.hot.get(st.scratch[:0], k)
+	if !found {
+		var err error
+		if encoded, err = appendRow(encoded[:0], st.snapshot(), k); err != nil {
+			return feature.Row{}, err
+		}
+	}
+	st.scratch = encoded
+	if len(encoded) == 0 {
+		return feature.Row{}, nil
+	}
+	// The row aliases its bytes and lives as long as the batch.
+	row, err := feature.DecodeRow(st.memory.copy(encoded))
+	if err != nil {
+		return feature.Row{}, &CorruptError{Key: k, Err: err}
+	}
+	return row, nil
+}
+
+// snapshot opens a transaction for reading. Nobody else writes what it reads,
+// so the latest is what there is.
+func (st *stage) snapshot() *badger.Txn {
+	if st.txn == nil {
+		st.txn = st.store.db.NewTransactionAt(math.MaxUint64, false)
+	}
+	return st.txn
+}
+
+// request stages the result of a request that named itself.
+func (st *stage) request(id *Idempotency, r Receipt) error {
+	key := appendRequestKey(nil, id.ID)
+	value := appendRequestRecord(nil, key, id.Digest, r)
+	if len(value) >= valueThreshold {
+		return &TooLargeError{What: "write", Bytes: st.sizeBytes + len(value), Limit: st.store.disk.maxBytes}
+	}
+	st.requests = append(st.requests, stagedRequest{key: key, value: value})
+	st.sizeBytes += len(key) + len(value) + entryOverhead
+	return nil
+}
+
+// put writes the stage in one transaction.
+func (st *stage) put() (at uint64, err error) {
+	all := make([]badger.Entry, 0, len(st.rows)+len(st.entries)+len(st.heads)+len(st.requests))
+	for _, r := range st.rows {
+		all = append(all, badger.Entry{Key: r.key, Value: r.value})
+	}
+	for _, e := range st.entries {
+		all = append(all, badger.Entry{Key: e.key, Value: e.value})
+	}
+	for shard, at := range st.heads {
+		key := appendProgressKey(nil, shard, st.origin)
+		all = append(all, badger.Entry{Key: key, Value: appendProgress(nil, key, at)})
+	}
+	for _, r := range st.requests {
+		e := badger.NewEntry(r.key, r.value).WithTTL(st.store.cfg.RequestTTL)
+		all = append(all, badger.Entry{Key: e.Key, Value: e.Value, ExpiresAt: e.ExpiresAt})
+	}
+	entries := make([]*badger.Entry, len(all))
+	for i := range all {
+		entries[i] = &all[i]
+	}
+	if at, err = st.store.disk.put(entries); err != nil {
+		return 0, fmt.Errorf("commit %d rows in %d log entries: %w", len(st.rows), len(st.entries), err)
+	}
+	return at, nil
+}
+
+// arena hands out memory that is given back all at once.
+type arena struct{ chunk []byte }
+
+const arenaChunkBytes = 256 << 10
+
+// copy returns a copy of b that lives until reset.
+func (a *arena) copy(b []byte) []byte {
+	if len(b) > cap(a.chunk)-len(a.chunk) {
+		// Whoever uses the old chunk keeps it alive.
+		a.chunk = make([]byte, 0, max(arenaChunkBytes, len(b)))
+	}
+	from := len(a.chunk)
+	a.chunk = append(a.chunk, b...)
+	return a.chunk[from:len(a.chunk):len(a.chunk)]
+}
+
+func (a *arena) reset() { a.chunk = a.chunk[:0] }

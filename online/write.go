@@ -1,0 +1,156 @@
+package online
+
+import (
+	"context"
+	"fmt"
+
+	"featurestore/feature"
+	"featurestore/hlc"
+)
+
+// Write is what one request changes: all of it or nothing.
+type Write struct {
+	// Changes are joined in this order; at least one. They were checked against
+	// their views' schemas.
+	Changes []Placed
+	// Deps are, by shard, the positions that the writer's session had seen. A
+	// store joins the write only after them.
+	Deps map[feature.Shard]hlc.Vector
+	// Idempotency names the request, nil when it need not be recognized.
+	Idempotency *Idempotency
+	// LogOnly keeps the changes for history without joining them. Counters and
+	// sets are logged as they would have been joined.
+	LogOnly bool
+}
+
+// Placed is a change and the shard that holds its row.
+type Placed struct {
+	feature.Change
+	Shard feature.Shard
+}
+
+// Idempotency recognizes a repeated request.
+type Idempotency struct {
+	ID RequestID
+	// Digest is of the request's contents: the same id with another digest is
+	// a mistake of the client's.
+	Digest [16]byte
+}
+
+// Receipt says what became of a write that is durable, readable and published.
+type Receipt struct {
+	// Positions holds for each shard the position of the write's last log entry
+	// in it, in the order in which the shards were first named.
+	Positions []ShardPosition
+	// Superseded are the indexes, rising, of changes of which nothing is left:
+	// every cell lost to a newer one.
+	Superseded []int
+	// Repeated says that an earlier request with this id did the work.
+	Repeated bool
+}
+
+// ShardPosition is a position of one shard's log.
+type ShardPosition struct {
+	Shard    feature.Shard
+	Position hlc.Position
+}
+
+// Append commits w and returns its receipt once it is durable, readable and
+// published. What w points to must not change before Append returns.
+//
+// While the queue is full Append waits. If ctx ends before the committer has
+// begun with w, nothing happened and the error is ErrOverloaded, wrapping
+// ctx's. Once begun, Append waits for the answer, which is one commit away.
+//
+// Other errors: *ChangeError for a change that cannot be joined, ErrTooLarge,
+// ErrInvalidWrite, ErrIdempotencyMismatch, ErrDiskFull, ErrReadOnly, ErrClosed,
+// and hlc.ErrAhead for deps from too far in the future.
+func (s *Store) Append(ctx context.Context, w Write) (Receipt, error) {
+	if err := w.validate(); err != nil {
+		return Receipt{}, err
+	}
+	for shard, deps := range w.Deps {
+		for origin, at := range deps {
+			if err := s.clock.Witness(at); err != nil {
+				return Receipt{}, fmt.Errorf("append after %v of %v in shard %d/%d: %w", at, origin, shard.Group, shard.Partition, err)
+			}
+		}
+	}
+	p := &pending{write: w, sizeBytes: w.sizeBytes(), done: make(chan struct{})}
+	if limit := s.disk.maxBytes; p.sizeBytes > limit {
+		return Receipt{}, &TooLargeError{What: "write", Bytes: p.sizeBytes, Limit: limit}
+	}
+	return s.queue.do(ctx, p)
+}
+
+// validate finds what would be stored but not be readable.
+func (w Write) validate() error {
+	if len(w.Changes) == 0 {
+		return fmt.Errorf("%w: it has no changes", ErrInvalidWrite)
+	}
+	for i := range w.Changes {
+		if err := validateChange(&w.Changes[i].Change); err != nil {
+			return &ChangeError{Index: i, Err: err}
+		}
+	}
+	return nil
+}
+
+func validateChange(c *feature.Change) error {
+	switch {
+	case c.View == 0:
+		return fmt.Errorf("%w: view is zero", ErrInvalidWrite)
+	case len(c.Key) == 0 || len(c.Key) > feature.MaxKeyBytes:
+		return fmt.Errorf("%w: key has %d bytes, want 1 to %d", ErrInvalidWrite, len(c.Key), feature.MaxKeyBytes)
+	case c.Delete && len(c.Assignments) > 0:
+		return fmt.Errorf("%w: a delete has %d assignments, want none", ErrInvalidWrite, len(c.Assignments))
+	}
+	last := feature.FeatureID(0)
+	for i := range c.Assignments {
+		a := &c.Assignments[i]
+		if a.Feature <= last {
+			return fmt.Errorf("%w: assignments[%d] of feature %d follows feature %d, want rising ids above zero", ErrInvalidWrite, i, a.Feature, last)
+		}
+		last = a.Feature
+		if err := validateAssignment(a); err != nil {
+			return fmt.Errorf("%w: assignments[%d]: %w", ErrInvalidWrite, i, err)
+		}
+	}
+	return nil
+}
+
+func validateAssignment(a *feature.Assignment) error {
+	if a.Type.Kind == feature.Null {
+		return fmt.Errorf("its type is null")
+	}
+	if err := a.Rule.Admits(a.Type); err != nil {
+		return err
+	}
+	if !a.Remove.IsNull() && (a.Rule != feature.Set || a.Remove.Type() != a.Type) {
+		return fmt.Errorf("it removes %v from a %v under %v", a.Remove.Type(), a.Type, a.Rule)
+	}
+	if a.Value.IsNull() {
+		if a.Rule == feature.Counter {
+			return fmt.Errorf("a counter's increment is null, want %v", a.Type)
+		}
+		return nil
+	}
+	if got := a.Value.Type(); got != a.Type {
+		return fmt.Errorf("its value is %v, want %v", got, a.Type)
+	}
+	return nil
+}
+
+// sizeBytes is about what the write takes in memory and in the log. It is a
+// lower bound of what it takes in a transaction.
+func (w Write) sizeBytes() int {
+	size := 0
+	for i := range w.Changes {
+		c := &w.Changes[i]
+		size += entryOverhead + len(c.Key)
+		for j := range c.Assignments {
+			size += 8 + len(c.Assignments[j].Value.Text()) + len(c.Assignments[j].Remove.Text())
+		}
+	}
+	return size
+}
