@@ -83,8 +83,9 @@ func adrNumber(page string) (string, bool) {
 	return number, ok && path.Dir(page) == "docs/adr" && number != ""
 }
 
-// exportedNames maps a package to what it exports: names, and Type.Member for
-// methods and fields.
+// exportedNames maps a package to what it exports: names, Type.Member for
+// methods and fields, and methods alone too, as prose says online.Append of
+// what every Store does.
 func exportedNames(files []source) map[string]map[string]bool {
 	names := map[string]map[string]bool{}
 	for _, s := range files {
@@ -99,8 +100,9 @@ func exportedNames(files []source) map[string]map[string]bool {
 		for _, decl := range s.file.Decls {
 			switch d := decl.(type) {
 			case *ast.FuncDecl:
-				name, _ := funcName(d)
-				in[name] = true
+				if name, exported := funcName(d); exported {
+					in[name], in[d.Name.Name] = true, true
+				}
 			case *ast.GenDecl:
 				for _, spec := range d.Specs {
 					switch sp := spec.(type) {

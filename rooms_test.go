@@ -150,6 +150,7 @@ var libraries = []library{
 		home: []string{"replica"},
 		test: []string{"online", "consistency", "replication", "replication/peer", "offline", "offline/flight", "server", "sdk"},
 	},
+	{path: "go.opentelemetry.io/proto/otlp", test: []string{"replica"}}, // a collector to export to
 	{path: "go.uber.org/goleak", test: []string{anything}},
 	{path: "golang.org/x/sync", home: []string{"online", "replication", "replication/peer", "offline", "server", "sdk", "replica", "cmd/featurestore"}},
 	{path: "google.golang.org/grpc", home: []string{"replication/peer", "offline/flight"}, test: []string{"replica"}},
