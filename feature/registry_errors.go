@@ -33,6 +33,7 @@ func (p Problem) String() string { return p.Path + ": " + p.Message }
 // InvalidError lists the faults of definitions. It matches ErrInvalid, and
 // ErrIncompatible when one of the faults is an incompatible change.
 type InvalidError struct {
+	// Project is "" when the definitions name none.
 	Project string
 	// Problems has at least one and at most maxProblems, in the order of the
 	// definitions.
@@ -47,7 +48,10 @@ const maxProblems = 200
 // Error prints one fault on one line, several on a line each.
 func (e *InvalidError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "definitions of project %q", clip(e.Project))
+	b.WriteString("definitions")
+	if e.Project != "" {
+		fmt.Fprintf(&b, " of project %q", clip(e.Project))
+	}
 	if len(e.Problems) == 1 {
 		return b.String() + ": " + e.Problems[0].String()
 	}
