@@ -18,20 +18,18 @@ var entries = rapid.Custom(func(t *rapid.T) Entry {
 		Prev:   hlc.Timestamp(rapid.Uint64Range(0, uint64(at)-1).Draw(t, "prev")),
 	}
 	e.LogOnly = e.Kind == Delta && rapid.Bool().Draw(t, "log only")
-	deps := rapid.MapOfN(rapid.Uint32Min(1), rapid.Uint64Range(1, uint64(at)-1), 0, 4).Draw(t, "deps")
-	vector := hlc.Vector{}
-	for o, ts := range deps {
-		if hlc.Origin(o) != e.Origin {
-			vector[hlc.Origin(o)] = hlc.Timestamp(ts)
-		}
+	deps := hlc.Vector{}
+	for range rapid.IntRange(0, 4).Draw(t, "deps") {
+		origin := hlc.Origin(rapid.Uint32Min(1).Draw(t, "dep origin"))
+		deps[origin] = hlc.Timestamp(rapid.Uint64Range(1, uint64(at)-1).Draw(t, "dep at"))
 	}
-	if len(vector) > 0 {
-		e.Deps = vector.Positions()
+	if delete(deps, e.Origin); len(deps) > 0 {
+		e.Deps = deps.Positions()
 	}
 	if e.Kind == Noop {
 		return e
 	}
-	for id := range rapid.MapOfN(rapid.Int64(), rapid.Just(0), 1, 5).Draw(t, "drivers") {
+	for _, id := range rapid.SliceOfNDistinct(rapid.Int64(), 1, 5, rapid.ID).Draw(t, "drivers") {
 		write := e.Position()
 		if e.Kind == Relog {
 			write = hlc.Position{Origin: 9, At: hlc.Timestamp(rapid.Uint64Min(1).Draw(t, "first written"))}
