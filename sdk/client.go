@@ -1,0 +1,104 @@
+package sdk
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Client reads and writes the features of one project. It is safe for
+// concurrent use; make one and keep it, for it keeps connections.
+type Client struct {
+	cfg     Config
+	http    *http.Client
+	owned   *http.Transport // nil when the Config brought an HTTPClient
+	metrics *metrics
+	schemas schemas
+	plans   sync.Map // planKey -> *binding
+	store   storeChoice
+}
+
+// New returns a client, or every fault of cfg. It asks no store yet.
+func New(cfg Config) (*Client, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	for i, u := range cfg.URLs {
+		cfg.URLs[i] = strings.TrimRight(u, "/")
+	}
+	c := &Client{cfg: cfg, http: cfg.HTTPClient}
+	if c.http == nil {
+		c.owned = newTransport(cfg.Connections)
+		c.http = &http.Client{Transport: c.owned}
+	}
+	c.store.count = len(cfg.URLs)
+	var err error
+	if c.metrics, err = newMetrics(cfg.Meter); err != nil {
+		return nil, fmt.Errorf("sdk: make instruments: %w", err)
+	}
+	return c, nil
+}
+
+// Close closes idle connections of the client's own transport. Requests in
+// flight end as they would.
+func (c *Client) Close() {
+	if c.owned != nil {
+		c.owned.CloseIdleConnections()
+	}
+}
+
+// Project returns the project whose features the client reads and writes.
+func (c *Client) Project() string { return c.cfg.Project }
+
+func (c *Client) path(operation string) string {
+	return "/v1/projects/" + c.cfg.Project + "/" + operation
+}
+
+// awayFor is how long a store that did not answer is passed over.
+const awayFor = 30 * time.Second
+
+// storeChoice remembers which store to ask: the first, or for a while after
+// it failed, the next that works.
+type storeChoice struct {
+	count int
+	mu    struct {
+		sync.Mutex
+		index int
+		until time.Time
+	}
+}
+
+// now returns the index of the store to ask.
+func (s *storeChoice) now(at time.Time) int {
+	if s.count == 1 {
+		return 0
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if at.After(s.mu.until) {
+		s.mu.index = 0
+	}
+	return s.mu.index
+}
+
+// failed moves on from the store of index i, unless another call has already.
+func (s *storeChoice) failed(i int, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mu.index == i {
+		s.mu.index = (i + 1) % s.count
+		s.mu.until = at.Add(awayFor)
+	}
+}
+
+// withDeadline returns ctx with the client's timeout where it has none.
+func (c *Client) withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, c.cfg.Timeout)
+}

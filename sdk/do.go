@@ -1,0 +1,142 @@
+package sdk
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	mathrand "math/rand/v2"
+	"net/http"
+	"time"
+
+	"featurestore/api"
+)
+
+// do carries out r: tries, waits between them, and the session. The error is
+// an *Error, or the context's when it ended before the first try.
+func (c *Client) do(ctx context.Context, r *request) (*answer, error) {
+	ctx, cancel := c.withDeadline(ctx)
+	defer cancel()
+	r.retry = r.retry.withDefaults(c.cfg.Retry)
+	if r.session == nil {
+		r.session = sessionOf(ctx)
+	}
+	start := time.Now()
+	failure := &Error{Op: r.op, IdempotencyKey: r.key}
+	index := c.store.now(start)
+	for {
+		failure.Tries++
+		failure.URL = c.cfg.URLs[index]
+		tokens, err := c.tokens(ctx, r, failure.URL)
+		if err != nil {
+			return nil, err
+		}
+		a, problem, o, err := c.try(ctx, failure.URL, r, tokens)
+		c.metrics.tried(ctx, r.op, o, failure.Tries)
+		if a != nil {
+			r.merge(tokens, a.header.Get(api.HeaderSession))
+			c.metrics.done(ctx, r.op, time.Since(start), "")
+			return a, nil
+		}
+		failure.note(problem, err, o, r.read)
+		if problem != nil {
+			r.merge(tokens, problem.Session)
+		}
+		v := o.judge(r.read, r.key != "")
+		if v.elsewhere && !failure.OutcomeUnknown && c.store.count > 1 {
+			c.store.failed(index, time.Now())
+			index = (index + 1) % c.store.count
+		}
+		if !v.retry || failure.Tries >= r.retry.Tries ||
+			!pauseFor(ctx, r.retry.pause(failure.Tries, o.after, mathrand.Float64())) {
+			c.metrics.done(ctx, r.op, time.Since(start), failure.code())
+			return nil, failure.ended(ctx)
+		}
+	}
+}
+
+// note records what a try came to. A write that may have been stored by one
+// try stays so whatever the later ones say, until one of them is answered by
+// the write's own result.
+func (e *Error) note(problem *api.Problem, err error, o outcome, read bool) {
+	e.Problem, e.Err = problem, err
+	if !read && o.unknown() {
+		e.OutcomeUnknown = true
+	}
+	if o.code == api.CodeConcernTimeout {
+		e.OutcomeUnknown = false // it is known: applied
+	}
+}
+
+// ended adds the context's end where the last try does not tell it.
+func (e *Error) ended(ctx context.Context) error {
+	if err := ctx.Err(); err != nil && e.Problem == nil && !errors.Is(e.Err, err) {
+		e.Err = errors.Join(e.Err, err)
+	}
+	return e
+}
+
+// code names the failure for metrics.
+func (e *Error) code() api.Code {
+	if e.Problem != nil {
+		return e.Problem.Code
+	}
+	return "no_answer"
+}
+
+// merge puts the answer's token into the session.
+func (r *request) merge(sent []string, token string) {
+	if r.session != nil {
+		r.session.answered(sent, token)
+	}
+}
+
+// tokens returns what to send of the session. More than MaxTokens gather when
+// many requests of one session end side by side; they are merged first, by the
+// store, because tokens are signed.
+func (c *Client) tokens(ctx context.Context, r *request, url string) ([]string, error) {
+	if r.session == nil {
+		return nil, nil
+	}
+	for {
+		tokens := r.session.snapshot()
+		if len(tokens) <= MaxTokens {
+			return tokens, nil
+		}
+		fold := &request{op: "merge session", method: http.MethodGet, path: c.path("services"), read: true, retry: r.retry}
+		sent := tokens[:MaxTokens]
+		a, problem, _, err := c.try(ctx, url, fold, sent)
+		if a == nil {
+			return nil, &Error{Op: fold.op, URL: url, Tries: 1, Problem: problem, Err: err}
+		}
+		merged := a.header.Get(api.HeaderSession)
+		a.free()
+		if merged == "" {
+			return nil, fmt.Errorf("merge session: %w: %d tokens, and the store merged none", ErrTooManyTokens, len(tokens))
+		}
+		r.session.answered(sent, merged)
+	}
+}
+
+// pauseFor waits for d; false means that ctx ends first, and is told at once.
+func pauseFor(ctx context.Context, d time.Duration) bool {
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= d {
+		return false
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// newKey makes an idempotency key: 128 random bits as hex.
+func newKey() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}

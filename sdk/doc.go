@@ -1,0 +1,42 @@
+// Package sdk is the Go client: typed lookups into structs, pushes one by one
+// or batched, and sessions that a context carries.
+//
+// A struct says what it holds by its tags, and serves lookups and pushes alike:
+//
+//	type Driver struct {
+//		ID       int64                 `key:"driver_id"`
+//		ConvRate sdk.Optional[float32] `feature:"driver_stats:conv_rate"`
+//		Trips    sdk.Counter[int64]    `feature:"driver_stats:trips"`
+//		Tags     []string              `feature:"driver_stats:tags"`
+//		At       time.Time             `feature:"@event_time"`
+//	}
+//
+// Invariants:
+//
+//	K1. The tags of a struct are compiled once a type; a field that cannot hold
+//	    its feature's type is an error that names field, tag and type, and
+//	    nothing is looked up or pushed.
+//	K2. A lookup returns one row a key, in the order of the keys, however it was
+//	    split; or an error, never a part.
+//	K3. A request is repeated only when repeating is safe: reads, and writes
+//	    under the idempotency key of their first try, at the store that may
+//	    have them. Tries and time are bounded.
+//	K4. An error carries the server's code, and the session token of a write
+//	    that was applied although its concern was not met.
+//	K5. A session sends with every request each token that is not known to be
+//	    contained in another, at most MaxTokens of them; only an answer to a
+//	    request that carried a token replaces it.
+//	K6. Every row that Writer.Push took gets exactly one verdict: accepted,
+//	    superseded, or an error that says whether it may have been stored. Run
+//	    and Close return only when no row is without one.
+//	K7. A Writer writes the rows of one entity key in the order pushed.
+//	K8. A Writer holds at most MaxBuffered rows and MaxBufferedBytes; Push
+//	    blocks until there is room or its context ends.
+//	K9. A client starts no goroutine that outlives the call that started it,
+//	    beside those that net/http keeps for idle connections until Close.
+//
+// A Writer is one session of its own: a row follows the writer's earlier rows
+// and whatever the context of Run had seen. What a caller of Push has seen is
+// not passed on; what was written joins the session of whoever waits for its
+// verdict.
+package sdk
