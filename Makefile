@@ -55,8 +55,9 @@ cover: ## coverage by package, and cover.html
 	go tool cover -html=cover.out -o cover.html
 
 crash: ## kill -9 during writes, ROUNDS=50 times; count what survived
-	go test ./cmd/featurestore -run Kill -count=1 -timeout 60m \
-	  -kill.rounds=$(ROUNDS)
+	go test -run Kill -count=1 -timeout 60m \
+	  $$(grep -rl --include='*_test.go' '"kill.rounds"' . \
+	    | xargs -n1 dirname | sort -u) -kill.rounds=$(ROUNDS)
 
 doc: ## the packages' documentation in a browser
 	go doc -http
