@@ -73,19 +73,28 @@ func (c Cell) Read() Value {
 // JoinCell returns the least cell that is at least a and b, which are cells of
 // one feature. It is commutative, associative and idempotent (F1).
 func JoinCell(a, b Cell) Cell {
-	if c := a.Epoch.CompareByWrite(b.Epoch); c != 0 {
-		if c > 0 {
-			return a
+	var merged Cell
+	return *joinCell(&a, &b, &merged)
+}
+
+// joinCell returns a or b, whichever is the join, or the join made in merged:
+// cells are large, and most joins only choose.
+func joinCell(a, b, merged *Cell) *Cell {
+	order := a.Epoch.CompareByWrite(b.Epoch)
+	if order == 0 {
+		switch a.Rule {
+		case Counter:
+			mergeVersions(a, b, merged)
+			merged.Totals = joinTotals(a.Totals, b.Totals)
+			return merged
+		case Set:
+			mergeVersions(a, b, merged)
+			merged.Elements = joinElements(a.Elements, b.Elements)
+			return merged
 		}
-		return b
+		order = a.compare(b)
 	}
-	switch a.Rule {
-	case Counter:
-		return joinMerged(a, b, func(out *Cell) { out.Totals = joinTotals(a.Totals, b.Totals) })
-	case Set:
-		return joinMerged(a, b, func(out *Cell) { out.Elements = joinElements(a.Elements, b.Elements) })
-	}
-	if a.compare(b) >= 0 {
+	if order >= 0 {
 		return a
 	}
 	return b
@@ -93,10 +102,13 @@ func JoinCell(a, b Cell) Cell {
 
 // compare orders cells of the rules in which one write wins whole. Equal
 // versions are the same write; comparing values last keeps the order total.
-func (c Cell) compare(d Cell) int {
+func (c *Cell) compare(d *Cell) int {
 	switch c.Rule {
 	case EventTime:
-		return cmp.Or(c.Version.CompareByEvent(d.Version), c.Value.Compare(d.Value))
+		if order := c.Version.CompareByEvent(d.Version); order != 0 {
+			return order
+		}
+		return c.Value.Compare(d.Value)
 	case Max:
 		return cmp.Or(compareRank(c.Value, d.Value), c.Value.Compare(d.Value), c.Version.CompareByWrite(d.Version))
 	case Min:
@@ -120,16 +132,14 @@ func compareRank(v, w Value) int {
 	return cmp.Compare(rank(v), rank(w))
 }
 
-// joinMerged joins cells whose contents merge. The version names the latest
-// write; the event time is the greatest of any.
-func joinMerged(a, b Cell, merge func(*Cell)) Cell {
-	out := a
+// mergeVersions begins the join of cells whose contents merge. The version
+// names the latest write; the event time is the greatest of any.
+func mergeVersions(a, b, merged *Cell) {
+	*merged = *a
 	if a.Version.CompareByWrite(b.Version) < 0 {
-		out = b
+		*merged = *b
 	}
-	out.Version.EventTime = max(a.Version.EventTime, b.Version.EventTime)
-	merge(&out)
-	return out
+	merged.Version.EventTime = max(a.Version.EventTime, b.Version.EventTime)
 }
 
 func joinTotals(a, b []Total) []Total {

@@ -74,8 +74,8 @@ func JoinRow(a, b Row) Row {
 			keep(&b.Cells[j])
 			j++
 		default:
-			joined := JoinCell(a.Cells[i], b.Cells[j])
-			keep(&joined)
+			var merged Cell
+			keep(joinCell(&a.Cells[i], &b.Cells[j], &merged))
 			i, j = i+1, j+1
 		}
 	}

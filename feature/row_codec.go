@@ -119,26 +119,26 @@ func DecodeRow(b []byte) (Row, error) {
 	if err != nil {
 		return Row{}, err
 	}
-	row := Row{Tombstone: r.tombstone, Cells: make([]Cell, 0, r.left)}
-	for r.Next() {
-		c, err := r.Cell.decode()
-		if err != nil {
+	row := Row{Tombstone: r.tombstone, Cells: make([]Cell, r.left)}
+	for i := 0; r.Next(); i++ {
+		c := &row.Cells[i]
+		if err := r.Cell.decode(c); err != nil {
 			return Row{}, err
 		}
-		if row.Tombstone.covers(&c) {
+		if row.Tombstone.covers(c) {
 			return Row{}, fmt.Errorf("%w: feature %d is older than the delete beside it", ErrCorrupt, c.Feature)
 		}
-		row.Cells = append(row.Cells, c)
 	}
-	return row, r.Err()
+	if r.err != nil {
+		return Row{}, r.err
+	}
+	return row, nil
 }
 
-func (e *EncodedCell) decode() (Cell, error) {
-	c := Cell{
-		Feature: e.Feature, Rule: e.Rule, Kind: e.Kind, Shape: e.Shape,
-		Version: e.Version, Epoch: e.Epoch,
-	}
-	var err error
+// decode fills c, which is zero.
+func (e *EncodedCell) decode(c *Cell) (err error) {
+	c.Feature, c.Rule, c.Kind, c.Shape = e.Feature, e.Rule, e.Kind, e.Shape
+	c.Version, c.Epoch = e.Version, e.Epoch
 	switch e.Rule {
 	case Counter:
 		err = e.totals(func(t Total) error {
@@ -159,7 +159,7 @@ func (e *EncodedCell) decode() (Cell, error) {
 	default:
 		c.Value, err = e.Value()
 	}
-	return c, err
+	return err
 }
 
 func (e *EncodedCell) totals(visit func(Total) error) error {

@@ -32,8 +32,11 @@ func (e *EncodedCell) Value() (Value, error) {
 		err := e.totals(func(t Total) error { sum = addNumbers(sum, t.Sum); return nil })
 		return sum, err
 	case e.Rule == Set:
-		c, err := e.decode()
-		return c.Read(), err
+		var c Cell
+		if err := e.decode(&c); err != nil {
+			return Value{}, err
+		}
+		return c.Read(), nil
 	}
 	return DecodeValue(e.Kind, e.Shape, e.body)
 }

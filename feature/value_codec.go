@@ -103,12 +103,14 @@ func decodeScalar(k Kind, data string) (Value, error) {
 	case Float32:
 		if ok = len(data) == 4; ok {
 			v.bits = uint64(le32(data))
-			ok = !v.IsNaN() || v == OfFloat32(float32(math.NaN()))
+			f := math.Float32frombits(uint32(v.bits))
+			ok = f == f || v == OfFloat32(f)
 		}
 	case Float64:
 		if ok = len(data) == 8; ok {
 			v.bits = le64(data)
-			ok = !v.IsNaN() || v == OfFloat64(math.NaN())
+			f := math.Float64frombits(v.bits)
+			ok = f == f || v == OfFloat64(f)
 		}
 	case UUID:
 		ok, v.data = len(data) == UUID.width(), data

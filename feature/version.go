@@ -28,16 +28,22 @@ type Version struct {
 // CompareByEvent orders versions as the event_time rule does: generation, event
 // time, then acceptance.
 func (v Version) CompareByEvent(w Version) int {
-	return cmp.Or(
-		cmp.Compare(v.Generation, w.Generation),
-		cmp.Compare(v.EventTime, w.EventTime),
-		v.compareAcceptance(w))
+	if c := cmp.Compare(v.Generation, w.Generation); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(v.EventTime, w.EventTime); c != 0 {
+		return c
+	}
+	return v.compareAcceptance(w)
 }
 
 // CompareByWrite orders versions as the write_time rule does: generation, then
 // acceptance.
 func (v Version) CompareByWrite(w Version) int {
-	return cmp.Or(cmp.Compare(v.Generation, w.Generation), v.compareAcceptance(w))
+	if c := cmp.Compare(v.Generation, w.Generation); c != 0 {
+		return c
+	}
+	return v.compareAcceptance(w)
 }
 
 func (v Version) compareAcceptance(w Version) int {
