@@ -17,6 +17,11 @@ var killRounds = flag.Int("kill.rounds", 5, "rounds of killing a writing process
 
 // TestMain lets the test binary be its own victim.
 func TestMain(m *testing.M) {
+	// A check of rapid's opens stores and waits for disks; -rapid.checks says
+	// otherwise.
+	if err := flag.Set("rapid.checks", "15"); err != nil {
+		panic(err)
+	}
 	flag.Parse()
 	if dir := os.Getenv(victimDir); dir != "" {
 		os.Exit(victim(dir))

@@ -179,7 +179,7 @@ func (st *stage) change(c *Placed, logOnly bool) (superseded bool, err error) {
 		return false, &TooLargeError{What: "row", Bytes: len(st.scratch), Limit: MaxRowBytes}
 	}
 	e.add(key, oplog.Row{View: c.View, Key: c.Key, Delta: delta}, len(st.scratch))
-	if logOnly {
+	if logOnly || delta.IsEmpty() {
 		return false, nil
 	}
 	joined := feature.JoinRow(current, delta)

@@ -426,3 +426,17 @@ func TestAFailedRequestIsNotRemembered(t *testing.T) {
 		t.Error("answered as repeated, though the first one failed")
 	}
 }
+
+// A push of nothing but keys is an event for history, and no row.
+func TestAChangeOfNothingMakesNoRow(t *testing.T) {
+	h := openHouse(t)
+	if r := h.append(write(change(1, 1))); len(r.Superseded) != 0 {
+		t.Errorf("superseded = %v, want none", r.Superseded)
+	}
+	if row := h.row(shardA, 1, entity(1)); !row.IsEmpty() {
+		t.Errorf("row %+v, want none", row)
+	}
+	if n := len(h.entries(shardA)); n != 1 {
+		t.Errorf("%d log entries, want 1", n)
+	}
+}
