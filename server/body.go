@@ -54,7 +54,11 @@ func (r *request) readBody(media ...string) ([]byte, error) {
 		return nil, err
 	}
 	if !utf8.Valid(r.body) {
-		return nil, api.Problemf(api.CodeInvalidJSON, "", "the body is not valid UTF-8 at byte %d", firstInvalid(r.body))
+		code := api.CodeInvalidJSON
+		if media[0] != api.MediaJSON {
+			code = api.CodeInvalidRequest
+		}
+		return nil, api.Problemf(code, "", "the body is not valid UTF-8 at byte %d", firstInvalid(r.body))
 	}
 	return r.body, nil
 }

@@ -6,6 +6,10 @@ import (
 	"log/slog"
 	"time"
 
+	"featurestore/api"
+	"featurestore/consistency"
+	"featurestore/online"
+
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 )
@@ -15,6 +19,24 @@ type Config struct {
 	// Region and Store name this store in answers. Required.
 	Region string
 	Store  string
+
+	// Online holds the rows and the registry. Required.
+	Online *online.Store
+	// Coordinator admits reads and writes. Required.
+	Coordinator *consistency.Coordinator
+	// Signer reads and makes session tokens. Required.
+	Signer *consistency.Signer
+	// Now is the wall clock; nil is time.Now.
+	Now func() time.Time
+
+	// URL is where clients reach this store, "" when it does not know.
+	URL string
+	// Others returns the other stores of the deployment; nil: there are none.
+	Others func() []api.RegionInfo
+
+	// FeastProject is the project that Feast's paths serve; "" is the only one
+	// there is.
+	FeastProject string
 
 	// Ready returns nil while the store may be sent requests, else the reason
 	// why not. Nil: ready whenever not draining.
@@ -56,6 +78,9 @@ func (c Config) withDefaults() Config {
 	orDefault(&c.Limits.Rows, 10_000)
 	orDefault(&c.Limits.Entities, 1_000)
 	orDefault(&c.Limits.Features, 1_000)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -80,6 +105,9 @@ func (c Config) Validate() error {
 	d := c.withDefaults()
 	fault(c.Region == "", "Region is empty; name the region that answers shall show")
 	fault(c.Store == "", "Store is empty; name the store that answers shall show")
+	fault(c.Online == nil, "Online is nil; open a store")
+	fault(c.Coordinator == nil, "Coordinator is nil")
+	fault(c.Signer == nil, "Signer is nil")
 	fault(d.Timeout < 0, "Timeout is %v; want a positive duration", d.Timeout)
 	fault(d.MaxTimeout < d.Timeout, "MaxTimeout is %v; want at least Timeout, %v", d.MaxTimeout, d.Timeout)
 	for _, l := range []struct {

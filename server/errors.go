@@ -4,10 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/http"
 	"time"
 
 	"featurestore/api"
+	"featurestore/consistency"
+	"featurestore/online"
 )
 
 // problem is what every error becomes before it is written.
@@ -19,6 +20,21 @@ var sentinels = []struct {
 	err  error
 	code api.Code
 }{
+	{consistency.ErrTokenInvalid, api.CodeTokenInvalid},
+	{consistency.ErrSessionLost, api.CodeSessionLost},
+	{consistency.ErrDependencyUnavailable, api.CodeDependencyUnavailable},
+	{consistency.ErrBehind, api.CodeBehind},
+	{consistency.ErrTooStale, api.CodeTooStale},
+	{consistency.ErrLevelNotOffered, api.CodeInvalidRequest},
+	{consistency.ErrNotEnoughLive, api.CodeNotEnoughLive},
+	{consistency.ErrConcernTimeout, api.CodeConcernTimeout},
+	{online.ErrIdempotencyMismatch, api.CodeIdempotencyKeyReused},
+	{online.ErrTooLarge, api.CodePayloadTooLarge},
+	{online.ErrDiskFull, api.CodeReadOnly},
+	{online.ErrReadOnly, api.CodeReadOnly},
+	{online.ErrCorrupt, api.CodeCorruptData},
+	{online.ErrClosed, api.CodeDraining},
+	{online.ErrOverloaded, api.CodeOverloaded}, // before the deadline it wraps
 	{context.DeadlineExceeded, api.CodeDeadlineExceeded},
 	{context.Canceled, api.CodeCanceled},
 }
@@ -45,6 +61,7 @@ func (s *Server) problemOf(r *request, err error) *api.Problem {
 		p = &clone
 	} else {
 		p = api.NewProblem(codeOf(err), err.Error())
+		describeDefinitions(p, err)
 	}
 	if p.Code == api.CodeInternal || p.Code == api.CodeCorruptData {
 		s.cfg.Logger.Error("request failed", "request", r.id, "route", r.route.path, "code", p.Code, "error", err)
@@ -74,6 +91,3 @@ func (r *request) json(status int, v any) error {
 
 // elapsed returns how long the request has taken.
 func (r *request) elapsed() time.Duration { return time.Since(r.start) }
-
-// ok is the answer of a handler that has nothing to say.
-func (r *request) ok() error { return r.json(http.StatusOK, struct{}{}) }

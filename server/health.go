@@ -1,9 +1,11 @@
 package server
 
 import (
+	"errors"
 	"net/http"
 
 	"featurestore/api"
+	"featurestore/online"
 )
 
 // livez answers 200 as long as the process can answer at all.
@@ -19,6 +21,8 @@ func (s *Server) readyz(r *request) error {
 	if why := s.unready(); why != "" {
 		h.Status, h.Reason = "unavailable", why
 		status = http.StatusServiceUnavailable
+	} else if err := s.cfg.Online.Health(); err != nil {
+		h.Status, h.Reason = "read_only", err.Error() // lookups go on
 	}
 	return r.json(status, h)
 }
@@ -26,6 +30,9 @@ func (s *Server) readyz(r *request) error {
 func (s *Server) unready() string {
 	if s.draining.Load() {
 		return "stopping: in-flight requests end, new ones are refused"
+	}
+	if err := s.cfg.Online.Health(); errors.Is(err, online.ErrClosed) {
+		return err.Error()
 	}
 	if s.cfg.Ready != nil {
 		if err := s.cfg.Ready(); err != nil {

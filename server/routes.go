@@ -24,10 +24,30 @@ func (s *Server) routeTable() []*route {
 	probe := func(path string, handle func(*request) error) *route {
 		return &route{method: http.MethodGet, path: path, dialect: "native", handle: handle, always: true}
 	}
-	_ = native
-	return []*route{
+	const project = "/v1/projects/:project/"
+	table := []*route{
+		native(http.MethodPost, project+"lookup", s.lookup),
+		native(http.MethodPost, project+"push", s.push),
+		native(http.MethodPost, project+"delete", s.delete),
+		native(http.MethodPost, project+"plan", s.planDefinitions),
+		native(http.MethodPost, project+"apply", s.applyDefinitions),
+		native(http.MethodGet, "/v1/projects", s.projects),
+		native(http.MethodGet, "/v1/replication", s.replication),
+		native(http.MethodGet, "/v1/regions", s.regions),
+		native(http.MethodGet, "/openapi.json", s.openapi),
 		probe("/livez", s.livez),
 		probe("/readyz", s.readyz),
 		probe("/health", s.readyz),
 	}
+	table = append(table, &route{
+		method: http.MethodPost, path: "/get-online-features", dialect: "feast", handle: s.feastLookup,
+	})
+	for path, sec := range map[string]section{
+		"views": views, "entities": entities, "services": services, "on-demand": onDemands, "groups": groups,
+	} {
+		table = append(table,
+			native(http.MethodGet, project+path, s.listed(sec)),
+			native(http.MethodGet, project+path+"/:name", s.named(sec)))
+	}
+	return table
 }

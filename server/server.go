@@ -20,6 +20,9 @@ type Server struct {
 	handler http.Handler
 	routes  []*route
 	metrics *metrics
+	plans   plans
+	// servedBy is the value of a header that every answer shares.
+	servedBy []string
 
 	draining atomic.Bool
 	inFlight atomic.Int64
@@ -32,7 +35,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	s := &Server{cfg: cfg, echo: echo.New()}
+	s := &Server{cfg: cfg, echo: echo.New(), servedBy: []string{cfg.Region + "/" + cfg.Store}}
 	var err error
 	if s.metrics, err = newMetrics(cfg.Meter, s); err != nil {
 		return nil, err

@@ -1,0 +1,208 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"featurestore/api"
+	"featurestore/consistency"
+	"featurestore/feature"
+	"featurestore/feature/definition"
+	"featurestore/hlc"
+	"featurestore/meta"
+	"featurestore/online"
+)
+
+// A house is a server on a real store in a directory of the test, with the
+// project rides applied. Its clock stands still at noon.
+type house struct {
+	testing.TB
+	store  *online.Store
+	server *Server
+}
+
+// noon is the time in a house.
+var noon = time.Date(2026, 8, 21, 12, 0, 0, 0, time.UTC)
+
+const rides = `
+project: rides
+entities:
+  - {name: driver, join_keys: [{name: driver_id, type: int64}]}
+  - {name: place, join_keys: [{name: city, type: string}, {name: zone, type: int32}]}
+views:
+  - name: driver_stats
+    entity: driver
+    ttl: 24h
+    push_source: driver_push
+    features:
+      - {name: conv_rate, type: float32}
+      - {name: trips, type: int64, conflict: counter}
+      - {name: best, type: float64, conflict: max}
+      - {name: tags, type: "list<string>", conflict: set}
+      - {name: name, type: string}
+      - {name: seen, type: timestamp}
+      - {name: profile, type: json}
+      - {name: taste, type: "vector<float32,3>"}
+      - {name: vip, type: bool}
+      - {name: photo, type: bytes}
+      - {name: fare, type: decimal}
+      - {name: trip, type: uuid}
+      - {name: level, type: int32}
+      - {name: total, type: int64}
+  - name: driver_flags
+    entity: driver
+    push_source: driver_push
+    features: [{name: flag, type: string, conflict: write_time}]
+  - name: place_stats
+    entity: place
+    max_lateness: 240h
+    features: [{name: demand, type: float64}]
+services:
+  - {name: driver_v1, features: ["driver_stats:conv_rate", "driver_stats:trips"]}
+`
+
+// replicaOf shows a store to the coordinator, as a replica does.
+type replicaOf struct{ *online.Store }
+
+func (s replicaOf) Replica(shard feature.Shard) consistency.Replica {
+	safe, _ := s.Closed()
+	return consistency.Replica{
+		Progress: s.Progress(shard), SafeTime: safe,
+		Origins: consistency.Origins{Self: s.Identity().Origin, SelfAt: s.Clock().Last()},
+	}
+}
+
+func newHouse(t testing.TB, change ...func(*Config)) *house {
+	t.Helper()
+	clock := func() time.Time { return noon }
+	store, err := online.Open(online.Config{
+		Dir: t.TempDir(), Store: "eu-1", Region: "eu", Wall: clock, MinFreeBytes: -1, HotBytes: 32 << 20, MemTableBytes: 16 << 20,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- store.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	signer, err := consistency.NewSigner([]byte(strings.Repeat("secret", 4)), store.Identity().Incarnation)
+	if err != nil {
+		t.Fatal(err)
+	}
+	self := meta.Member{Store: "eu-1", Region: "eu", State: meta.Active}
+	coordinator, err := consistency.NewCoordinator(consistency.Config{
+		Store: replicaOf{store}, Self: self, Now: func() int64 { return noon.UnixNano() },
+		Members: func(feature.Shard) meta.Members { return meta.Members{self} },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := Config{Region: "eu", Store: "eu-1", Online: store, Coordinator: coordinator, Signer: signer, Now: clock}
+	for _, c := range change {
+		c(&cfg)
+	}
+	server, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &house{TB: t, store: store, server: server}
+	d, err := definition.Parse("rides.yaml", strings.NewReader(rides))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Apply(t.Context(), d, nil); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// do sends a request; headers are name, value pairs.
+func (h *house) do(method, path, body string, headers ...string) *httptest.ResponseRecorder {
+	h.Helper()
+	r := httptest.NewRequestWithContext(h.Context(), method, path, strings.NewReader(body))
+	if body != "" {
+		r.Header.Set("Content-Type", api.MediaJSON)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	h.server.Handler().ServeHTTP(w, r)
+	checkAgainstDocument(h, r, body, w)
+	return w
+}
+
+func (h *house) post(path, body string, headers ...string) *httptest.ResponseRecorder {
+	h.Helper()
+	return h.do(http.MethodPost, "/v1/projects/rides/"+path, body, headers...)
+}
+
+// answer decodes a 200 answer.
+func answer[T any](h *house, w *httptest.ResponseRecorder) T {
+	h.Helper()
+	var v T
+	if w.Code != http.StatusOK {
+		h.Fatalf("got status %d: %s", w.Code, w.Body)
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &v); err != nil {
+		h.Fatalf("%v in %s", err, w.Body)
+	}
+	return v
+}
+
+// problem decodes an error answer and checks its form.
+func (h *house) problem(w *httptest.ResponseRecorder) api.Problem {
+	h.Helper()
+	var p api.Problem
+	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil {
+		h.Fatalf("got status %d, no problem: %s", w.Code, w.Body)
+	}
+	switch {
+	case w.Header().Get("Content-Type") != api.MediaProblem:
+		h.Errorf("a problem of type %q, want %s", w.Header().Get("Content-Type"), api.MediaProblem)
+	case p.Status != w.Code || p.Code.Status() != w.Code || p.Title != p.Code.Title():
+		h.Errorf("status %d with problem %+v", w.Code, p)
+	case p.RequestID == "" || p.RequestID != w.Header().Get(api.HeaderRequestID):
+		h.Errorf("problem has request id %q, the header %q", p.RequestID, w.Header().Get(api.HeaderRequestID))
+	}
+	return p
+}
+
+// stored counts the log entries and the rows of the store.
+func (h *house) stored() (entries, rows int) {
+	h.Helper()
+	c, _ := h.store.Registry().Catalog("rides")
+	for _, g := range c.Groups() {
+		for partition := range max(g.Partitions, 1) {
+			shard := feature.Shard{Group: g.ID, Partition: partition}
+			for _, err := range h.store.Entries(h.Context(), shard, h.store.Identity().Origin, hlc.Timestamp(0)) {
+				if err != nil {
+					h.Fatal(err)
+				}
+				entries++
+			}
+			for _, v := range c.Views() {
+				for _, err := range h.store.Scan(h.Context(), shard, v.ID) {
+					if err != nil {
+						h.Fatal(err)
+					}
+					rows++
+				}
+			}
+		}
+	}
+	return entries, rows
+}

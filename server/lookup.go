@@ -1,0 +1,284 @@
+package server
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"featurestore/api"
+	"featurestore/consistency"
+	"featurestore/feature"
+	"featurestore/online"
+)
+
+// A lookup is one request for features on its way through: scanned, planned,
+// admitted, read, filled, rendered. It keeps its buffers for the next one.
+type lookup struct {
+	scanned api.ScannedLookup
+	plan    *plan
+	rows    int
+	// keys and requests hold rows x len(plan.keys), rows x len(plan.requests).
+	keys     []feature.Value
+	requests []feature.Value
+	// shards and batch have one element a row and source.
+	shards  []feature.Shard
+	batch   online.Batch
+	targets []consistency.Target
+	read    consistency.Read
+	// session is what the client's session has seen, this answer included.
+	session consistency.Token
+	now     int64
+	cells   []cell
+	out     []byte
+
+	key, token                     []byte
+	inputs, requestValues, results []feature.Value
+}
+
+var lookups = sync.Pool{New: func() any { return new(lookup) }}
+
+// maxKeptCells bounds what a lookup keeps for the next one.
+const maxKeptCells = 64 << 10
+
+func (l *lookup) release() {
+	if cap(l.cells) > maxKeptCells || cap(l.out) > maxKeptBuffer {
+		return
+	}
+	clear(l.cells) // values alias the batch
+	l.batch.Reset()
+	l.plan = nil
+	lookups.Put(l)
+}
+
+// lookup serves POST /v1/projects/{project}/lookup.
+func (s *Server) lookup(r *request) error {
+	catalog, err := s.catalog(r)
+	if err != nil {
+		return err
+	}
+	body, err := r.readBody(api.MediaJSON)
+	if err != nil {
+		return err
+	}
+	l := lookups.Get().(*lookup)
+	defer l.release()
+	if err := l.scanned.ScanLookup(body); err != nil {
+		return err
+	}
+	if (l.scanned.Service == nil) == (l.scanned.Features == nil) {
+		return api.Problemf(api.CodeInvalidRequest, "service", "give either a service or features, not both and not neither")
+	}
+	if l.plan, err = s.plans.find(catalog, l.scanned.Service, l.scanned.Features, s.cfg.Limits); err != nil {
+		return err
+	}
+	if err := s.bind(l, r); err != nil {
+		return err
+	}
+	met, err := s.run(l, r)
+	if err != nil {
+		return err
+	}
+	l.renderNative(s, met)
+	return s.answerLookup(r, l, met)
+}
+
+// bind turns the request's columns into key and request values.
+func (s *Server) bind(l *lookup, r *request) error {
+	for i := range l.scanned.Entities {
+		name := l.scanned.Entities[i].Name
+		if !l.plan.hasKey(name) {
+			return api.Problemf(api.CodeInvalidRequest, "entities."+clip(string(name)),
+				"no view of this lookup has that join key; it takes %s", l.plan.keyNames())
+		}
+	}
+	for i := range l.scanned.Request {
+		name := l.scanned.Request[i].Name
+		if !l.plan.hasRequest(name) {
+			return api.Problemf(api.CodeInvalidRequest, "request."+clip(string(name)), "no on-demand feature of this lookup takes that value")
+		}
+	}
+	return s.bindColumns(l, l.scanned.Entities, l.scanned.Request)
+}
+
+// bindColumns decodes the columns that the plan needs.
+func (s *Server) bindColumns(l *lookup, entities, requests []api.Column) error {
+	if err := l.countRows(entities, requests); err != nil {
+		return err
+	}
+	if l.rows > s.cfg.Limits.Entities {
+		return api.Problemf(api.CodeTooManyEntities, "entities", "%d entities; at most %d in one lookup", l.rows, s.cfg.Limits.Entities)
+	}
+	l.keys = grow(l.keys, l.rows*len(l.plan.keys))
+	for i, k := range l.plan.keys {
+		column := findColumn(entities, k.Name)
+		if column == nil {
+			return api.Problemf(api.CodeInvalidRequest, "entities."+k.Name, "the join key is missing; this lookup needs %s", l.plan.keyNames())
+		}
+		for row, raw := range column.Values {
+			v, err := api.DecodeKey(raw, k.Type)
+			if err != nil {
+				return columnProblem("entities", k.Name, row, err)
+			}
+			l.keys[row*len(l.plan.keys)+i] = v
+		}
+	}
+	l.requests = grow(l.requests, l.rows*len(l.plan.requests))
+	for i, f := range l.plan.requests {
+		column := findColumn(requests, f.Name)
+		if column == nil {
+			return api.Problemf(api.CodeInvalidRequest, "request."+f.Name, "the value is missing; an on-demand feature of this lookup needs it as %s", f.Type)
+		}
+		for row, raw := range column.Values {
+			v, err := api.DecodeValue(json.RawMessage(raw), f.Type)
+			if err != nil {
+				return columnProblem("request", f.Name, row, err)
+			}
+			l.requests[row*len(l.plan.requests)+i] = v
+		}
+	}
+	return nil
+}
+
+// countRows checks that all columns have one length.
+func (l *lookup) countRows(entities, requests []api.Column) error {
+	l.rows = 0
+	first := true
+	for part, columns := range [...][]api.Column{entities, requests} {
+		field := [...]string{"entities.", "request."}[part]
+		for _, c := range columns {
+			if !first && len(c.Values) != l.rows {
+				return api.Problemf(api.CodeInvalidRequest, field+clip(string(c.Name)),
+					"the column has %d values, others have %d; all must have one length", len(c.Values), l.rows)
+			}
+			l.rows, first = len(c.Values), false
+		}
+	}
+	return nil
+}
+
+// run reads what the lookup needs, at the level it asks for, and fills the
+// table.
+func (s *Server) run(l *lookup, r *request) (consistency.Met, error) {
+	if err := s.readPolicy(l, r); err != nil {
+		return consistency.Met{}, err
+	}
+	if err := l.address(); err != nil {
+		return consistency.Met{}, err
+	}
+	ctx := r.context()
+	met, err := s.cfg.Coordinator.AdmitRead(ctx, &l.read, l.targets)
+	if err != nil {
+		return met, err
+	}
+	if err := s.cfg.Online.Read(ctx, &l.batch); err != nil {
+		return met, err
+	}
+	l.now = s.cfg.Now().UnixNano()
+	return met, l.fill()
+}
+
+// readPolicy takes the levels from the body, else the header, else the views.
+func (s *Server) readPolicy(l *lookup, r *request) error {
+	header := r.Request().Header
+	l.read.Alternatives, l.read.Fallback = l.plan.read.alternatives, l.plan.read.fallback
+	if l.scanned.Consistency != nil {
+		alternatives, err := decodeAlternatives(l.scanned.Consistency)
+		if err != nil {
+			return err
+		}
+		l.read.Alternatives = alternatives
+	} else if text := header.Get(api.HeaderConsistency); text != "" {
+		alternatives, err := consistency.ParseAlternatives(text)
+		if err != nil {
+			return api.Problemf(api.CodeInvalidHeader, api.HeaderConsistency, "%v", err)
+		}
+		if len(alternatives) > 0 {
+			l.read.Alternatives = alternatives
+		}
+	}
+	var err error
+	if l.read.Fallback, err = l.read.Fallback.ParseOnUnmet(header.Get(api.HeaderOnUnmet)); err != nil {
+		return api.Problemf(api.CodeInvalidHeader, api.HeaderOnUnmet, "%v", err)
+	}
+	l.read.Token, err = s.sessionOf(r)
+	if err != nil {
+		return err
+	}
+	l.session.Reset()
+	l.session.Merge(l.read.Token)
+	return nil
+}
+
+// address gives each row and source its entity key and shard.
+func (l *lookup) address() error {
+	l.batch.Reset()
+	l.targets = l.targets[:0]
+	l.shards = grow(l.shards, l.rows*len(l.plan.sources))
+	for row := range l.rows {
+		values := l.keys[row*len(l.plan.keys) : (row+1)*len(l.plan.keys)]
+		for i := range l.plan.sources {
+			s := &l.plan.sources[i]
+			l.key = l.key[:0]
+			for _, k := range s.keys {
+				var err error
+				if l.key, err = feature.AppendKeyValue(l.key, values[k]); err != nil {
+					return columnProblem("entities", l.plan.keys[k].Name, row, err)
+				}
+			}
+			if len(l.key) > feature.MaxKeyBytes {
+				return columnProblem("entities", l.plan.keys[s.keys[0]].Name, row, feature.ErrKeyTooLong)
+			}
+			shard := s.view.Shard(l.key)
+			l.shards[row*len(l.plan.sources)+i] = shard
+			l.batch.Add(shard, s.view.ID, l.key)
+			l.targets = consistency.Targets(l.targets, consistency.Target{Shard: shard, Placement: s.view.Group.Placement})
+		}
+	}
+	return nil
+}
+
+// decodeAlternatives reads the body's list of levels.
+func decodeAlternatives(raw []byte) ([]consistency.Alternative, error) {
+	var list []api.Consistency
+	if err := api.Decode(raw, &list); err != nil {
+		return nil, api.Problemf(api.CodeInvalidJSON, "consistency", `consistency is a list such as [{"level": "session", "within": "5ms"}]: %v`, err)
+	}
+	var items []string
+	for _, a := range list {
+		item := a.Level
+		if a.MaxStaleness != "" {
+			item += "; max-staleness=" + a.MaxStaleness
+		}
+		if a.Within != "" {
+			item += "; within=" + a.Within
+		}
+		items = append(items, strings.ReplaceAll(item, ",", " "))
+	}
+	alternatives, err := consistency.ParseAlternatives(strings.Join(items, ","))
+	if err != nil || len(alternatives) == 0 {
+		return nil, api.Problemf(api.CodeInvalidValue, "consistency", "not a list of at least one read level: %v", err)
+	}
+	return alternatives, nil
+}
+
+func findColumn(columns []api.Column, name string) *api.Column {
+	for i := range columns {
+		if string(columns[i].Name) == name {
+			return &columns[i]
+		}
+	}
+	return nil
+}
+
+func columnProblem(part, name string, row int, err error) error {
+	p := api.NewProblem(api.CodeInvalidValue, err.Error())
+	p.Field = part + "." + name + "[" + strconv.Itoa(row) + "]"
+	return p
+}
+
+// milliseconds rounds up, so that a wait is never told as none.
+func milliseconds(d time.Duration) int64 {
+	return int64((d + time.Millisecond - 1) / time.Millisecond)
+}

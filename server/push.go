@@ -1,0 +1,129 @@
+package server
+
+import (
+	"net/http"
+
+	"featurestore/api"
+	"featurestore/feature"
+)
+
+// push serves POST /v1/projects/{project}/push.
+func (s *Server) push(r *request) error {
+	catalog, err := s.catalog(r)
+	if err != nil {
+		return err
+	}
+	body, err := r.readBody(api.MediaJSON)
+	if err != nil {
+		return err
+	}
+	push, err := api.ScanPush(body, s.cfg.Limits.Rows)
+	if err != nil {
+		return err
+	}
+	views, err := pushedViews(catalog, push.View, push.PushSource)
+	if err != nil {
+		return err
+	}
+	logOnly, err := logOnly(views, push.To)
+	if err != nil {
+		return err
+	}
+	var src rowSource = pushRows{push}
+	if push.Columns != nil {
+		if src, err = newColumns(push.Columns); err != nil {
+			return err
+		}
+	}
+	rules := rowRules{eventTime: api.EventTimeField, generation: push.Generation, now: s.cfg.Now().UnixNano()}
+	rows, err := convert(views, rules, src)
+	if err != nil {
+		return err
+	}
+	answer, err := s.write(r, write{views: views, rows: rows, logOnly: logOnly, body: body})
+	if err != nil {
+		return err
+	}
+	return r.json(http.StatusOK, answer)
+}
+
+// pushedViews returns the view named, or every view that the source feeds.
+func pushedViews(c *feature.Catalog, view, source string) ([]*feature.ResolvedView, error) {
+	if source != "" {
+		views := c.PushSource(source)
+		if len(views) == 0 {
+			return nil, c.NoPushSource(source)
+		}
+		return views, nil
+	}
+	v, ok := c.View(view)
+	if !ok {
+		return nil, c.NoView(view)
+	}
+	return []*feature.ResolvedView{v}, nil
+}
+
+// logOnly decides whether rows are kept for history without being served. The
+// log has every row, so "offline" is that and nothing more.
+func logOnly(views []*feature.ResolvedView, to string) (bool, error) {
+	switch to {
+	case api.ToOffline:
+		return true, nil
+	case api.ToOnline, api.ToBoth:
+		return false, nil
+	}
+	for _, v := range views[1:] {
+		if v.Online != views[0].Online {
+			return false, api.Problemf(api.CodeInvalidRequest, "to",
+				"views %s and %s of this push source differ in whether they are online; say to", views[0].Name, v.Name)
+		}
+	}
+	return !views[0].Online, nil
+}
+
+// delete serves POST /v1/projects/{project}/delete.
+func (s *Server) delete(r *request) error {
+	catalog, err := s.catalog(r)
+	if err != nil {
+		return err
+	}
+	body, err := r.readBody(api.MediaJSON)
+	if err != nil {
+		return err
+	}
+	d, err := api.ScanDelete(body, s.cfg.Limits.Rows)
+	if err != nil {
+		return err
+	}
+	views, err := pushedViews(catalog, d.View, "")
+	if err != nil {
+		return err
+	}
+	rules := rowRules{deletes: true, now: s.cfg.Now().UnixNano()}
+	src, err := newColumns(d.Entities)
+	if err != nil {
+		return err
+	}
+	eventTime := rules.now
+	if len(d.EventTime) > 0 && string(d.EventTime) != "null" {
+		if eventTime, err = api.DecodeTime(d.EventTime); err != nil {
+			return api.Problemf(api.CodeInvalidValue, api.EventTimeField, "%v", err)
+		}
+	}
+	if err := views[0].CheckEventTime(eventTime, rules.now); err != nil {
+		code, _ := api.CodeOf(err)
+		return api.Problemf(code, api.EventTimeField, "%v", err)
+	}
+	rows, err := convert(views, rules, src)
+	if err != nil {
+		return err
+	}
+	for i := range rows.changes {
+		rows.changes[i].EventTime = eventTime
+	}
+	answer, err := s.write(r, write{views: views, rows: rows, body: body})
+	if err != nil {
+		return err
+	}
+	return r.json(http.StatusOK, answer)
+}

@@ -1,0 +1,33 @@
+package server
+
+import (
+	"strings"
+
+	"featurestore/api"
+	"featurestore/consistency"
+	"featurestore/feature"
+)
+
+// catalog returns the definitions of the project in the request's path, as
+// they are now.
+func (s *Server) catalog(r *request) (*feature.Catalog, error) {
+	project := r.Param("project")
+	registry := s.cfg.Online.Registry()
+	c, ok := registry.Catalog(project)
+	if !ok {
+		return nil, registry.NoProject(project)
+	}
+	return c, nil
+}
+
+// sessionOf returns what the request's session tokens name, merged.
+func (s *Server) sessionOf(r *request) (consistency.Token, error) {
+	values := r.Request().Header[api.HeaderSession]
+	switch len(values) {
+	case 0:
+		return consistency.Token{}, nil
+	case 1:
+		return s.cfg.Signer.DecodeAll(values[0])
+	}
+	return s.cfg.Signer.DecodeAll(strings.Join(values, ","))
+}

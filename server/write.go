@@ -1,0 +1,242 @@
+package server
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"featurestore/api"
+	"featurestore/consistency"
+	"featurestore/feature"
+	"featurestore/hlc"
+	"featurestore/online"
+)
+
+// A write is the checked rows of one request, to be stored together.
+type write struct {
+	views   []*feature.ResolvedView
+	rows    *rows
+	logOnly bool
+	// body tells a repeated request from another one under the same key.
+	body []byte
+}
+
+// write stores w as its request's headers ask: after what its session has
+// seen, once for its idempotency key, acknowledged by its concern. It serves
+// both dialects.
+func (s *Server) write(r *request, w write) (*api.PushResponse, error) {
+	asked, err := r.concerns(w.views)
+	if err != nil {
+		return nil, err
+	}
+	token, err := s.sessionOf(r)
+	if err != nil {
+		return nil, err
+	}
+	idempotency, err := r.idempotency(w.body)
+	if err != nil {
+		return nil, err
+	}
+	targets := w.targets()
+	for _, c := range asked.list {
+		admit := consistency.Write{Concern: c, Token: token, Wait: asked.wait}
+		if err := s.cfg.Coordinator.AdmitWrite(r.context(), &admit, targets); err != nil {
+			return nil, err
+		}
+	}
+	var receipt online.Receipt
+	if len(w.rows.changes) > 0 {
+		receipt, err = s.cfg.Online.Append(r.context(), online.Write{
+			Changes: w.rows.changes, LogOnly: w.logOnly, Idempotency: idempotency,
+			Deps: dependencies(&token, targets, s.cfg.Online.Identity().Origin),
+		})
+		if err != nil {
+			return nil, w.refused(err)
+		}
+	}
+	return s.acknowledge(r, w, asked, token, targets, receipt)
+}
+
+// targets are the shards that the write touches, each once.
+func (w write) targets() []consistency.Target {
+	var out []consistency.Target
+	placement := map[feature.GroupID]feature.Placement{}
+	for _, v := range w.views {
+		placement[v.Group.ID] = v.Group.Placement
+	}
+	for i := range w.rows.changes {
+		shard := w.rows.changes[i].Shard
+		out = consistency.Targets(out, consistency.Target{Shard: shard, Placement: placement[shard.Group]})
+	}
+	return out
+}
+
+// refused names the row when the store refused one change.
+func (w write) refused(err error) error {
+	var change *online.ChangeError
+	if errors.As(err, &change) {
+		return w.rows.changeFault(change.Index, err)
+	}
+	return err
+}
+
+func dependencies(t *consistency.Token, targets []consistency.Target, self hlc.Origin) map[feature.Shard]hlc.Vector {
+	if t.IsEmpty() {
+		return nil
+	}
+	var out map[feature.Shard]hlc.Vector
+	for _, target := range targets {
+		if deps := t.Dependencies(target.Shard, self); len(deps) > 0 {
+			if out == nil {
+				out = map[feature.Shard]hlc.Vector{}
+			}
+			out[target.Shard] = deps
+		}
+	}
+	return out
+}
+
+// acknowledge says who has a write that is stored here, and adds it to the
+// session.
+func (s *Server) acknowledge(r *request, w write, asked concerns, token consistency.Token, targets []consistency.Target, receipt online.Receipt) (*api.PushResponse, error) {
+	out := &api.PushResponse{
+		Accepted: w.rows.n, Repeated: receipt.Repeated,
+		Position: api.Position{Region: s.cfg.Region},
+		Concern:  api.ConcernMet{Asked: asked.String(), Met: true},
+	}
+	var last hlc.Timestamp
+	for _, p := range receipt.Positions {
+		token.Note(p.Shard, p.Position)
+		last = max(last, p.Position.At)
+	}
+	if last > 0 {
+		out.Position.At = last.String()
+	}
+	out.Superseded, out.SupersededRows = w.rows.superseded(receipt.Superseded)
+	for i, c := range asked.list {
+		got := s.cfg.Coordinator.Acknowledge(&consistency.Write{Concern: c}, targets)
+		out.Concern.Met = out.Concern.Met && got.Met
+		if i == 0 {
+			out.Concern.Acked = acked(got.Acks)
+		}
+	}
+	out.Session = string(s.cfg.Signer.Append(nil, &token))
+	h := r.Response().Header()
+	h[api.HeaderServedBy] = s.servedBy
+	if out.Session != "" {
+		h.Set(api.HeaderSession, out.Session)
+	}
+	if !out.Concern.Met && !asked.degrade {
+		p := api.Problemf(api.CodeConcernTimeout, "", "%s not met; %d stores have the rows, which are applied here and go on replicating", asked, out.Concern.Acked.Stores)
+		p.Session, p.Concern = out.Session, &out.Concern
+		return nil, p
+	}
+	return out, nil
+}
+
+func acked(a consistency.Acks) api.Acked {
+	out := api.Acked{Stores: a.Stores, Regions: make([]string, 0, len(a.Regions))}
+	for _, region := range a.Regions {
+		out.Regions = append(out.Regions, string(region))
+	}
+	return out
+}
+
+// superseded counts the rows of which nothing is left: every change that the
+// row made lost. It names the first of them.
+func (rs *rows) superseded(changes []int) (n int, named []int) {
+	if len(changes) == 0 {
+		return 0, nil
+	}
+	made := make(map[int]int, len(changes)) // changes of each row that has a loser
+	for _, i := range changes {
+		made[rs.of[i]]--
+	}
+	for _, row := range rs.of {
+		if _, ok := made[row]; ok {
+			made[row]++
+		}
+	}
+	for row, winners := range made {
+		if winners == 0 {
+			n++
+			named = append(named, row)
+		}
+	}
+	slices.Sort(named)
+	return n, named[:min(len(named), api.MaxSupersededRows)]
+}
+
+// concerns are the write concerns of one request: that of its header, or the
+// defaults of its views, which may differ.
+type concerns struct {
+	list    []consistency.Concern
+	wait    time.Duration
+	degrade bool
+}
+
+// String lists the concerns.
+func (c concerns) String() string {
+	var words []string
+	for _, concern := range c.list {
+		words = append(words, concern.String())
+	}
+	return strings.Join(words, ", ")
+}
+
+// defaultConcern is what a view and a group that name none mean.
+var defaultConcern = consistency.Concern{Kind: consistency.RegionQuorum}
+
+func (r *request) concerns(views []*feature.ResolvedView) (concerns, error) {
+	out := concerns{wait: consistency.DefaultFallback.Wait, degrade: true}
+	header := r.Request().Header.Get(api.HeaderWriteConcern)
+	for _, v := range views {
+		d := v.WriteDefaults()
+		out.degrade = out.degrade && d.OnTimeout == "degrade"
+		concern := defaultConcern
+		if text := cmp.Or(header, d.Concern); text != "" {
+			var err error
+			if concern, err = consistency.ParseConcern(text); err != nil {
+				return out, api.Problemf(api.CodeInvalidHeader, api.HeaderWriteConcern, "%v", err)
+			}
+		}
+		if !slices.Contains(out.list, concern) {
+			out.list = append(out.list, concern)
+		}
+	}
+	return out, nil
+}
+
+// maxIdempotencyKey bounds the header, not what is stored, which is a hash.
+const maxIdempotencyKey = 255
+
+// idempotency names the request by its key, within its project, and by what it
+// asks for; nil without a key.
+func (r *request) idempotency(body []byte) (*online.Idempotency, error) {
+	key := r.Request().Header.Get(api.HeaderIdempotency)
+	if key == "" {
+		return nil, nil
+	}
+	if len(key) > maxIdempotencyKey {
+		return nil, api.Problemf(api.CodeInvalidHeader, api.HeaderIdempotency, "%d characters; at most %d", len(key), maxIdempotencyKey)
+	}
+	return &online.Idempotency{
+		ID:     digest([]byte(r.Param("project")), []byte(key)),
+		Digest: digest([]byte(r.Request().URL.Path), body),
+	}, nil
+}
+
+// digest hashes parts so that no two lists of parts run into each other.
+func digest(parts ...[]byte) (out [16]byte) {
+	h := sha256.New()
+	for _, p := range parts {
+		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(p))))
+		h.Write(p)
+	}
+	copy(out[:], h.Sum(nil))
+	return out
+}
