@@ -81,9 +81,11 @@ func compileField(env *cel.Env, c feature.Computed, slots map[string]int) (field
 	if out := checked.OutputType(); !resultFits(out, c.Type) {
 		return field{}, one("the result is %s, but the feature is %s: %s", typeName(out), c.Type, wayOut(c.Type))
 	}
-	f := field{name: c.Name, typ: c.Type}
+	if faults := checkBounds(path, c.Expr, checked.NativeRep()); len(faults) > 0 {
+		return field{}, faults
+	}
 	work := examine(checked.NativeRep(), slots)
-	f.uses, f.strict = work.uses, work.strict
+	f := field{name: c.Name, typ: c.Type, uses: work.uses, strict: work.strict, cheap: work.cheap}
 	opts := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
 	if !work.cheap {
 		opts = append(opts, cel.CostLimit(CostLimit), cel.MemoryLimit(MemoryLimit))
@@ -135,7 +137,7 @@ func examine(tree *ast.AST, slots map[string]int) nature {
 		case ast.CallKind:
 			name := e.AsCall().FunctionName()
 			n.strict = n.strict && strictCalls[name]
-			n.cheap = n.cheap && (strictCalls[name] || cheapCalls[name])
+			n.cheap = n.cheap && (strictCalls[name] && (name != operators.Add || numeric(tree, e)) || cheapCalls[name])
 		case ast.LiteralKind:
 		case ast.ListKind, ast.SelectKind, ast.MapKind:
 			n.strict = false

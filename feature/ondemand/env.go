@@ -29,7 +29,7 @@ const (
 var language = sync.OnceValues(func() (*cel.Env, error) {
 	return cel.NewEnv(
 		ext.Math(ext.MathVersion(2)),
-		ext.Strings(ext.StringsVersion(4)),
+		ext.Strings(ext.StringsVersion(4), ext.StringsMaxPrecision(32)),
 		cel.CrossTypeNumericComparisons(true),
 		cel.DefaultUTCTimeZone(true),
 		cel.StrictTimestampParsing(true),
@@ -37,7 +37,7 @@ var language = sync.OnceValues(func() (*cel.Env, error) {
 		cel.ParserRecursionLimit(maxDepth),
 		cel.ExpressionNodeLimit(maxNodes),
 		cel.ExpressionNestingDepthLimit(maxDepth),
-		cel.RegexProgramSizeLimit(10_000),
+		cel.RegexProgramSizeLimit(500),
 	)
 })
 

@@ -30,6 +30,7 @@ type field struct {
 	program cel.Program
 	uses    []int
 	strict  bool
+	cheap   bool
 }
 
 // row is the activation of one Eval: variables are converted when first named.
@@ -143,6 +144,11 @@ func (r *row) eval(f *field) (feature.Value, error) {
 	null := r.hasNull(f)
 	if null && f.strict {
 		return feature.Value{}, nil
+	}
+	if !f.cheap {
+		if err := r.checkSize(f); err != nil {
+			return feature.Value{}, err
+		}
 	}
 	result, _, err := f.program.Eval(r)
 	if err != nil {
