@@ -59,6 +59,9 @@ var (
 
 // Delta returns the row to join into current, and to log, for a change that
 // origin accepts at at. Only the origin calls it: replicas join what it made.
+// Current holds everything that origin accepted for the row before, or a
+// counter would forget it, and at is after every timestamp in it. The delta may
+// share memory with current and c.
 func (c Change) Delta(current Row, at hlc.Timestamp, origin hlc.Origin) (Row, error) {
 	v := Version{Generation: c.Generation, EventTime: c.EventTime, At: at, Origin: origin}
 	if c.Delete {

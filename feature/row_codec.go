@@ -3,6 +3,7 @@ package feature
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"featurestore/hlc"
 )
@@ -47,17 +48,14 @@ func AppendRow(dst []byte, r Row) []byte {
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(r.Cells)))
 	var last Version
-	var body []byte
 	for i := range r.Cells {
-		c := &r.Cells[i]
-		dst, body = appendCell(dst, c, last, body[:0])
-		last = c.Version
+		dst = appendCell(dst, &r.Cells[i], last)
+		last = r.Cells[i].Version
 	}
 	return dst
 }
 
-// appendCell uses body as scratch space and returns it grown.
-func appendCell(dst []byte, c *Cell, last Version, body []byte) (out, scratch []byte) {
+func appendCell(dst []byte, c *Cell, last Version) []byte {
 	flags := byte(0)
 	if c.Version != last {
 		flags |= cellVersion
@@ -76,20 +74,24 @@ func appendCell(dst []byte, c *Cell, last Version, body []byte) (out, scratch []
 	if flags&cellEpoch != 0 {
 		dst = appendVersion(dst, c.Epoch)
 	}
-	if c.Rule != Counter && c.Rule != Set { // the usual cell needs no scratch
+	if c.Rule != Counter && c.Rule != Set {
 		dst = binary.AppendUvarint(dst, uint64(c.Value.size()))
-		return AppendValue(dst, c.Value), body
+		return AppendValue(dst, c.Value)
 	}
-	body = appendBody(body, c)
-	dst = binary.AppendUvarint(dst, uint64(len(body)))
-	return append(dst, body...), body
+	// The length of these is known only afterwards.
+	start := len(dst)
+	dst = appendMerged(dst, c)
+	var length [binary.MaxVarintLen64]byte
+	n := binary.PutUvarint(length[:], uint64(len(dst)-start))
+	return slices.Insert(dst, start, length[:n]...)
 }
 
 func (c *Cell) isNull() bool {
 	return c.Rule != Counter && c.Rule != Set && c.Value.IsNull()
 }
 
-func appendBody(dst []byte, c *Cell) []byte {
+// appendMerged appends the body of a cell whose contents merge.
+func appendMerged(dst []byte, c *Cell) []byte {
 	switch c.Rule {
 	case Counter:
 		for _, t := range c.Totals {

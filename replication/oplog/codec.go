@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"slices"
 
 	"featurestore/feature"
 	"featurestore/hlc"
@@ -52,18 +53,22 @@ func Append(dst []byte, e Entry) []byte {
 		dst = binary.AppendUvarint(dst, uint64(e.At-d.At))
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(e.Rows)))
-	var row []byte // scratch: a row's length stands before it
 	for _, r := range e.Rows {
-		row = feature.AppendRow(row[:0], r.Delta)
 		dst = binary.AppendUvarint(dst, uint64(r.View))
-		dst = appendBytes(dst, r.Key)
-		dst = appendBytes(dst, row)
+		dst = append(binary.AppendUvarint(dst, uint64(len(r.Key))), r.Key...)
+		dst = appendRow(dst, r.Delta)
 	}
 	return binary.BigEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
 }
 
-func appendBytes(dst, b []byte) []byte {
-	return append(binary.AppendUvarint(dst, uint64(len(b))), b...)
+// appendRow appends row behind its length, which is known only afterwards:
+// moving the row by a byte or two costs less than a buffer to encode it in.
+func appendRow(dst []byte, row feature.Row) []byte {
+	start := len(dst)
+	dst = feature.AppendRow(dst, row)
+	var length [binary.MaxVarintLen64]byte
+	n := binary.PutUvarint(length[:], uint64(len(dst)-start))
+	return slices.Insert(dst, start, length[:n]...)
 }
 
 // Decode is the inverse of Append. Keys and values of the entry alias b, which
