@@ -101,7 +101,8 @@ func joinCell(a, b, merged *Cell) *Cell {
 }
 
 // compare orders cells of the rules in which one write wins whole. Equal
-// versions are the same write; comparing values last keeps the order total.
+// versions are the same write; comparing values last keeps the order total. Of
+// equal extremes the newer event counts, or a late one would age the value.
 func (c *Cell) compare(d *Cell) int {
 	switch c.Rule {
 	case EventTime:
@@ -110,9 +111,9 @@ func (c *Cell) compare(d *Cell) int {
 		}
 		return c.Value.Compare(d.Value)
 	case Max:
-		return cmp.Or(compareRank(c.Value, d.Value), c.Value.Compare(d.Value), c.Version.CompareByWrite(d.Version))
+		return cmp.Or(compareRank(c.Value, d.Value), c.Value.Compare(d.Value), c.Version.CompareByEvent(d.Version))
 	case Min:
-		return cmp.Or(compareRank(c.Value, d.Value), d.Value.Compare(c.Value), c.Version.CompareByWrite(d.Version))
+		return cmp.Or(compareRank(c.Value, d.Value), d.Value.Compare(c.Value), c.Version.CompareByEvent(d.Version))
 	}
 	return cmp.Or(c.Version.CompareByWrite(d.Version), c.Value.Compare(d.Value))
 }

@@ -48,6 +48,7 @@ func TestStoriesOfTheRules(t *testing.T) {
 		{"write_time ignores event time", WriteTime, []Change{change(9, set(1, WriteTime, two)), change(1, set(1, WriteTime, one))}, one, false},
 		{"write_time is deleted whatever the event time", WriteTime, []Change{change(9, set(1, WriteTime, two)), del(1)}, Value{}, false},
 		{"the maximum stays", Max, []Change{change(1, set(1, Max, three)), change(2, set(1, Max, two))}, three, true},
+		{"of equal maxima the newer event counts", Max, []Change{change(2, set(1, Max, three)), change(1, set(1, Max, three))}, three, true},
 		{"a maximum starts again after a delete", Max, []Change{change(1, set(1, Max, three)), del(1), change(1, set(1, Max, one))}, one, false},
 		{"the minimum stays", Min, []Change{change(1, set(1, Min, one)), change(2, set(1, Min, two))}, one, true},
 		{"a counter sums", Counter, []Change{change(1, set(1, Counter, two)), change(1, set(1, Counter, three))}, OfInt64(5), false},

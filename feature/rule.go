@@ -16,9 +16,11 @@ const (
 	EventTime Rule = 0
 	// WriteTime keeps the value accepted last.
 	WriteTime Rule = 1
-	// Max keeps the greatest number since the last delete.
+	// Max keeps the greatest number since the last delete; of equal ones, that of
+	// the newer event. Any number is greater than NaN, and NaN than null.
 	Max Rule = 2
-	// Min keeps the smallest number since the last delete.
+	// Min keeps the smallest number since the last delete, likewise. NaN and null
+	// count only where there is no number.
 	Min Rule = 3
 	// Counter sums increments since the last delete.
 	Counter Rule = 4
