@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -123,7 +124,7 @@ func Lookup[T any](ctx context.Context, c *Client, q Query, entities Entities) (
 		if err = l.run(ctx, unsafe.Pointer(unsafe.SliceData(result.Rows))); err == nil {
 			break
 		}
-		if err != errRebind || again {
+		if !errors.Is(err, errRebind) || again {
 			return nil, l.failure(err)
 		}
 		clear(result.Rows)
@@ -209,7 +210,7 @@ func (l *lookup) part(ctx context.Context, consistency string, into *partial, fr
 
 // failure words the error of a lookup that failed.
 func (l *lookup) failure(err error) error {
-	if err == errRebind {
+	if errors.Is(err, errRebind) {
 		return fmt.Errorf("lookup: %w", ErrChanged)
 	}
 	if e, ok := err.(*Error); ok {
