@@ -21,6 +21,7 @@ var testSchema = []Assignment{
 	{Feature: 4, Rule: Min, Type: ScalarOf(Float64)},
 	{Feature: 5, Rule: Counter, Type: ScalarOf(Int64)},
 	{Feature: 6, Rule: Counter, Type: ScalarOf(Decimal)},
+	{Feature: 7, Rule: Counter, Type: ScalarOf(Float64)},
 	{Feature: 200, Rule: Set, Type: ListOf(String)},
 	{Feature: 1 << 20, Rule: Set, Type: ListOf(Int32)},
 }
@@ -62,7 +63,7 @@ func drawAssigned(t *rapid.T, a Assignment) Value {
 		if n == 2 && a.Rule != Counter {
 			return OfFloat64(math.NaN())
 		}
-		return OfFloat64(float64(n))
+		return OfFloat64(float64(n) / 4)
 	case ScalarOf(Decimal):
 		return must(ParseDecimal([]string{"-1.50", "-0.1", "0", "0.05", "3E+2"}[n+2]))
 	case ScalarOf(String):
@@ -180,8 +181,11 @@ func drawCell(t *rapid.T, a Assignment) Cell {
 			if rapid.Bool().Draw(t, "total") {
 				at := rapid.Uint64Range(1, 3).Draw(t, "total at")
 				sum := OfInt64(int64(at) * int64(o+5) % 7)
-				if a.Type.Kind == Decimal {
+				switch a.Type.Kind {
+				case Decimal:
 					sum = must(ParseDecimal(sum.String()))
+				case Float64:
+					sum = OfFloat64(sum.Float())
 				}
 				c.Totals = append(c.Totals, Total{Origin: o + 1, At: hlc.Timestamp(at), Sum: sum})
 			}

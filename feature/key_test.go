@@ -106,7 +106,7 @@ func TestWhatCannotBeAJoinKey(t *testing.T) {
 		before := Key("before")
 		got, err := AppendKeyValue(before, v)
 		if err == nil || !bytes.Equal(got, before) {
-			t.Errorf("%v of %v: got %x, %v, want an error and dst as it was", v, v.Type(), []byte(got), err)
+			t.Errorf("%v of %v: got %x, %v, want an error and dst as it was", v, v.Type(), got, err)
 		}
 		if v.Type().CanKey() && !v.IsNaN() {
 			t.Errorf("CanKey admits %v", v.Type())

@@ -27,6 +27,14 @@ func TestDecodeRowRefusesWhatAppendRowWouldNotWrite(t *testing.T) {
 	older := bytes.Clone(v)
 	older[versionBytes-1] = 0
 	zero := make([]byte, versionBytes)
+	merged := func(rule Rule, shape Shape, body ...[]byte) []byte { // a row of one cell of int64
+		b := join(body...)
+		return join([]byte{1, 0, 1, 1, byte(rule)<<4 | 1, byte(shape)<<4 | byte(Int64)}, v, []byte{byte(len(b))}, b)
+	}
+	total := func(origin byte) []byte { return join([]byte{0, 0, 0, origin}, make([]byte, 8), make([]byte, 8)) }
+	element := func(n, present byte) []byte {
+		return join(make([]byte, 8), []byte{0, 0, 0, 1, present}, []byte{n, 0, 0, 0, 0, 0, 0, 0})
+	}
 	float := append([]byte{byte(Float64), 8}, make([]byte, 8)...) // kind, length, body
 	for _, tc := range []struct {
 		name string
@@ -62,6 +70,15 @@ func TestDecodeRowRefusesWhatAppendRowWouldNotWrite(t *testing.T) {
 		{"another NaN", join([]byte{1, 0, 1, 1, 1, byte(Float64)}, v, []byte{8, 2, 0, 0, 0, 0, 0, 0xf8, 0x7f}), "no float64"},
 		{"text not in UTF-8", join([]byte{1, 0, 1, 1, 1, byte(String)}, v, []byte{1, 0xff}), "no string"},
 		{"decimal not as kept", join([]byte{1, 0, 1, 1, 1, byte(Decimal)}, v, []byte{2, '0', '1'}), "no decimal"},
+		{"counter cut in its head", merged(Counter, Scalar, total(1)[:9]), "counter breaks off"},
+		{"counter cut in its sum", merged(Counter, Scalar, total(1)[:15]), "counter breaks off"},
+		{"totals out of order", merged(Counter, Scalar, total(2), total(1)), "totals out of order"},
+		{"an origin twice", merged(Counter, Scalar, total(1), total(1)), "totals out of order"},
+		{"set cut in its head", merged(Set, List, element(1, 1)[:9]), "set breaks off"},
+		{"set cut in an element", merged(Set, List, element(1, 1)[:16]), "set breaks off"},
+		{"neither present nor absent", merged(Set, List, element(1, 2)), "set breaks off"},
+		{"elements out of order", merged(Set, List, element(2, 1), element(1, 1)), "elements out of order"},
+		{"an element twice", merged(Set, List, element(1, 1), element(1, 0)), "elements out of order"},
 		{"deleted cell", join([]byte{1, 1}, v, []byte{1, 1, 1}, float[:1], older, float[1:]), "older than the delete"},
 	} {
 		if _, err := DecodeRow(tc.b); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), tc.want) {

@@ -2,10 +2,13 @@ package feature
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
+
+	"featurestore/hlc"
 )
 
 // failer is what testing.T and rapid.T have in common here.
@@ -55,6 +58,31 @@ func TestReadRowOfEveryType(t *testing.T) {
 		c := Change{Assignments: []Assignment{{Feature: 1, Type: v.Type(), Value: v}}}
 		row := must(c.Delta(Row{}, 1, 1))
 		checkReadRow(t, AppendRow(nil, row), &row)
+	})
+}
+
+func TestContributionsNamesEveryWriteInACell(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		row := rows.Draw(t, "row")
+		r, err := ReadRow(AppendRow(nil, row))
+		for i := 0; err == nil && r.Next(); i++ {
+			var want []hlc.Position
+			for _, total := range row.Cells[i].Totals {
+				want = append(want, hlc.Position{Origin: total.Origin, At: total.At})
+			}
+			for _, e := range row.Cells[i].Elements {
+				want = append(want, hlc.Position{Origin: e.Origin, At: e.At})
+			}
+			if got := slices.Collect(r.Cell.Contributions()); !slices.Equal(got, want) || len(want) > 0 && !r.Cell.Rule.Merges() {
+				t.Fatalf("%s: got %v, want %v", r.Cell.Rule, got, want)
+			}
+			for range r.Cell.Contributions() {
+				break
+			}
+		}
+		if err != nil || r.Err() != nil {
+			t.Fatal(err, r.Err())
+		}
 	})
 }
 

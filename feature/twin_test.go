@@ -126,6 +126,8 @@ func (w *world) sum(ops []int, a Assignment) Value {
 			sum = got.Value
 		case a.Type.Kind == Int64:
 			sum = OfInt64(sum.Int() + got.Value.Int())
+		case a.Type.Kind == Float64: // quarters, which add exactly
+			sum = OfFloat64(sum.Float() + got.Value.Float())
 		default:
 			sum = addDecimals(sum, got.Value)
 		}
