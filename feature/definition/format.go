@@ -7,7 +7,6 @@ import (
 	"math"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"featurestore/feature"
 )
@@ -21,8 +20,8 @@ func Format(d feature.Definitions) ([]byte, error) {
 		return nil, err
 	}
 	p.definitions(0, d)
-	if !utf8.Valid(p.Bytes()) {
-		return nil, errors.New("format definitions: a text is not valid UTF-8")
+	if err := p.valid(); err != nil {
+		return nil, fmt.Errorf("format definitions: %w", err)
 	}
 	return p.Bytes(), nil
 }

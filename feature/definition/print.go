@@ -2,11 +2,13 @@ package definition
 
 import (
 	"bytes"
+	"errors"
 	"maps"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // printer writes YAML: block style for objects, flow style for what fits a
@@ -101,8 +103,23 @@ func must(s string) string {
 	return quote(s)
 }
 
-// quote writes a double-quoted scalar. Go's escapes are YAML's as well.
-func quote(s string) string { return strconv.Quote(s) }
+// quote writes a double-quoted scalar. Go's escapes are YAML's as well, but for
+// a byte that is no UTF-8, which reads back as a character: such text is left
+// as it is, for valid to find.
+func quote(s string) string {
+	if !utf8.ValidString(s) {
+		return s
+	}
+	return strconv.Quote(s)
+}
+
+// valid reports whether what was written is a document.
+func (p *printer) valid() error {
+	if !utf8.Valid(p.Bytes()) {
+		return errors.New("a text is not valid UTF-8")
+	}
+	return nil
+}
 
 func number[T ~uint16 | ~uint32 | ~uint64](n T) string {
 	if n == 0 {

@@ -38,6 +38,9 @@ func EncodeRegistry(r *feature.Registry) ([]byte, error) {
 	p.line(0, "last_view: "+strconv.FormatUint(uint64(s.LastView), 10))
 	p.line(0, "last_group: "+strconv.FormatUint(uint64(s.LastGroup), 10))
 	section(&p, 0, "projects", s.Projects, p.project)
+	if err := p.valid(); err != nil {
+		return nil, fmt.Errorf("encode registry: %w", err)
+	}
 	if p.Len() > MaxRegistryBytes {
 		return nil, fmt.Errorf("encode registry: %d bytes, at most %d are read back", p.Len(), MaxRegistryBytes)
 	}
