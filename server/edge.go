@@ -69,7 +69,7 @@ func (s *Server) leave(r *request) {
 	s.metrics.observe(r)
 	if log := s.cfg.Logger; log.Enabled(r.Request().Context(), slog.LevelDebug) {
 		log.Debug("request", "request", r.id, "method", r.Request().Method, "path", r.Request().URL.Path,
-			"status", r.Response().Status, "code", r.code, "bytes", r.Response().Size, "took", r.elapsed())
+			"status", r.Response().Status, "code", string(r.code), "bytes", r.Response().Size, "took", r.elapsed())
 	}
 	r.release()
 }

@@ -64,7 +64,7 @@ func (s *Server) problemOf(r *request, err error) *api.Problem {
 		describeDefinitions(p, err)
 	}
 	if p.Code == api.CodeInternal || p.Code == api.CodeCorruptData {
-		s.cfg.Logger.Error("request failed", "request", r.id, "route", r.route.path, "code", p.Code, "error", err)
+		s.cfg.Logger.Error("request failed", "request", r.id, "route", r.route.path, "code", string(p.Code), "error", err)
 		p.Detail = "the store's log says more under this request id"
 	}
 	p.RequestID = r.id

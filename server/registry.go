@@ -128,6 +128,9 @@ func (s *Server) listed(sec section) func(*request) error {
 		if err != nil {
 			return err
 		}
+		if err := s.mergeSession(r); err != nil {
+			return err
+		}
 		out := api.Catalog{Project: c.Project(), Revision: c.Revision()}
 		sec.list(c, &out)
 		return r.tagged(c.Revision(), out)

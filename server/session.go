@@ -31,3 +31,15 @@ func (s *Server) sessionOf(r *request) (consistency.Token, error) {
 	}
 	return s.cfg.Signer.DecodeAll(strings.Join(values, ","))
 }
+
+// mergeSession answers with the request's session tokens merged into one, for
+// clients that gathered several side by side: tokens are signed, so only a
+// store can merge them.
+func (s *Server) mergeSession(r *request) error {
+	token, err := s.sessionOf(r)
+	if err != nil || token.IsEmpty() {
+		return err
+	}
+	r.Response().Header().Set(api.HeaderSession, string(s.cfg.Signer.Append(nil, &token)))
+	return nil
+}
