@@ -122,7 +122,9 @@ func TestFormatRefusesWhatNoDocumentCanSay(t *testing.T) {
 	for claim, change := range map[string]func(*feature.Definitions){
 		"a text that is no UTF-8": func(d *feature.Definitions) { d.Views[0].Owner = "\xff" },
 		"a type without a name":   func(d *feature.Definitions) { d.Views[0].Fields[0].Type = feature.Type{} },
-		"a vector of ints":        func(d *feature.Definitions) { d.Views[0].Fields[0].Type = feature.Type{Kind: feature.Int64, Shape: feature.Vector, Dim: 2} },
+		"a vector of ints": func(d *feature.Definitions) {
+			d.Views[0].Fields[0].Type = feature.Type{Kind: feature.Int64, Shape: feature.Vector, Dim: 2}
+		},
 	} {
 		d := everyField()
 		change(&d)
