@@ -62,8 +62,6 @@ func explainOpen(dir string) func(*badger.DB, error) (*badger.DB, error) {
 			return db, nil
 		case strings.Contains(err.Error(), "Cannot acquire directory lock"):
 			return nil, fmt.Errorf("open %s: %w", dir, ErrInUse)
-		case strings.Contains(err.Error(), badger.ErrTruncateNeeded.Error()):
-			return nil, fmt.Errorf("open %s: %w", dir, ErrUnclean)
 		}
 		return nil, fmt.Errorf("open %s: %w", dir, err)
 	}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
-	"os"
+	"path/filepath"
 
 	"featurestore/feature"
 	"featurestore/feature/definition"
@@ -91,7 +91,7 @@ func Inspect(ctx context.Context, dir string, o InspectOptions) iter.Seq2[Record
 }
 
 func inspect(ctx context.Context, dir string, o InspectOptions, yield func(Record, error) bool) (err error) {
-	if _, err := os.Stat(dir); err != nil {
+	if err := checkClosed(dir); err != nil {
 		return err
 	}
 	db, err := explainOpen(dir)(badgerOpenReadOnly(Config{Dir: dir}.withDefaults()))
@@ -124,6 +124,27 @@ func inspect(ctx context.Context, dir string, o InspectOptions, yield func(Recor
 		last, _ := c.at(c.len() - 1)
 		from = append(append([]byte(nil), last...), 0)
 	}
+}
+
+// checkClosed finds out what Badger would only after it started goroutines that
+// it then forgets.
+func checkClosed(dir string) error {
+	held, err := locked(dir)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", dir, err)
+	}
+	if held {
+		return fmt.Errorf("open %s: %w", dir, ErrInUse)
+	}
+	// An orderly end leaves no memtable's log.
+	logs, err := filepath.Glob(filepath.Join(dir, "*.mem"))
+	if err != nil {
+		return fmt.Errorf("open %s: %w", dir, err)
+	}
+	if len(logs) > 0 {
+		return fmt.Errorf("open %s: %w", dir, ErrUnclean)
+	}
+	return nil
 }
 
 // decodeRecord says what a key and its value mean. Registry gathers the parts
