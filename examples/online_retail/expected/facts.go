@@ -41,12 +41,17 @@ func sum(lines []line, number func(line) (n int64, counts bool)) fact {
 	return out
 }
 
-// spend adds the amounts, to the penny: to a tenth of it where it has one.
+// spend adds the amounts. A sum of decimals has as many digits after the point
+// as the addend that has most: two, or three after a tenth of a penny.
 func spend(lines []line) fact {
-	total, out := new(big.Rat), absent
+	total, digits, out := new(big.Rat), 2, absent
 	for _, l := range lines {
-		total.Add(total, l.amount())
-		out = present(strings.TrimSuffix(total.FloatString(3), "0"), l.at)
+		amount := l.amount()
+		if !strings.HasSuffix(amount.FloatString(3), "0") {
+			digits = 3
+		}
+		total.Add(total, amount)
+		out = present(total.FloatString(digits), l.at)
 	}
 	return out
 }

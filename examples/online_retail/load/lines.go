@@ -85,8 +85,8 @@ func (l *line) set(name, text string, read func(string) error) error {
 // them.
 func amountOf(units int64, price string) (string, error) {
 	whole, fraction, _ := strings.Cut(price, ".")
-	if len(fraction) > 3 {
-		return "", errors.New("want at most three digits after the point")
+	if whole == "" || len(fraction) > 3 {
+		return "", errors.New("want a number such as 2.55, with at most three digits after the point")
 	}
 	mills, err := strconv.ParseInt(whole+(fraction + "000")[:3], 10, 40)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"time"
 
 	"featurestore/sdk"
@@ -63,8 +64,10 @@ func load(ctx context.Context, url, path string, months int, quiet bool) error {
 		return fmt.Errorf("%w\n%d lines are stored; run it again, and it goes on from there", err, ld.lines.Load())
 	}
 	took := time.Since(begin)
-	fmt.Printf("%d lines, %d rows in %.1f s: %.0f rows/s; %d rows were there already\n",
-		ld.lines.Load(), ld.rows.Load(), took.Seconds(), float64(ld.rows.Load())/took.Seconds(), ld.repeated.Load())
+	var mem runtime.MemStats
+	runtime.ReadMemStats(&mem)
+	fmt.Printf("%d lines, %d rows in %.1f s: %.0f rows/s; %d rows were there already; %d MiB of memory\n",
+		ld.lines.Load(), ld.rows.Load(), took.Seconds(), float64(ld.rows.Load())/took.Seconds(), ld.repeated.Load(), mem.Sys>>20)
 	return nil
 }
 
