@@ -53,19 +53,26 @@ type converter struct {
 	// Of the row at hand:
 	row       int
 	eventTime int64
-	keys      [][]feature.Value // by view, in the order of its Keys
-	assigned  [][]feature.Assignment
+	parts     []part // by view
+	key       feature.Key
+}
+
+// A part is what the row at hand has for one view.
+type part struct {
+	touched  bool // it has something for the view besides join keys
+	given    []bool
+	keys     []feature.Value // in the order of the view's Keys
+	assigned []feature.Assignment
 }
 
 // convert returns the changes of every row of src for every view, or a Problem
 // invalid_rows that names the rows at fault.
 func convert(views []*feature.ResolvedView, rules rowRules, src rowSource) (*rows, error) {
 	c := &converter{
-		rules: rules, views: views, names: map[string]*binding{},
-		keys: make([][]feature.Value, len(views)), assigned: make([][]feature.Assignment, len(views)),
+		rules: rules, views: views, names: map[string]*binding{}, parts: make([]part, len(views)),
 	}
 	for i, v := range views {
-		c.keys[i] = make([]feature.Value, len(v.Keys))
+		c.parts[i] = part{given: make([]bool, len(v.Keys)), keys: make([]feature.Value, len(v.Keys))}
 	}
 	c.out.n = src.len()
 	c.out.changes = make([]online.Placed, 0, c.out.n*len(views))
@@ -81,26 +88,29 @@ func convert(views []*feature.ResolvedView, rules rowRules, src rowSource) (*row
 
 func (c *converter) convertRow(i int, src rowSource) {
 	c.row, c.eventTime = i, c.rules.now
-	for v := range c.views {
-		clear(c.keys[v])
-		c.assigned[v] = nil // a finished change holds the last row's
+	for v := range c.parts {
+		p := &c.parts[v]
+		clear(p.given)
+		p.touched, p.assigned = c.rules.deletes, p.assigned[:0]
 	}
 	src.row(i, func(name string, raw json.RawMessage) bool {
 		c.take(name, raw)
 		return true
 	})
-	if c.faults.last() == i {
-		return
-	}
-	took := false
-	for v := range c.views {
-		if c.rules.deletes || len(c.assigned[v]) > 0 {
-			c.finish(v)
-			took = true
+	touched := false
+	for v := range c.parts {
+		if c.parts[v].touched {
+			touched = true
+			c.check(v)
 		}
 	}
-	if !took {
+	if !touched && c.faults.last() != i {
 		c.fault("", "the row has no feature; name at least one besides the join keys")
+	}
+	for v := range c.parts {
+		if c.parts[v].touched && c.faults.last() != i {
+			c.finish(v)
+		}
 	}
 }
 
@@ -122,56 +132,65 @@ func (c *converter) take(name string, raw json.RawMessage) {
 		c.fault(name, "%s", b.unknown)
 	}
 	for _, u := range b.uses {
-		if u.field == nil {
-			v, err := api.DecodeKey(raw, c.views[u.view].Keys[u.key].Type)
-			if err != nil {
-				c.faultErr(name, err)
-				return
-			}
-			c.keys[u.view][u.key] = v
-			continue
-		}
-		a, err := assign(u.field, raw)
-		if err != nil {
+		if err := c.use(u, raw); err != nil {
 			c.faultErr(name, err)
 			return
 		}
-		if c.assigned[u.view] == nil {
-			c.assigned[u.view] = make([]feature.Assignment, 0, len(c.views[u.view].Fields))
+	}
+}
+
+// use reads a value as a join key or a feature of one view.
+func (c *converter) use(u use, raw json.RawMessage) (err error) {
+	p := &c.parts[u.view]
+	if u.field == nil {
+		p.given[u.key] = true
+		p.keys[u.key], err = api.DecodeKey(raw, c.views[u.view].Keys[u.key].Type)
+		return err
+	}
+	p.touched = true
+	a, err := assign(u.field, raw)
+	if err != nil {
+		return err
+	}
+	p.assigned = append(p.assigned, a)
+	return nil
+}
+
+// check finds what the row at hand lacks for one view.
+func (c *converter) check(v int) {
+	view := c.views[v]
+	for i, k := range view.Keys {
+		if !c.parts[v].given[i] {
+			c.fault(k.Name, "the join key is missing; %s needs one of type %s", view.Name, k.Type)
 		}
-		c.assigned[u.view] = append(c.assigned[u.view], a)
+	}
+	if err := view.CheckEventTime(c.eventTime, c.rules.now); err != nil {
+		c.faultErr(c.rules.eventTime, err)
 	}
 }
 
 // finish makes the change of one view from the row at hand.
 func (c *converter) finish(v int) {
-	view := c.views[v]
-	var key feature.Key
+	view, p := c.views[v], &c.parts[v]
+	c.key = c.key[:0]
 	for i, k := range view.Keys {
-		if c.keys[v][i].IsNull() {
-			c.fault(k.Name, "the join key is missing; %s needs one of type %s", view.Name, k.Type)
-			return
-		}
 		var err error
-		if key, err = feature.AppendKeyValue(key, c.keys[v][i]); err != nil {
+		if c.key, err = feature.AppendKeyValue(c.key, p.keys[i]); err != nil {
 			c.faultErr(k.Name, err)
 			return
 		}
 	}
-	if len(key) > feature.MaxKeyBytes {
-		c.fault(view.Keys[0].Name, "the join keys take %d bytes; at most %d", len(key), feature.MaxKeyBytes)
+	if len(c.key) > feature.MaxKeyBytes {
+		c.fault(view.Keys[0].Name, "the join keys take %d bytes; at most %d", len(c.key), feature.MaxKeyBytes)
 		return
 	}
-	if err := view.CheckEventTime(c.eventTime, c.rules.now); err != nil {
-		c.faultErr(c.rules.eventTime, err)
-		return
-	}
-	slices.SortFunc(c.assigned[v], func(a, b feature.Assignment) int { return cmp.Compare(a.Feature, b.Feature) })
+	key := slices.Clone(c.key)
+	slices.SortFunc(p.assigned, func(a, b feature.Assignment) int { return cmp.Compare(a.Feature, b.Feature) })
 	c.out.changes = append(c.out.changes, online.Placed{
 		Shard: view.Shard(key),
 		Change: feature.Change{
 			View: view.ID, Key: key, EventTime: c.eventTime, Generation: c.rules.generation,
-			Delete: c.rules.deletes, Assignments: c.assigned[v],
+			Delete: c.rules.deletes, Assignments: slices.Clone(p.assigned),
 		},
 	})
 	c.out.of = append(c.out.of, c.row)
