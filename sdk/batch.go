@@ -2,7 +2,6 @@ package sdk
 
 import (
 	"errors"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -88,7 +87,7 @@ func (b *batch) counts() (n [len(verdictNames)]int) {
 	return n
 }
 
-// faults returns the rows that a problem names, by their index in its request.
+// rowFaults returns the rows that a problem names, by their index in its request.
 func rowFaults(p *api.Problem, rows int) map[int]*RowError {
 	out := map[int]*RowError{}
 	for _, r := range p.Rows {
@@ -116,11 +115,11 @@ func divide(err error, rows int) bool {
 	if rows < 2 || !errors.As(err, &p) {
 		return false
 	}
-	switch p.Status {
-	case http.StatusRequestEntityTooLarge:
+	switch p.Code {
+	case api.CodePayloadTooLarge, api.CodeTooManyRows,
+		api.CodeInvalidRows, api.CodeInvalidValue, api.CodeCounterOverflow, api.CodeSetTooLarge,
+		api.CodeEventTooOld, api.CodeEventInFuture:
 		return true
-	case http.StatusUnprocessableEntity:
-		return p.Code != api.CodeIdempotencyKeyReused
 	}
 	return false
 }

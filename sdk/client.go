@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -18,6 +19,7 @@ type Client struct {
 	metrics *metrics
 	schemas schemas
 	plans   sync.Map // planKey -> *binding
+	pushes  sync.Map // pushKey -> *pushBinding
 	store   storeChoice
 }
 
@@ -27,6 +29,7 @@ func New(cfg Config) (*Client, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	cfg.URLs = slices.Clone(cfg.URLs)
 	for i, u := range cfg.URLs {
 		cfg.URLs[i] = strings.TrimRight(u, "/")
 	}

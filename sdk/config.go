@@ -47,7 +47,9 @@ type Config struct {
 type Retry struct {
 	// Tries of one request, the first included; 0 is 4, 1 is no retry.
 	Tries int
-	// TryTimeout of one try; 0 is 5 s. The time that is left may be less.
+	// TryTimeout of one try; 0 is 5 s. The time that is left may be less. The
+	// store is told of it, and refuses more than its own maximum, 60 s unless
+	// configured.
 	TryTimeout time.Duration
 	// Backoff before the second try; it doubles with each, up to MaxBackoff, and
 	// half of it is random. 0 is 20 ms and 2 s.

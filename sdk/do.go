@@ -25,6 +25,10 @@ func (c *Client) do(ctx context.Context, r *request) (*answer, error) {
 	start := time.Now()
 	failure := &Error{Op: r.op, IdempotencyKey: r.key}
 	index := c.store.now(start)
+	if err := ctx.Err(); err != nil {
+		failure.URL, failure.Err = c.cfg.URLs[index], err
+		return nil, failure
+	}
 	for {
 		failure.Tries++
 		failure.URL = c.cfg.URLs[index]

@@ -79,7 +79,7 @@ type Error struct {
 	Op string
 	// URL is the store that was asked last.
 	URL string
-	// Tries is how often it was asked, at least 1.
+	// Tries is how often it was asked; 0 when the context had ended before.
 	Tries int
 	// Problem is the server's answer, nil when there was none.
 	Problem *api.Problem

@@ -126,7 +126,7 @@ func (w *writer) run(ctx context.Context) error {
 	}
 	defer close(w.ended)
 	if w.session = sessionOf(ctx); w.session == nil {
-		w.session = new(session)
+		w.session, w.ownSession = new(session), true
 	}
 	// Rows that were taken are still sent when ctx ends, for a while.
 	sending, abort := context.WithCancelCause(context.WithoutCancel(ctx))
@@ -230,6 +230,11 @@ func (w *writer) push(ctx context.Context, body []byte) (PushResult, error) {
 		op: "push", method: http.MethodPost, path: w.client.path("push"), body: body,
 		key: newKey(), concern: w.target.Concern, retry: w.cfg.Retry, session: w.session,
 	})
+	if w.ownSession && (errors.Is(err, ErrSessionLost) || errors.Is(err, ErrTokenInvalid)) {
+		// The rows are told; those that come after begin a new session, or none
+		// could ever be written again.
+		w.session.reset()
+	}
 	if err != nil {
 		return PushResult{}, err
 	}
@@ -251,7 +256,9 @@ func (w *writer) finish(ctx context.Context, b *batch) {
 	for v, n := range b.counts() {
 		w.client.metrics.judged(ctx, w.target.name(), Verdict(v), n)
 	}
-	w.client.metrics.took(ctx, w.target.name(), -b.len())
+	rows, bytes := b.len(), len(b.rows)
+	w.client.metrics.took(ctx, w.target.name(), -rows)
+	b.rows, b.ends = nil, nil // futures may be kept for long
 	close(b.done)
-	w.budget.give(b.len(), len(b.rows))
+	w.budget.give(rows, bytes)
 }

@@ -11,8 +11,6 @@ import (
 	"time"
 	"unsafe"
 
-	"featurestore/api"
-
 	"golang.org/x/sync/errgroup"
 )
 
@@ -187,7 +185,6 @@ func (l *lookup) run(ctx context.Context, first unsafe.Pointer) error {
 // part asks for rows [from, to) and decodes them.
 func (l *lookup) part(ctx context.Context, consistency string, into *partial, from, to int) error {
 	buffer := requestBuffers.Get().(*[]byte)
-	defer requestBuffers.Put(buffer)
 	body := append((*buffer)[:0], l.binding.head...)
 	body, err := appendColumns(append(body, `,"entities":`...), l.keys, from, to)
 	if err == nil && len(l.request) > 0 {
@@ -205,6 +202,8 @@ func (l *lookup) part(ctx context.Context, consistency string, into *partial, fr
 		return err
 	}
 	defer a.free()
+	// Only now: net/http may still be reading the body of a request that failed.
+	requestBuffers.Put(buffer)
 	return into.decode(a.body())
 }
 
@@ -217,67 +216,4 @@ func (l *lookup) failure(err error) error {
 		return e
 	}
 	return fmt.Errorf("lookup: %w", err)
-}
-
-// bindLookup returns the binding of a struct to a service, or to the features
-// of its tags, compiled once. fresh compiles it again from definitions read
-// anew.
-func (c *Client) bindLookup(ctx context.Context, s *shape, service string, fresh bool) (*binding, error) {
-	key := planKey{typ: s.typ, service: service}
-	if !fresh {
-		if b, ok := c.plans.Load(key); ok {
-			return b.(*binding), nil
-		}
-	}
-	schema, err := c.schema(ctx, fresh)
-	if err != nil {
-		return nil, err
-	}
-	b, err := schema.bind(s, service)
-	if err != nil && !fresh && !schema.fresh {
-		// The definitions may have changed since they were read.
-		if schema, err = c.schema(ctx, true); err == nil {
-			b, err = schema.bind(s, service)
-		}
-	}
-	if err != nil {
-		return nil, err
-	}
-	c.plans.Store(key, b)
-	return b, nil
-}
-
-// planKey names a binding. Types and services are those of the program's
-// source, so there are few.
-type planKey struct {
-	typ     reflect.Type
-	service string
-}
-
-// binding is a struct bound to a list of features.
-type binding struct {
-	shape    *shape
-	features []string
-	// fields[i] takes the value of features[i]; nil skips it.
-	fields []*field
-	// head begins the request's body.
-	head []byte
-}
-
-// newBinding makes the binding; service "" asks by feature.
-func newBinding(s *shape, service string, features []string, fields []*field) *binding {
-	b := &binding{shape: s, features: features, fields: fields}
-	if service != "" {
-		b.head = api.AppendString([]byte(`{"service":`), service)
-		return b
-	}
-	b.head = []byte(`{"features":[`)
-	for i, f := range features {
-		if i > 0 {
-			b.head = append(b.head, ',')
-		}
-		b.head = api.AppendString(b.head, f)
-	}
-	b.head = append(b.head, ']')
-	return b
 }

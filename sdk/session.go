@@ -101,6 +101,13 @@ func (s *session) answered(sent []string, token string) {
 	}
 }
 
+// reset forgets every token.
+func (s *session) reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.tokens = nil
+}
+
 func (s *session) join(tokens []string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

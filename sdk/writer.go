@@ -85,6 +85,8 @@ type writer struct {
 	lanes   []*lane
 	budget  *budget
 	session *session
+	// ownSession says that session was made by run.
+	ownSession bool
 
 	closing chan struct{} // closed when no more rows are taken
 	ended   chan struct{} // closed when every row has its verdict
