@@ -12,6 +12,7 @@ import (
 	"featurestore/feature/definition"
 	"featurestore/replica"
 	"featurestore/sdk"
+	"featurestore/server"
 
 	"go.uber.org/goleak"
 )
@@ -67,7 +68,7 @@ type store struct {
 }
 
 // startStore runs a store with the definitions until stop is called.
-func startStore(definitions string) (*store, error) {
+func startStore(definitions string, limits ...server.Limits) (*store, error) {
 	dir, err := os.MkdirTemp("", "sdk-test-")
 	if err != nil {
 		return nil, err
@@ -76,7 +77,11 @@ func startStore(definitions string) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := replica.New(replica.Config{Region: "eu", Store: "eu-1", Data: dir, Listen: "127.0.0.1:0"})
+	cfg := replica.Config{Region: "eu", Store: "eu-1", Data: dir, Listen: "127.0.0.1:0"}
+	if len(limits) > 0 {
+		cfg.Limits = limits[0]
+	}
+	r, err := replica.New(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -101,9 +106,9 @@ func startStore(definitions string) (*store, error) {
 }
 
 // newStore runs a store for one test.
-func newStore(tb testing.TB) *store {
+func newStore(tb testing.TB, limits ...server.Limits) *store {
 	tb.Helper()
-	s, err := startStore(rides)
+	s, err := startStore(rides, limits...)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -1,0 +1,102 @@
+package sdk_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"featurestore/api"
+	"featurestore/sdk"
+	"featurestore/server"
+
+	"go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+)
+
+func TestABatchBeyondTheStoresLimitsIsSentInHalves(t *testing.T) {
+	s := newStore(t, server.Limits{BodyBytes: 4096, HeldBytes: 1 << 20, Rows: 30})
+	c := newClient(t, s.url)
+	w := newWriter[driver](t, c, sdk.View("driver_stats"), sdk.WriterConfig{MaxBatchRows: 100, MaxDelay: time.Hour, MaxInFlight: 1})
+	ctx := within(t, time.Minute)
+	var futures []*sdk.Future
+	for i := range 100 {
+		row := driver{ID: int64(i), ConvRate: sdk.Some[float32](1)}
+		switch {
+		case i < 50:
+			row.Tags = []string{strings.Repeat("x", 200)} // too many bytes
+		case i == 99:
+			row.Tags = []string{strings.Repeat("x", 5000)} // more than any body may have
+		}
+		f, err := w.Push(ctx, row)
+		if err != nil {
+			t.Fatal(err)
+		}
+		futures = append(futures, f)
+	}
+	if err := w.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for i, f := range futures {
+		r, err := f.Wait(ctx)
+		if i < 99 && r.Verdict != sdk.Accepted {
+			t.Errorf("row %d: got %v, %v; want accepted", i, r.Verdict, err)
+		}
+		if i == 99 && (r.Verdict != sdk.Refused || !errors.Is(err, api.CodePayloadTooLarge)) {
+			t.Errorf("the row that no body can hold: got %v, %v; want refused, %v", r.Verdict, err, api.CodePayloadTooLarge)
+		}
+	}
+}
+
+func TestAnAnswerBeyondResponseBytesIsRefused(t *testing.T) {
+	c := newClient(t, newStore(t).url, func(cfg *sdk.Config) { cfg.ResponseBytes = 20 })
+	if _, err := c.Views(t.Context()); !errors.Is(err, sdk.ErrBadAnswer) {
+		t.Errorf("got %v, want %v", err, sdk.ErrBadAnswer)
+	}
+}
+
+func TestMetricsCountOperationsRetriesAndRows(t *testing.T) {
+	reader := metric.NewManualReader()
+	meter := metric.NewMeterProvider(metric.WithReader(reader)).Meter("sdk")
+	s := newStore(t)
+	first := true
+	r := newRelay(t, s.url, func() int {
+		defer func() { first = false }()
+		if first {
+			return 1
+		}
+		return 0
+	})
+	c := newClient(t, r.url, func(cfg *sdk.Config) { cfg.Meter = meter })
+	w := newWriter[trip](t, c, sdk.View("driver_stats"), sdk.WriterConfig{})
+	ctx := within(t, time.Minute)
+	for i := range 5 {
+		if _, err := w.Push(ctx, trip{ID: int64(i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	var all metricdata.ResourceMetrics
+	if err := reader.Collect(ctx, &all); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]int64{}
+	for _, m := range all.ScopeMetrics[0].Metrics {
+		switch data := m.Data.(type) {
+		case metricdata.Sum[int64]:
+			for _, p := range data.DataPoints {
+				got[m.Name] += p.Value
+			}
+		case metricdata.Histogram[float64]:
+			for _, p := range data.DataPoints {
+				got[m.Name] += int64(p.Count)
+			}
+		}
+	}
+	if got["featurestore.client.retries"] != 1 || got["featurestore.client.writer.rows"] != 5 ||
+		got["featurestore.client.writer.buffered"] != 0 || got["featurestore.client.operation.duration"] < 4 {
+		t.Errorf("got %v, want 1 retry, 5 rows, none buffered, and at least 4 operations", got)
+	}
+}
