@@ -67,6 +67,13 @@ func (s *Server) problemOf(r *request, err error) *api.Problem {
 		s.cfg.Logger.Error("request failed", "request", r.id, "route", r.route.path, "code", string(p.Code), "error", err)
 		p.Detail = "the store's log says more under this request id"
 	}
+	if p.Code == api.CodeReadOnly {
+		// The whole text names files of the store's machine.
+		p.Detail = "writes go on by themselves when there is room again; lookups go on"
+		if !errors.Is(err, online.ErrDiskFull) {
+			p.Detail = "its disk failed; lookups go on"
+		}
+	}
 	p.RequestID = r.id
 	return p
 }

@@ -36,6 +36,8 @@ type plan struct {
 	// native is the rendered start of the native answer, allPresent the
 	// statuses of a row that has every value.
 	native, allPresent []byte
+	// feast are the names in Feast's answer, short and full.
+	feast [2]feastNames
 }
 
 // output is one feature of the answer.

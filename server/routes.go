@@ -39,9 +39,7 @@ func (s *Server) routeTable() []*route {
 		probe("/readyz", s.readyz),
 		probe("/health", s.readyz),
 	}
-	table = append(table, &route{
-		method: http.MethodPost, path: "/get-online-features", dialect: "feast", handle: s.feastLookup,
-	})
+	table = append(table, s.feastRoutes()...)
 	for path, sec := range map[string]section{
 		"views": views, "entities": entities, "services": services, "on-demand": onDemands, "groups": groups,
 	} {

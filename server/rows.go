@@ -23,8 +23,9 @@ type rowSource interface {
 type rowRules struct {
 	// eventTime is the name of the event time among a row's values.
 	eventTime string
-	// ignoreUnknown leaves out values that no view has, as Feast does.
-	ignoreUnknown bool
+	// feast reads names and values as Feast's dialect has them, and leaves out
+	// values that no view has: see feast_rows.go.
+	feast bool
 	// deletes makes rows that name an entity and nothing else.
 	deletes    bool
 	generation uint16
@@ -128,7 +129,7 @@ func (c *converter) take(name string, raw json.RawMessage) {
 			return
 		}
 		c.eventTime = ns
-	case len(b.uses) == 0 && !c.rules.ignoreUnknown:
+	case len(b.uses) == 0 && !c.rules.feast:
 		c.fault(name, "%s", b.unknown)
 	}
 	for _, u := range b.uses {
@@ -148,7 +149,7 @@ func (c *converter) use(u use, raw json.RawMessage) (err error) {
 		return err
 	}
 	p.touched = true
-	a, err := assign(u.field, raw)
+	a, err := assign(u.field, c.rules.valueOf(u.field, raw))
 	if err != nil {
 		return err
 	}

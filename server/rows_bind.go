@@ -40,14 +40,16 @@ func (c *converter) bind(name string) *binding {
 		if b.eventTime {
 			break
 		}
-		k := slices.IndexFunc(view.Keys, func(k feature.JoinKey) bool { return k.Name == name })
-		if k >= 0 {
-			b.uses = append(b.uses, use{view: v, key: k})
-		} else if f, ok := view.Field(name); ok && !c.rules.deletes {
-			b.uses = append(b.uses, use{view: v, field: f})
+		for _, name := range c.rules.namesOf(view, name) {
+			k := slices.IndexFunc(view.Keys, func(k feature.JoinKey) bool { return k.Name == name })
+			if k >= 0 {
+				b.uses = append(b.uses, use{view: v, key: k})
+			} else if f, ok := view.Field(name); ok && !c.rules.deletes {
+				b.uses = append(b.uses, use{view: v, field: f})
+			}
 		}
 	}
-	if len(b.uses) == 0 && !b.eventTime {
+	if len(b.uses) == 0 && !b.eventTime && !c.rules.feast {
 		b.unknown = c.describeUnknown(name)
 	}
 	if len(c.names) < maxNames {

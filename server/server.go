@@ -21,6 +21,7 @@ type Server struct {
 	routes  []*route
 	metrics *metrics
 	plans   plans
+	feast   feastProject
 	// servedBy is the value of a header that every answer shares.
 	servedBy []string
 
