@@ -42,11 +42,11 @@ func serveAndCompare(t *testing.T, file, months string) {
 	bin := build(t, "load", "expected")
 	url := serve(t)
 	want := expected(t, bin, file, months)
-	t.Log("load:", run(t, bin("load"), "-quiet", "-url", url, "-months", months, file))
+	t.Log("load:", run(t, bin("load"), "-url", url, "-months", months, file))
 	t.Log("store, and this test:", memory())
 	compare(t, url, want)
 
-	again := run(t, bin("load"), "-quiet", "-url", url, "-months", "1", file)
+	again := run(t, bin("load"), "-url", url, "-months", "1", file)
 	t.Log("load a month again:", again)
 	if strings.Contains(again, "; 0 rows were there already") {
 		t.Error("a month that is there was loaded again: its rows counted twice")

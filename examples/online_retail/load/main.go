@@ -17,9 +17,8 @@ import (
 )
 
 func main() {
-	url := flag.String("url", "http://127.0.0.1:8080", "address of the `store`")
+	url := flag.String("url", cmp.Or(os.Getenv("FEATURESTORE_URL"), "http://127.0.0.1:8080"), "address of the `store`; FEATURESTORE_URL")
 	months := flag.Int("months", 0, "only the first `N` calendar months; 0 is all")
-	quiet := flag.Bool("quiet", false, "no progress")
 	flag.Usage = func() {
 		fmt.Fprintln(flag.CommandLine.Output(), "usage: load [flags] [FILE]   FILE: $ONLINE_RETAIL, else ../shared/data/online_retail.csv.gz")
 		flag.PrintDefaults()
@@ -28,7 +27,7 @@ func main() {
 	path := cmp.Or(flag.Arg(0), os.Getenv("ONLINE_RETAIL"), "../shared/data/online_retail.csv.gz")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := load(ctx, *url, path, *months, *quiet); err != nil {
+	if err := load(ctx, *url, path, *months); err != nil {
 		fmt.Fprintln(os.Stderr, "load:", err)
 		stop()
 		os.Exit(1)
@@ -36,7 +35,7 @@ func main() {
 }
 
 // load loads a file and says how fast.
-func load(ctx context.Context, url, path string, months int, quiet bool) error {
+func load(ctx context.Context, url, path string, months int) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -57,10 +56,10 @@ func load(ctx context.Context, url, path string, months int, quiet bool) error {
 	defer client.Close()
 	ld := &loader{client: client, file: name, months: months}
 	begin := time.Now()
-	if !quiet {
-		defer report(ld, begin)()
-	}
-	if err := ld.run(ctx, lines); err != nil {
+	stop := report(ld, begin)
+	err = ld.run(ctx, lines)
+	stop()
+	if err != nil {
 		return fmt.Errorf("%w\n%d lines are stored; run it again, and it goes on from there", err, ld.lines.Load())
 	}
 	took := time.Since(begin)
@@ -83,11 +82,13 @@ func contentOf(f *os.File) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)[:8]), nil
 }
 
-// report prints the progress every second until the function it returns is
-// called.
+// report prints the progress every second, on a terminal, until the function
+// it returns is called.
 func report(ld *loader, begin time.Time) (stop func()) {
-	ended := make(chan struct{})
-	printed := make(chan struct{})
+	if info, err := os.Stderr.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return func() {}
+	}
+	ended, printed := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(printed)
 		tick := time.NewTicker(time.Second)
@@ -95,10 +96,11 @@ func report(ld *loader, begin time.Time) (stop func()) {
 		for {
 			select {
 			case <-ended:
+				fmt.Fprintln(os.Stderr)
 				return
 			case <-tick.C:
 				rows := ld.rows.Load()
-				fmt.Fprintf(os.Stderr, "%8d lines %9d rows %8.0f rows/s\n", ld.lines.Load(), rows, float64(rows)/time.Since(begin).Seconds())
+				fmt.Fprintf(os.Stderr, "\r%8d lines %9d rows %8.0f rows/s", ld.lines.Load(), rows, float64(rows)/time.Since(begin).Seconds())
 			}
 		}
 	}()
