@@ -17,6 +17,10 @@ type Batch struct {
 	spans []span // where each row lies
 	// missed are the indexes that the hot tier could not answer, by rising key.
 	missed []int
+	fills  []hotRow // what is offered to the hot tier
+	hashes []uint64 // of the keys
+	// touched keeps the compiler from leaving out the loads of hotTable.touch.
+	touched uint64
 }
 
 // span is a row's place in Batch.rows.

@@ -20,6 +20,7 @@ type committer struct {
 	byID  map[RequestID]*pending
 	// echoes repeat a request of the batch and are answered with it.
 	echoes []echo
+	hot    []hotRow // rows on their way to the hot tier
 }
 
 // echo is a repetition of a request that is in the same batch.
@@ -186,9 +187,12 @@ func (c *committer) commit(ctx context.Context) {
 // (S4).
 func (c *committer) publish(at uint64) {
 	s := c.store
+	c.hot = c.hot[:0]
 	for _, r := range c.stage.rows {
-		s.hot.set(r.key, r.value[:len(r.value)-sumBytes], at)
+		c.hot = append(c.hot, hotRow{key: r.key, row: r.value[:len(r.value)-sumBytes]})
 	}
+	s.hot.set(c.hot, at)
+	clear(c.hot)
 	s.published.Store(at)
 	for shard, head := range c.stage.heads {
 		s.progress.publish(shard, hlc.Position{Origin: c.stage.origin, At: head})

@@ -46,7 +46,8 @@ func TestAFailedCommitStopsWritesAndKeepsReads(t *testing.T) {
 				if row := h.row(shardA, 1, entity(2)); !row.IsEmpty() {
 					t.Errorf("row %+v, want none: its write failed", row)
 				}
-				h.hot.cache.Reset()
+				h.hot.evict(appendRowKey(nil, shardA, 1, entity(1)))
+				h.hot.evict(appendRowKey(nil, shardA, 1, entity(2)))
 			}
 			if got := h.own(shardA); got != before {
 				t.Errorf("progress %v, want %v", got, before)

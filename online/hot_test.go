@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/zeebo/xxh3"
+
 	"featurestore/feature"
 	"featurestore/hlc"
 )
@@ -24,12 +26,11 @@ func TestAFillOlderThanTheLastCommitIsDropped(t *testing.T) {
 		{"after the commit", 6, "old"},
 	} {
 		h := newHotTier(32 << 20)
-		h.set(key, fresh, 5)
-		h.fill(key, old, tc.fill)
+		h.set([]hotRow{{key, fresh}}, 5)
+		h.fill([]hotRow{{key, old}}, tc.fill)
 		if got, found := h.get(nil, key); !found || string(got) != tc.want {
 			t.Errorf("%s: %q, %v, want %q", tc.name, got, found, tc.want)
 		}
-		h.release()
 	}
 }
 
@@ -37,11 +38,10 @@ func TestAFillOlderThanTheLastCommitIsDropped(t *testing.T) {
 // newer row was set and lost again before the reader began to look.
 func TestAFillOlderThanAnEvictedCommitIsDropped(t *testing.T) {
 	h := newHotTier(32 << 20)
-	defer h.release()
 	key := []byte("key")
-	h.set(key, []byte("fresh"), 5)
-	h.cache.Del(key) // evicted
-	h.fill(key, []byte("old"), 4)
+	h.set([]hotRow{{key, []byte("fresh")}}, 5)
+	h.table.drop(xxh3.Hash(key), key) // evicted
+	h.fill([]hotRow{{key, []byte("old")}}, 4)
 	if got, found := h.get(nil, key); found {
 		t.Errorf("found %q, want nothing", got)
 	}
@@ -49,13 +49,13 @@ func TestAFillOlderThanAnEvictedCommitIsDropped(t *testing.T) {
 
 func TestARowTooLargeForTheHotTierTakesItsPredecessorAlong(t *testing.T) {
 	h := newHotTier(32 << 20)
-	defer h.release()
 	key := []byte("key")
-	for _, size := range []int{maxHotBytes - len(key), maxHotBytes - len(key) + 1} {
-		h.set(key, []byte("small"), 1)
-		h.set(key, make([]byte, size), 2)
+	for _, size := range []int{len(h.table.ring) / 100, len(h.table.ring) / 10} {
+		large := make([]byte, size)
+		h.set([]hotRow{{key, []byte("small")}}, 1)
+		h.set([]hotRow{{key, large}}, 2)
 		got, found := h.get(nil, key)
-		if fits := size+len(key) <= maxHotBytes; found != fits || found && len(got) != size {
+		if fits := h.table.fits(key, large); found != fits || found && len(got) != size {
 			t.Errorf("%d bytes: found %v with %d bytes, want %v", size, found, len(got), fits)
 		}
 	}
@@ -119,7 +119,7 @@ func raceHot(t *testing.T, unchecked bool, rounds int) []string {
 				default:
 				}
 				// Lose a row, as eviction does: only then is there a fill.
-				h.hot.cache.Del(appendRowKey(nil, shardA, 1, entity(rand.Int64N(entities))))
+				h.hot.evict(appendRowKey(nil, shardA, 1, entity(rand.Int64N(entities))))
 				l.look(t, h, &b, entities)
 			}
 		})
@@ -190,4 +190,11 @@ func TestAnAllHotReadDoesNotAllocate(t *testing.T) {
 	if n := testing.AllocsPerRun(100, lookup); n != 0 {
 		t.Errorf("%v allocations, want none", n)
 	}
+}
+
+// evict makes the tier forget a key, as a full table would.
+func (h *hotTier) evict(key []byte) {
+	h.lock.Lock()
+	defer h.lock.Unlock()
+	h.table.drop(xxh3.Hash(key), key)
 }

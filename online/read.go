@@ -17,18 +17,7 @@ import (
 // It does not allocate when the hot tier has all rows and b is warm.
 func (s *Store) Read(ctx context.Context, b *Batch) error {
 	b.clearRows()
-	for i := range b.ends {
-		from := len(b.rows)
-		var found bool
-		b.rows, found = s.hot.get(b.rows, b.key(i))
-		b.spans = append(b.spans, span{})
-		if found {
-			b.put(i, from)
-		} else {
-			b.missed = append(b.missed, i)
-		}
-	}
-	s.hot.count(len(b.ends)-len(b.missed), len(b.missed))
+	s.hot.read(b)
 	if len(b.missed) == 0 {
 		return nil
 	}
@@ -77,8 +66,12 @@ func (s *Store) readAt(ctx context.Context, b *Batch, at uint64) error {
 			return err
 		}
 		b.put(i, from)
-		s.hot.fill(key, b.rows[from:], at)
 	}
+	b.fills = b.fills[:0]
+	for _, i := range b.missed {
+		b.fills = append(b.fills, hotRow{key: b.key(i), row: b.rows[b.spans[i].from:b.spans[i].to]})
+	}
+	s.hot.fill(b.fills, at)
 	return nil
 }
 

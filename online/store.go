@@ -218,7 +218,6 @@ func (s *Store) Close() error {
 	if err := s.db.Close(); err != nil {
 		errs = append(errs, fmt.Errorf("close %s: %w", s.cfg.Dir, err))
 	}
-	s.hot.release()
 	return errors.Join(errs...)
 }
 
