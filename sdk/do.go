@@ -8,13 +8,14 @@ import (
 	"fmt"
 	mathrand "math/rand/v2"
 	"net/http"
+	"slices"
 	"time"
 
 	"featurestore/api"
 )
 
 // do carries out r: tries, waits between them, and the session. The error is
-// an *Error, or the context's when it ended before the first try.
+// an *Error, or ErrTooManyTokens.
 func (c *Client) do(ctx context.Context, r *request) (*answer, error) {
 	ctx, cancel := c.withDeadline(ctx)
 	defer cancel()
@@ -61,16 +62,27 @@ func (c *Client) do(ctx context.Context, r *request) (*answer, error) {
 }
 
 // note records what a try came to. A write that may have been stored by one
-// try stays so whatever the later ones say, until one of them is answered by
-// the write's own result.
+// try stays so whatever the later ones say, until one of them tells.
 func (e *Error) note(problem *api.Problem, err error, o outcome, read bool) {
 	e.Problem, e.Err = problem, err
-	if !read && o.unknown() {
+	switch {
+	case read:
+	case o.unknown():
 		e.OutcomeUnknown = true
+	case o.code == api.CodeConcernTimeout:
+		e.OutcomeUnknown = false // it is applied
+	case o.status == http.StatusUnprocessableEntity && !blamesTime(problem):
+		e.OutcomeUnknown = false // the tries before were refused as well
 	}
-	if o.code == api.CodeConcernTimeout {
-		e.OutcomeUnknown = false // it is known: applied
+}
+
+// blamesTime reports whether a refusal depends on when it was asked: rows that
+// are too old now may have been stored a moment ago.
+func blamesTime(p *api.Problem) bool {
+	if p == nil || p.Code == api.CodeEventTooOld || p.Code == api.CodeEventInFuture {
+		return true
 	}
+	return slices.ContainsFunc(p.Rows, func(r api.RowProblem) bool { return r.Field == "event_time" })
 }
 
 // ended adds the context's end where the last try does not tell it.

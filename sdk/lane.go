@@ -201,7 +201,7 @@ func (w *writer) send(ctx context.Context, b *batch, rows []int) {
 			continue
 		}
 		v := verdictOf(err)
-		if v != Unmet && ctx.Err() != nil {
+		if p == nil { // no store said anything
 			w.notSent.Add(int64(len(rows)))
 		}
 		for _, row := range rows {

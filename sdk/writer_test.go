@@ -129,6 +129,45 @@ func TestBadRowsAreToldApartFromGoodOnes(t *testing.T) {
 	}
 }
 
+func TestBadRowsAreToldApartThoughConnectionsBreak(t *testing.T) {
+	s := newStore(t)
+	broken := newRelay(t, s.url, flaky(2))
+	c := newClient(t, broken.url, func(cfg *sdk.Config) { cfg.Retry.Tries = 30; cfg.Retry.Backoff = time.Millisecond })
+	w := newWriter[sdk.RawRow](t, c, sdk.View("driver_stats"), sdk.WriterConfig{
+		MaxBatchRows: 20, MaxDelay: time.Millisecond,
+		Retry: sdk.Retry{Tries: 50, Backoff: time.Millisecond, MaxBackoff: 20 * time.Millisecond},
+	})
+	ctx := within(t, time.Minute)
+	var futures []*sdk.Future
+	for i := range 400 {
+		trips := "1"
+		if i%7 == 0 {
+			trips = `"many"`
+		}
+		f, err := w.Push(ctx, sdk.RawRow(fmt.Sprintf(`{"driver_id": %d, "trips": %s}`, i, trips)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		futures = append(futures, f)
+	}
+	if err := w.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if broken.cuts.Load() < 3 {
+		t.Fatalf("only %d connections were cut: the test shows nothing", broken.cuts.Load())
+	}
+	got := totals(t, newClient(t, s.url), 400)
+	for i, f := range futures {
+		want, trips := sdk.Accepted, int64(1)
+		if i%7 == 0 {
+			want, trips = sdk.Refused, 0
+		}
+		if r, err := f.Wait(ctx); r.Verdict != want || got[i] != trips {
+			t.Errorf("row %d: got %v, %d trips, %v; want %v, %d", i, r.Verdict, got[i], err, want, trips)
+		}
+	}
+}
+
 func TestARowThatOverflowsItsCounterIsFound(t *testing.T) {
 	c := newClient(t, newStore(t).url)
 	w := newWriter[trip](t, c, sdk.View("driver_stats"), sdk.WriterConfig{MaxDelay: time.Hour, MaxInFlight: 1})
