@@ -1,20 +1,21 @@
 package server
 
 import (
+	"slices"
+
 	"featurestore/api"
 	"featurestore/feature"
 )
 
-// feastLookup serves POST /get-online-features of Feast's dialect, for the
-// project that this server answers Feast's clients with. Request data of
-// on-demand features may stand among the entities, as Feast's Python clients
-// send it, or in request_context, as its Go server wants it.
+// feastLookup serves POST /get-online-features. Request data of on-demand
+// features may stand among the entities, as Feast's Python clients send it, or
+// in request_context, as its Go server wants it.
 func (s *Server) feastLookup(r *request) error {
-	catalog, err := s.feastCatalog()
+	catalog, err := s.feastCatalog(r)
 	if err != nil {
 		return err
 	}
-	body, err := r.readBody(api.MediaJSON)
+	body, err := r.readBody(feastTypes...)
 	if err != nil {
 		return err
 	}
@@ -24,6 +25,9 @@ func (s *Server) feastLookup(r *request) error {
 		return err
 	}
 	service, features := l.scanned.Service, l.scanned.Features
+	if len(service) == 0 {
+		service = nil // Feast's clients send "" too
+	}
 	if service == nil && features == nil {
 		return api.Problemf(api.CodeInvalidRequest, "features", "give a feature_service, or features such as [\"view:feature\"]")
 	}
@@ -37,6 +41,9 @@ func (s *Server) feastLookup(r *request) error {
 	if err := s.bindFeast(l, catalog); err != nil {
 		return err
 	}
+	if err := names.checkKeys(l.scanned.Entities); err != nil {
+		return err
+	}
 	met, err := s.run(l, r)
 	if err != nil {
 		return err
@@ -45,53 +52,57 @@ func (s *Server) feastLookup(r *request) error {
 	return s.answerLookup(r, l, met)
 }
 
-// bindFeast sorts the columns into join keys and request data, takes an
-// entity's name for its only join key, and binds them.
+// bindFeast sorts the columns into join keys and request data and binds them.
+// Join keys that this lookup does not need are shown in the answer and not
+// read, as in Feast; names that nothing in the project has are refused.
 func (s *Server) bindFeast(l *lookup, catalog *feature.Catalog) error {
 	entities := l.scanned.Entities[:0]
 	for _, column := range l.scanned.Entities {
-		switch {
-		case l.plan.hasKey(column.Name):
-			entities = append(entities, column)
-		case l.plan.hasRequest(column.Name):
+		if l.plan.hasRequest(column.Name) && !l.plan.hasKey(column.Name) {
+			if findColumn(l.scanned.Request, string(column.Name)) != nil {
+				return api.Problemf(api.CodeInvalidRequest, "request."+clip(string(column.Name)), "the value stands in entities and in request_context; once is right")
+			}
 			l.scanned.Request = append(l.scanned.Request, column)
-		default:
-			e, ok := catalog.Entity(string(column.Name))
-			if !ok {
-				return catalog.NoEntity(string(column.Name))
-			}
-			if len(e.JoinKeys) == 1 && l.plan.hasKey([]byte(e.JoinKeys[0].Name)) {
-				column.Name = []byte(e.JoinKeys[0].Name)
-				entities = append(entities, column)
-			}
+			continue
 		}
+		if !l.plan.hasKey(column.Name) {
+			key, err := feastJoinKey(catalog, string(column.Name))
+			if err != nil {
+				return err
+			}
+			column.Name = []byte(key)
+		}
+		if findColumn(entities, string(column.Name)) != nil {
+			return api.Problemf(api.CodeInvalidRequest, "entities."+clip(string(column.Name)), "the join key is given twice, once by the name of its entity; once is right")
+		}
+		entities = append(entities, column)
 	}
 	l.scanned.Entities = entities
-	return s.bindColumns(l, l.scanned.Entities, l.scanned.Request)
+	return s.bindColumns(l, entities, l.scanned.Request)
 }
 
-// feastNames returns the rendered names of the outputs: "feature", or
-// "view__feature" in full. Short names that collide are an error, as in Feast.
-func (p *plan) feastNames(full bool) ([]string, error) {
-	names := make([]string, len(p.outputs))
-	seen := make(map[string]feature.Reference, len(p.outputs))
-	for i, out := range p.outputs {
-		name := out.ref.Feature
-		if full {
-			name = out.ref.View + "__" + out.ref.Feature
+// feastJoinKey returns the join key that a name stands for: itself, or the only
+// one of the entity of that name.
+func feastJoinKey(catalog *feature.Catalog, name string) (string, error) {
+	for _, v := range catalog.Views() {
+		for _, k := range v.Keys {
+			if k.Name == name {
+				return name, nil
+			}
 		}
-		if other, ok := seen[name]; ok {
-			return nil, api.Problemf(api.CodeInvalidRequest, "full_feature_names",
-				"%s and %s would both be named %s; set full_feature_names to true", other, out.ref, name)
-		}
-		seen[name] = out.ref
-		names[i] = name
 	}
-	return names, nil
+	e, ok := catalog.Entity(name)
+	if !ok {
+		return "", catalog.NoEntity(name)
+	}
+	if len(e.JoinKeys) != 1 {
+		return "", api.Problemf(api.CodeInvalidRequest, "entities."+clip(name), "entity %s has several join keys; give a column for each", clip(name))
+	}
+	return e.JoinKeys[0].Name, nil
 }
 
 // renderFeast appends Feast's answer: one result a column, join keys first.
-func (l *lookup) renderFeast(s *Server, names []string) {
+func (l *lookup) renderFeast(s *Server, names *feastNames) {
 	l.token = s.cfg.Signer.Append(l.token[:0], &l.session)
 	b := append(l.out[:0], `{"results":[`...)
 	for i, c := range l.scanned.Entities {
@@ -107,31 +118,30 @@ func (l *lookup) renderFeast(s *Server, names []string) {
 		b = l.appendFeastColumn(b, out.slot)
 	}
 	b = append(b, `],"metadata":{"feature_names":[`...)
-	for i, c := range l.scanned.Entities {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = api.AppendString(b, text(c.Name))
+	for _, c := range l.scanned.Entities {
+		b = append(api.AppendString(b, text(c.Name)), ',')
 	}
-	for i, name := range names {
-		if i > 0 || len(l.scanned.Entities) > 0 {
-			b = append(b, ',')
-		}
-		b = api.AppendString(b, name)
-	}
-	l.out = append(b, "]}}\n"...)
+	l.out = append(append(b, names.rendered...), "]}}"...)
 }
 
 // feastZeroTime is what Feast sends where there is no event time.
 const feastZeroTime = `"1970-01-01T00:00:00Z"`
 
+// appendFeastKeys shows a join key as it was read, or, where it was not needed,
+// as it was sent.
 func (l *lookup) appendFeastKeys(b []byte, c api.Column) []byte {
+	width := len(l.plan.keys)
+	at := slices.IndexFunc(l.plan.keys, func(k feature.JoinKey) bool { return k.Name == string(c.Name) })
 	b = append(b, `{"values":[`...)
 	for row := range l.rows {
 		if row > 0 {
 			b = append(b, ',')
 		}
-		b = append(b, c.Values[row]...)
+		if at < 0 {
+			b = append(b, c.Values[row]...)
+		} else {
+			b = api.AppendFeastValue(b, l.keys[row*width+at])
+		}
 	}
 	b = append(b, `],"statuses":[`...)
 	b = l.repeat(b, statusText[statusPresent])
