@@ -74,6 +74,11 @@ func appendList(dst []byte, v feature.Value, appendElem func([]byte, feature.Val
 
 // appendFloat prints as encoding/json does: ES6 number form.
 func appendFloat(dst []byte, f float64, bits int) []byte {
+	if bits == 64 {
+		if out, ok := appendShortFloat(dst, f); ok {
+			return out
+		}
+	}
 	switch {
 	case math.IsNaN(f):
 		return append(dst, `"NaN"`...)

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,15 @@ func TestAppendValuePrintsNumbersAsEncodingJSONDoes(t *testing.T) {
 		compareText(t, AppendValue(nil, feature.OfFloat32(g)), g)
 		n := rapid.Int64().Draw(t, "n")
 		compareText(t, AppendValue(nil, feature.OfInt64(n)), n)
+	})
+}
+
+func TestShortFloatsPrintAsTheGeneralAlgorithmPrintsThem(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.Int64Range(-maxShort, maxShort).Draw(t, "n")
+		f := float64(n) / rapid.SampledFrom([]float64{1, 10, 100, 1e3, 1e4, 1e5, 3}).Draw(t, "over")
+		f = rapid.SampledFrom([]float64{f, math.Nextafter(f, 0), math.Nextafter(f, math.Inf(1))}).Draw(t, "near")
+		compareText(t, AppendValue(nil, feature.OfFloat64(f)), f)
 	})
 }
 
@@ -106,5 +116,22 @@ func TestAppendValueOfEveryOtherKind(t *testing.T) {
 		if got := string(AppendFeastValue(nil, tt.v)); got != tt.feast {
 			t.Errorf("%v: feast %s, want %s", tt.v, got, tt.feast)
 		}
+	}
+}
+
+func BenchmarkAppendFloat(b *testing.B) {
+	for _, f := range []float64{1234.5678, math.Pi} {
+		b.Run(strconv.FormatFloat(f, 'g', -1, 64)+"/by=api", func(b *testing.B) {
+			var buf []byte
+			for b.Loop() {
+				buf = appendFloat(buf[:0], f, 64)
+			}
+		})
+		b.Run(strconv.FormatFloat(f, 'g', -1, 64)+"/by=strconv", func(b *testing.B) {
+			var buf []byte
+			for b.Loop() {
+				buf = strconv.AppendFloat(buf[:0], f, 'f', -1, 64)
+			}
+		})
 	}
 }

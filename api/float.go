@@ -1,0 +1,45 @@
+package api
+
+import (
+	"math"
+	"strconv"
+)
+
+// Most features are rates, prices and averages of few decimals. Such a number
+// is an integer of at most fifteen digits over a small power of ten, and
+// decimals of so few digits each have a float64 of their own: if the quotient
+// is the float again, its digits are the shortest that read back. Finding them
+// by a multiplication and a division costs a third of the general algorithm.
+
+// shortDecimals is how many decimals are tried.
+const shortDecimals = 4
+
+// maxShort bounds the scaled integer to fifteen digits.
+const maxShort = 1e15
+
+// appendShortFloat appends f in plain form if it has at most four decimals and
+// fifteen digits. A test compares it with strconv over such numbers and others.
+func appendShortFloat(dst []byte, f float64) (out []byte, ok bool) {
+	const scale = 1e4
+	scaled := f * scale
+	if !(math.Abs(scaled) < maxShort) {
+		return dst, false
+	}
+	n := int64(math.RoundToEven(scaled))
+	if float64(n)/scale != f || n == 0 {
+		return dst, false
+	}
+	if n < 0 {
+		dst, n = append(dst, '-'), -n
+	}
+	dst = strconv.AppendInt(dst, n/scale, 10)
+	frac := n % scale
+	if frac == 0 {
+		return dst, true
+	}
+	dst = appendDigits(append(dst, '.'), int(frac), shortDecimals)
+	for dst[len(dst)-1] == '0' {
+		dst = dst[:len(dst)-1]
+	}
+	return dst, true
+}
