@@ -1,0 +1,174 @@
+package replica
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"featurestore/consistency"
+	"featurestore/online"
+	"featurestore/server"
+)
+
+// Config says what a store is called, where it keeps its data, where it
+// listens, and what it may take. Region, Store and Data are required.
+type Config struct {
+	// Region and Store name the place and the store, 1 to 64 bytes each.
+	Region string
+	Store  string
+	// Data is the directory of everything the store keeps; made when absent.
+	Data string
+	// Listen is the address of the REST edge; default DefaultListen. Port 0
+	// takes a free port: see Replica.Addr.
+	Listen string
+	// AllowInsecure lets Listen name an address beyond loopback. Requests are
+	// not authenticated: whoever reaches the address can read and write.
+	AllowInsecure bool
+	// SecretFile holds the secret that signs session tokens, shared by the
+	// stores of a deployment. "" is the file "secret" in Data, made with 32
+	// random bytes when it is not there.
+	SecretFile string
+	// Definitions is a file or a folder that is applied at start; "" for none.
+	Definitions string
+
+	// HotBytes bounds the rows kept in memory; 0 is online.DefaultHotBytes,
+	// negative is none.
+	HotBytes int64
+	// Timeout and MaxTimeout of requests, and Limits of what they may cost; zero
+	// values are the defaults of server.Config.
+	Timeout    time.Duration
+	MaxTimeout time.Duration
+	Limits     server.Limits
+	// Drain bounds how long requests in flight may go on when the store stops;
+	// 0 is DefaultDrain.
+	Drain time.Duration
+
+	// LogLevel is the least severe level that is logged; default info.
+	LogLevel slog.Level
+	// LogFormat is LogText or LogJSON; "" is text.
+	LogFormat LogFormat
+	// LogOutput receives logs; nil is silent.
+	LogOutput io.Writer
+
+	// OTLP says where traces and metrics are sent besides /metrics.
+	OTLP OTLP
+}
+
+// OTLP configures sending telemetry to a collector by gRPC.
+type OTLP struct {
+	// Endpoint is a URL such as http://127.0.0.1:4317; https uses TLS. "" sends
+	// nothing, and makes no spans.
+	Endpoint string
+	// Interval between two sendings of metrics; 0 is DefaultOTLPInterval.
+	Interval time.Duration
+	// TraceRatio is the part of requests without a sampled parent that are
+	// traced, 0 to 1; nil is DefaultTraceRatio.
+	TraceRatio *float64
+}
+
+// LogFormat is how a log record is written.
+type LogFormat string
+
+// The log formats.
+const (
+	LogText LogFormat = "text" // key=value
+	LogJSON LogFormat = "json" // one JSON object a line
+)
+
+// Defaults of Config.
+const (
+	DefaultListen       = "127.0.0.1:8080"
+	DefaultDrain        = 10 * time.Second
+	DefaultOTLPInterval = 15 * time.Second
+	DefaultTraceRatio   = 0.01
+)
+
+// Validate reports every fault of c, joined; nil when there is none. It looks
+// at no file and opens no socket.
+func (c Config) Validate() error {
+	var errs []error
+	fault := func(bad bool, format string, args ...any) {
+		if bad {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	fault(c.Region == "", "region is empty: name the place of this store, such as eu")
+	fault(c.Store == "", "store is empty: name this store, such as eu-1")
+	fault(c.Data == "", "data is empty: name the directory that holds the store's data")
+	if err := checkListen(c.withDefaults().Listen, c.AllowInsecure); err != nil {
+		errs = append(errs, err)
+	}
+	fault(c.LogFormat != "" && c.LogFormat != LogText && c.LogFormat != LogJSON, "log_format is %q: use text or json", c.LogFormat)
+	fault(c.Drain < 0, "drain is %v: it must be positive, or zero for %v", c.Drain, DefaultDrain)
+	fault(c.OTLP.Interval < 0, "otlp_interval is %v: it must be positive, or zero for %v", c.OTLP.Interval, DefaultOTLPInterval)
+	if r := c.OTLP.TraceRatio; r != nil {
+		fault(!(*r >= 0 && *r <= 1), "otlp_trace_ratio is %v: it must be 0 to 1", *r)
+	}
+	if c.OTLP.Endpoint != "" {
+		u, err := url.Parse(c.OTLP.Endpoint)
+		fault(err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "",
+			"otlp_endpoint is %q: write it as http://127.0.0.1:4317, or https for TLS", c.OTLP.Endpoint)
+	}
+	if c.Region != "" && c.Store != "" && c.Data != "" {
+		edge := c.server()
+		// Stand-ins for what New builds, so that only the settings are judged.
+		edge.Online, edge.Coordinator, edge.Signer = &online.Store{}, &consistency.Coordinator{}, &consistency.Signer{}
+		errs = append(errs, edge.Validate(), c.online().Validate())
+	}
+	return errors.Join(errs...)
+}
+
+// checkListen wants host:port, and a host that only this machine reaches
+// unless insecure.
+func checkListen(address string, insecure bool) error {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("listen is %q: write it as host:port, such as %s", address, DefaultListen)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("listen is %q: the port must be a number from 0 to 65535", address)
+	}
+	if host == "localhost" || insecure {
+		return nil
+	}
+	if ip, err := netip.ParseAddr(host); err == nil && ip.IsLoopback() {
+		return nil
+	}
+	return fmt.Errorf("listen is %q, which other machines reach, and requests are not authenticated: listen on 127.0.0.1, or set allow_insecure: true where the network is trusted", address)
+}
+
+func (c Config) withDefaults() Config {
+	if c.Listen == "" {
+		c.Listen = DefaultListen
+	}
+	if c.Drain == 0 {
+		c.Drain = DefaultDrain
+	}
+	if c.LogFormat == "" {
+		c.LogFormat = LogText
+	}
+	if c.OTLP.Interval == 0 {
+		c.OTLP.Interval = DefaultOTLPInterval
+	}
+	return c
+}
+
+// OnlineDir returns the directory within data that holds rows and log.
+func OnlineDir(data string) string { return filepath.Join(data, "online") }
+
+// online returns the configuration of the store beneath, without telemetry.
+func (c Config) online() online.Config {
+	return online.Config{Dir: OnlineDir(c.Data), Region: c.Region, Store: c.Store, HotBytes: c.HotBytes}
+}
+
+// server returns the configuration of the edge, without telemetry.
+func (c Config) server() server.Config {
+	return server.Config{Region: c.Region, Store: c.Store, Timeout: c.Timeout, MaxTimeout: c.MaxTimeout, Limits: c.Limits}
+}

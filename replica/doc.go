@@ -1,0 +1,19 @@
+// Package replica assembles one running store: configuration, telemetry, the
+// online store, the REST edge, and the order in which they start and stop.
+//
+// Invariants:
+//
+//	R1. Every setting has one name, used as the key of the configuration file,
+//	    as FEATURESTORE_<KEY> in the environment, and as a flag. A flag wins
+//	    over the environment, which wins over the file. An unknown key is an
+//	    error that names the nearest known one.
+//	R2. Ready is closed only when definitions are applied and requests are
+//	    answered.
+//	R3. Stopping follows the data: the edge refuses new requests and finishes
+//	    those it has, within Config.Drain; then the committer finishes what was
+//	    accepted; then the store closes; then telemetry is flushed.
+//	R4. Nothing listens beyond loopback unless AllowInsecure says so: requests
+//	    are not authenticated.
+//	R5. Only this room knows the OpenTelemetry SDK; others are handed a meter,
+//	    a tracer and a logger.
+package replica

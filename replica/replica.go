@@ -1,0 +1,252 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"featurestore/consistency"
+	"featurestore/feature"
+	"featurestore/feature/definition"
+	"featurestore/feature/ondemand"
+	"featurestore/meta"
+	"featurestore/online"
+	"featurestore/server"
+)
+
+// Replica is one running store. New builds it, Run works until its context
+// ends.
+type Replica struct {
+	cfg       Config
+	telemetry *telemetry
+	store     *online.Store
+	server    *server.Server
+	listener  net.Listener
+	ready     chan struct{}
+}
+
+// What an idle or slow connection may take of the edge.
+const (
+	headerTimeout  = 10 * time.Second
+	idleTimeout    = 2 * time.Minute
+	maxHeaderBytes = 64 << 10
+	flushTimeout   = 5 * time.Second // telemetry, at the end
+)
+
+// New opens the store's data and its listener, and answers nothing yet. After
+// an error nothing is left open. Errors to act on are those of
+// online.Open: online.ErrInUse when another process has the directory.
+func New(cfg Config) (_ *Replica, err error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	r := &Replica{cfg: cfg.withDefaults(), ready: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, r.close(context.Background()))
+		}
+	}()
+	if r.telemetry, err = newTelemetry(context.Background(), r.cfg); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(r.cfg.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("data: %w", err)
+	}
+	if r.store, err = online.Open(r.onlineConfig()); err != nil {
+		return nil, err
+	}
+	if r.server, err = r.newServer(); err != nil {
+		return nil, err
+	}
+	if r.listener, err = new(net.ListenConfig).Listen(context.Background(), "tcp", r.cfg.Listen); err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	return r, nil
+}
+
+func (r *Replica) onlineConfig() online.Config {
+	c := r.cfg.online()
+	c.Logger = r.telemetry.log.With("room", "online")
+	c.Meter = r.telemetry.meter("online")
+	c.Checks = checks()
+	return c
+}
+
+// newServer builds what stands between the store and the edge, and the edge.
+// The secret is made only now: a directory in use is not touched.
+func (r *Replica) newServer() (*server.Server, error) {
+	secret, err := loadSecret(r.cfg, r.telemetry.log)
+	if err != nil {
+		return nil, err
+	}
+	c := r.cfg.server()
+	if c.Signer, err = consistency.NewSigner(secret, uint32(r.store.Identity().Incarnation)); err != nil {
+		return nil, err
+	}
+	self := meta.Member{Store: meta.StoreID(r.cfg.Store), Region: meta.Region(r.cfg.Region), State: meta.Active}
+	c.Coordinator, err = consistency.NewCoordinator(consistency.Config{
+		Store:   local{r.store},
+		Self:    self,
+		Members: alone(self),
+		Now:     func() int64 { return r.store.Now().UnixNano() },
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.Online = r.store
+	c.Ready = r.health
+	c.Logger = r.telemetry.log.With("room", "server")
+	c.Meter = r.telemetry.meter("server")
+	c.Tracer = r.telemetry.tracer()
+	return server.New(c)
+}
+
+// health is what /readyz asks: definitions are applied, and writes go through.
+func (r *Replica) health() error {
+	select {
+	case <-r.ready:
+		return r.store.Health()
+	default:
+		return errors.New("starting")
+	}
+}
+
+// Addr returns the address of the REST edge, with the port that was taken.
+func (r *Replica) Addr() net.Addr { return r.listener.Addr() }
+
+// URL returns the address of the REST edge as clients write it.
+func (r *Replica) URL() string { return "http://" + r.listener.Addr().String() }
+
+// Ready returns a channel that is closed once definitions are applied and
+// requests are answered.
+func (r *Replica) Ready() <-chan struct{} { return r.ready }
+
+// Registry returns the definitions that are applied now.
+func (r *Replica) Registry() *feature.Registry { return r.store.Registry() }
+
+// Apply applies definitions as the edge would; see online.Store.Apply.
+func (r *Replica) Apply(ctx context.Context, d feature.Definitions) (feature.Plan, error) {
+	return r.store.Apply(ctx, d, nil)
+}
+
+// Close gives back what New opened, for a Replica that is not run.
+func (r *Replica) Close() error { return r.close(context.Background()) }
+
+// Run serves until ctx ends, then stops in the order of R3 and returns nil. An
+// error means that something could not start, ended by itself, or did not stop
+// in order; everything is closed all the same. It is called once.
+func (r *Replica) Run(ctx context.Context) error {
+	// Each layer runs until the one above it has ended, not until ctx does.
+	storeCtx, stopStore := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopStore()
+	var store errgroup.Group
+	store.Go(func() error { return r.store.Run(storeCtx) })
+
+	err := r.serve(ctx)
+	stopStore()
+	if err = errors.Join(err, store.Wait()); err != nil {
+		err = fmt.Errorf("store %s: %w", r.cfg.Store, err)
+	}
+	return errors.Join(err, r.close(context.WithoutCancel(ctx)))
+}
+
+// serve applies definitions and answers requests until ctx ends.
+func (r *Replica) serve(ctx context.Context) error {
+	if err := r.applyConfigured(ctx); err != nil {
+		return err
+	}
+	edge := &http.Server{
+		Handler:           r.routes(),
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+	}
+	var serving errgroup.Group
+	failed := make(chan struct{})
+	serving.Go(func() error {
+		defer close(failed)
+		if err := edge.Serve(r.listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve %s: %w", r.Addr(), err)
+		}
+		return nil
+	})
+	close(r.ready)
+	r.telemetry.log.Info("ready", "url", r.URL(), "data", r.cfg.Data, "projects", r.store.Registry().Projects())
+	select {
+	case <-ctx.Done():
+	case <-failed:
+	}
+	return errors.Join(r.drain(ctx, edge), serving.Wait())
+}
+
+// drain refuses new requests and waits, within limits, for those in flight.
+func (r *Replica) drain(ctx context.Context, edge *http.Server) error {
+	r.server.Drain()
+	r.telemetry.log.Info("stopping", "in_flight", r.server.InFlight())
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.cfg.Drain)
+	defer cancel()
+	if err := edge.Shutdown(limit); err != nil {
+		r.telemetry.log.Warn("requests did not end in time and were cut off", "drain", r.cfg.Drain, "in_flight", r.server.InFlight())
+		return edge.Close()
+	}
+	return nil
+}
+
+// routes puts the metrics page beside the edge.
+func (r *Replica) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", r.telemetry.page)
+	mux.Handle("/", r.server.Handler())
+	return mux
+}
+
+func (r *Replica) applyConfigured(ctx context.Context) error {
+	if r.cfg.Definitions == "" {
+		return nil
+	}
+	d, err := definition.Load(r.cfg.Definitions)
+	if err != nil {
+		return err
+	}
+	plan, err := r.Apply(ctx, d)
+	if err != nil {
+		return fmt.Errorf("apply %s: %w", r.cfg.Definitions, err)
+	}
+	if !plan.IsEmpty() {
+		r.telemetry.log.Info("definitions applied", "project", plan.Project, "changes", len(plan.Changes))
+	}
+	return nil
+}
+
+// close closes what is open, from the edge down to the data.
+func (r *Replica) close(ctx context.Context) error {
+	var errs []error
+	if r.listener != nil {
+		if err := r.listener.Close(); !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if r.store != nil {
+		errs = append(errs, r.store.Close())
+	}
+	if r.telemetry != nil {
+		limit, cancel := context.WithTimeout(ctx, flushTimeout)
+		defer cancel()
+		if err := r.telemetry.stop(limit); err != nil {
+			// A collector that is away is no fault of the store.
+			r.telemetry.log.Warn("telemetry was not sent in full", "error", err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// checks is what validates definitions beyond the registry's own rules.
+func checks() feature.Checks {
+	return feature.Checks{Words: consistency.CheckWord, OnDemand: ondemand.Check}
+}

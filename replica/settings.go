@@ -1,0 +1,149 @@
+package replica
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Setting is one name under which a Config is set: key of the file, variable
+// of the environment, and flag.
+type Setting struct {
+	// Key is the name in the file, such as log_level.
+	Key string
+	// Default is shown in help; "" for none.
+	Default string
+	// Help says in one line what the setting does.
+	Help string
+	// Switch says that the flag needs no value.
+	Switch bool
+	// path says that a relative value in a file is taken from the file's folder.
+	path bool
+	set  func(c *Config, text string) error
+}
+
+// Flag returns the setting's name as a flag, such as log-level.
+func (s Setting) Flag() string { return strings.ReplaceAll(s.Key, "_", "-") }
+
+// Variable returns the setting's name in the environment, such as
+// FEATURESTORE_LOG_LEVEL.
+func (s Setting) Variable() string { return variablePrefix + strings.ToUpper(s.Key) }
+
+const variablePrefix = "FEATURESTORE_"
+
+// Settings returns every setting, in the order in which help shows them.
+func Settings() []Setting { return slices.Clone(settings) }
+
+var settings = []Setting{
+	{Key: "region", Help: "place of this store, such as eu", set: text(func(c *Config) *string { return &c.Region })},
+	{Key: "store", Help: "name of this store, such as eu-1", set: text(func(c *Config) *string { return &c.Store })},
+	{Key: "data", path: true, Help: "directory of everything the store keeps", set: text(func(c *Config) *string { return &c.Data })},
+	{Key: "listen", Default: DefaultListen, Help: "address that answers REST requests", set: text(func(c *Config) *string { return &c.Listen })},
+	{Key: "allow_insecure", Default: "false", Switch: true, Help: "listen beyond loopback although requests are not authenticated", set: func(c *Config, s string) (err error) {
+		c.AllowInsecure, err = strconv.ParseBool(s)
+		return plain(err, s, "true or false")
+	}},
+	{Key: "secret_file", path: true, Default: "<data>/secret", Help: "file with the secret that signs session tokens", set: text(func(c *Config) *string { return &c.SecretFile })},
+	{Key: "definitions", path: true, Help: "file or folder of definitions, applied at start", set: text(func(c *Config) *string { return &c.Definitions })},
+	{Key: "hot_bytes", Default: "128MiB", Help: "memory for rows, besides their index; -1 for none", set: func(c *Config, s string) (err error) {
+		c.HotBytes, err = parseBytes(s)
+		return err
+	}},
+	{Key: "timeout", Default: "2s", Help: "time for a request that names no timeout", set: duration(func(c *Config) *time.Duration { return &c.Timeout })},
+	{Key: "max_timeout", Default: "1m", Help: "longest timeout that a request may name", set: duration(func(c *Config) *time.Duration { return &c.MaxTimeout })},
+	{Key: "max_body_bytes", Default: "8MiB", Help: "largest body of a request", set: size(func(c *Config) *int { return &c.Limits.BodyBytes })},
+	{Key: "max_held_bytes", Default: "256MiB", Help: "bodies of all requests together", set: size(func(c *Config) *int { return &c.Limits.HeldBytes })},
+	{Key: "max_in_flight", Default: "4096", Help: "requests answered at once", set: count(func(c *Config) *int { return &c.Limits.InFlight })},
+	{Key: "max_rows", Default: "10000", Help: "rows of one push, entities of one delete", set: count(func(c *Config) *int { return &c.Limits.Rows })},
+	{Key: "max_entities", Default: "1000", Help: "entities of one lookup", set: count(func(c *Config) *int { return &c.Limits.Entities })},
+	{Key: "max_features", Default: "1000", Help: "features of one lookup", set: count(func(c *Config) *int { return &c.Limits.Features })},
+	{Key: "drain", Default: DefaultDrain.String(), Help: "time for requests in flight when the store stops", set: duration(func(c *Config) *time.Duration { return &c.Drain })},
+	{Key: "log_level", Default: "info", Help: "debug, info, warn or error", set: func(c *Config, s string) error {
+		return plain(c.LogLevel.UnmarshalText([]byte(s)), s, "debug, info, warn or error")
+	}},
+	{Key: "log_format", Default: string(LogText), Help: "text or json", set: func(c *Config, s string) error {
+		c.LogFormat = LogFormat(s)
+		return nil
+	}},
+	{Key: "otlp_endpoint", Help: "collector of traces and metrics by gRPC, such as http://127.0.0.1:4317", set: text(func(c *Config) *string { return &c.OTLP.Endpoint })},
+	{Key: "otlp_interval", Default: DefaultOTLPInterval.String(), Help: "time between two sendings of metrics", set: duration(func(c *Config) *time.Duration { return &c.OTLP.Interval })},
+	{Key: "otlp_trace_ratio", Default: "0.01", Help: "part of the requests that are traced, 0 to 1", set: func(c *Config, s string) error {
+		r, err := strconv.ParseFloat(s, 64)
+		c.OTLP.TraceRatio = &r
+		return plain(err, s, "a number from 0 to 1")
+	}},
+}
+
+// notYet are keys that a configuration of several regions has. A store that
+// took them without a word would look replicated and not be.
+var notYet = []string{"peer_listen", "peers"}
+
+func keys() []string {
+	out := make([]string, len(settings))
+	for i, s := range settings {
+		out[i] = s.Key
+	}
+	return out
+}
+
+func settingOf(key string) (Setting, bool) {
+	i := slices.IndexFunc(settings, func(s Setting) bool { return s.Key == key })
+	if i < 0 {
+		return Setting{}, false
+	}
+	return settings[i], true
+}
+
+func text(field func(*Config) *string) func(*Config, string) error {
+	return func(c *Config, s string) error {
+		*field(c) = s
+		return nil
+	}
+}
+
+func duration(field func(*Config) *time.Duration) func(*Config, string) error {
+	return func(c *Config, s string) (err error) {
+		*field(c), err = time.ParseDuration(s)
+		return plain(err, s, "a duration such as 500ms or 10s")
+	}
+}
+
+func count(field func(*Config) *int) func(*Config, string) error {
+	return func(c *Config, s string) (err error) {
+		*field(c), err = strconv.Atoi(s)
+		return plain(err, s, "a whole number")
+	}
+}
+
+func size(field func(*Config) *int) func(*Config, string) error {
+	return func(c *Config, s string) error {
+		n, err := parseBytes(s)
+		*field(c) = int(n)
+		return err
+	}
+}
+
+// plain says what would be right instead of how a parser failed.
+func plain(err error, got, want string) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%q is not %s", got, want)
+}
+
+// parseBytes reads "1048576", "1MiB", "1MB".
+func parseBytes(s string) (int64, error) {
+	number := strings.TrimRight(s, "BKMGTikmgt ")
+	unit := strings.TrimSpace(s[len(number):])
+	scale, ok := map[string]int64{
+		"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40,
+		"KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12,
+	}[unit]
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || !ok || n > 1<<53/scale || n < -1<<53/scale {
+		return 0, fmt.Errorf("%q is not a size such as 64MiB", s)
+	}
+	return n * scale, nil
+}
