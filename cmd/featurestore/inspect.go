@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"featurestore/consistency"
+	"featurestore/online"
+	"featurestore/replica"
+)
+
+// recordKinds are the kinds of lines that inspect prints of a directory.
+var recordKinds = []string{"store", "progress", "registry", "row", "entry", "request"}
+
+func newInspect(a *app) *cobra.Command {
+	var kinds []string
+	var limit int
+	cmd := &cobra.Command{
+		Use:   "inspect (DIRECTORY | TOKEN)",
+		Short: "Print what a stopped store holds, or a token",
+		Long: `Inspect prints what lies in a store's data directory as JSON, a record a line:
+
+  store      who the store is, and whether it was stopped in order
+  progress   up to where each shard's log is applied
+  registry   the applied definitions, a line a revision
+  row        the cells of one entity in one view, with versions
+  entry      a log entry: what one write brought
+  request    a remembered idempotency key and its receipt
+  corrupt    a record that cannot be read, and why
+
+The store must not be running. Nothing is changed.
+
+Given a session token, it prints the positions in it. It needs no secret, so it
+cannot tell whether the token is genuine.`,
+		Example: `  featurestore inspect ./data
+  featurestore inspect ./data --kind row --limit 10
+  featurestore inspect "$token"`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, k := range kinds {
+				if !slices.Contains(recordKinds, k) {
+					return fmt.Errorf("--kind is %q: use %s", k, strings.Join(recordKinds, ", "))
+				}
+			}
+			return inspect(cmd.Context(), a, args[0], kinds, limit)
+		},
+	}
+	cmd.Flags().StringSliceVar(&kinds, "kind", nil, "print only records of these kinds")
+	cmd.Flags().IntVar(&limit, "limit", 0, "print at most so many lines; 0 is all")
+	_ = cmd.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions(recordKinds, cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+func inspect(ctx context.Context, a *app, subject string, kinds []string, limit int) error {
+	info, err := os.Stat(subject)
+	if err != nil {
+		if strings.ContainsAny(subject, `/\.`) {
+			return err
+		}
+		return inspectToken(a, subject)
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s is a file; name the store's data directory", subject)
+	}
+	dir := replica.OnlineDir(subject)
+	if _, err := os.Stat(dir); err != nil {
+		dir = subject // the directory within was named itself
+	}
+	if found, _ := filepath.Glob(filepath.Join(dir, "MANIFEST")); len(found) == 0 {
+		return fmt.Errorf("%s holds no store; name the directory of serve --data", subject)
+	}
+	var out output
+	printed := 0
+	for record, err := range online.Inspect(ctx, dir, online.InspectOptions{}) {
+		if err != nil {
+			return fmt.Errorf("%s: %w", subject, err)
+		}
+		line := describeRecord(record)
+		if len(kinds) > 0 && !slices.Contains(kinds, line["kind"].(string)) && line["kind"] != "corrupt" {
+			continue
+		}
+		if err := out.print(a.out, line); err != nil {
+			return err
+		}
+		if printed++; printed == limit {
+			return nil
+		}
+	}
+	return nil
+}
+
+func inspectToken(a *app, text string) error {
+	c, err := consistency.ReadContents(text)
+	if errors.Is(err, consistency.ErrTokenInvalid) {
+		return fmt.Errorf("%.40q is no directory here, and no session token: %w", text, err)
+	}
+	if err != nil {
+		return err
+	}
+	positions, floors := []any{}, []any{}
+	for _, p := range c.Positions {
+		positions = append(positions, describePosition(p.Shard, p.Position))
+	}
+	for _, f := range c.Floors {
+		floors = append(floors, map[string]any{"group": f.Group, "at": describeTimestamp(f.At)})
+	}
+	var out output
+	return out.print(a.out, map[string]any{
+		"kind": "token", "deployment": fmt.Sprintf("%08x", c.Deployment), "incarnation": c.Incarnation,
+		"revision": c.Revision, "positions": positions, "floors": floors,
+	})
+}

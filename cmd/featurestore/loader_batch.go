@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"featurestore/api"
+	"featurestore/feature"
+	"featurestore/offline/source"
+)
+
+// pushBatch stores one batch. Rows that the store refuses are named; when they
+// are to be skipped, the others are sent again.
+func (l *loader) pushBatch(ctx context.Context, b *source.Batch) error {
+	rows := make([]int, b.Rows())
+	for i := range rows {
+		rows[i] = i
+	}
+	for len(rows) > 0 {
+		body := l.encode(b, rows)
+		answer, err := l.send(ctx, body, b.At[rows[0]])
+		var refused *refusedError
+		if errors.As(err, &refused) && refused.Code == api.CodeInvalidRows && len(refused.Rows) > 0 {
+			faults, bad := l.refusedRows(b, rows, refused.Rows)
+			if err := l.leaveOut(faults); err != nil {
+				return err
+			}
+			rows = slices.DeleteFunc(rows, func(i int) bool { return slices.Contains(bad, i) })
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("%s: rows at %d to %d: %w", l.path, b.At[rows[0]], b.At[rows[len(rows)-1]], err)
+		}
+		l.mu.Lock()
+		l.mu.result.add(len(rows), answer)
+		l.mu.Unlock()
+		return nil
+	}
+	return nil
+}
+
+// refusedRows translates what the store says of a request's rows into places
+// of the file, and returns the indexes in the batch.
+func (l *loader) refusedRows(b *source.Batch, rows []int, problems []api.RowProblem) (faults []*source.RowError, bad []int) {
+	for _, p := range problems {
+		if p.Row < 0 || p.Row >= len(rows) {
+			continue
+		}
+		i := rows[p.Row]
+		column := p.Field
+		for _, f := range l.fields {
+			if f.name == p.Field {
+				column = f.column
+			}
+		}
+		if !slices.Contains(bad, i) {
+			bad = append(bad, i)
+			faults = append(faults, &source.RowError{Path: l.path, At: b.At[i], Columnar: l.columnar(), Column: column, Err: errors.New(p.Message)})
+		}
+	}
+	return faults, bad
+}
+
+// columnar reports whether the file counts rows, not lines.
+func (l *loader) columnar() bool {
+	return slices.Contains([]string{".parquet", ".arrow", ".ipc", ".feather"}, filepath.Ext(l.path))
+}
+
+// encode writes a request of the given rows: by column where every row says
+// something about each column, else row by row.
+func (l *loader) encode(b *source.Batch, rows []int) []byte {
+	columns := map[string]*source.Column{}
+	for i := range b.Columns {
+		columns[b.Columns[i].Name] = &b.Columns[i]
+	}
+	var parts []part
+	for _, f := range l.fields {
+		parts = append(parts, part{name: f.name, in: columns[f.column], skipNull: !f.key && (f.merges || l.empty == "absent")})
+	}
+	parts = append(parts, part{name: api.EventTimeField, in: l.mergedTimes(b, columns), skipNull: true})
+	parts = slices.DeleteFunc(parts, func(p part) bool {
+		return p.in == nil || !slices.ContainsFunc(rows, func(i int) bool { return !p.absent(i) })
+	})
+	body := append(api.AppendString([]byte(`{"view":`), l.viewName), ',')
+	if slices.ContainsFunc(parts, func(p part) bool { return slices.ContainsFunc(rows, p.absent) }) {
+		return append(appendRows(append(body, `"rows":`...), parts, rows), '}')
+	}
+	return append(appendColumns(append(body, `"columns":`...), parts, rows), '}')
+}
+
+// part is one named column of a request.
+type part struct {
+	name     string
+	in       *source.Column
+	skipNull bool
+}
+
+func (p part) absent(i int) bool {
+	return p.in.Absent != nil && p.in.Absent[i] || p.skipNull && p.in.Values[i].IsNull()
+}
+
+func appendColumns(dst []byte, parts []part, rows []int) []byte {
+	dst = append(dst, '{')
+	for n, p := range parts {
+		if n > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(api.AppendString(dst, p.name), ':', '[')
+		for k, i := range rows {
+			if k > 0 {
+				dst = append(dst, ',')
+			}
+			dst = api.AppendValue(dst, p.in.Values[i])
+		}
+		dst = append(dst, ']')
+	}
+	return append(dst, '}')
+}
+
+func appendRows(dst []byte, parts []part, rows []int) []byte {
+	dst = append(dst, '[')
+	for k, i := range rows {
+		if k > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, '{')
+		first := true
+		for _, p := range parts {
+			if p.absent(i) {
+				continue
+			}
+			if !first {
+				dst = append(dst, ',')
+			}
+			first = false
+			dst = append(api.AppendString(dst, p.name), ':')
+			dst = api.AppendValue(dst, p.in.Values[i])
+		}
+		dst = append(dst, '}')
+	}
+	return append(dst, ']')
+}
+
+// mergedTimes is the column of event times: of each row, the first that it has.
+func (l *loader) mergedTimes(b *source.Batch, columns map[string]*source.Column) *source.Column {
+	merged := &source.Column{Values: make([]feature.Value, b.Rows())}
+	for _, name := range l.timeColumns() {
+		c := columns[name]
+		if c == nil {
+			continue
+		}
+		for i, v := range c.Values {
+			if merged.Values[i].IsNull() {
+				merged.Values[i] = v
+			}
+		}
+	}
+	return merged
+}
+
+// How long a batch is tried for while the store does not answer or is too busy.
+const (
+	retryFor   = time.Minute
+	firstPause = 100 * time.Millisecond
+	maxPause   = 3 * time.Second
+)
+
+// send posts one request under an idempotency key, again and again while that
+// may help. at is the place of its first row.
+func (l *loader) send(ctx context.Context, body []byte, at int64) (api.PushResponse, error) {
+	key := l.idempotencyKey(body, at)
+	until := time.Now().Add(retryFor)
+	for pause := firstPause; ; pause = min(2*pause, maxPause) {
+		var answer api.PushResponse
+		err := l.client.post(ctx, l.client.path("push"), http.Header{api.HeaderIdempotency: {key}}, body, &answer)
+		if err == nil || !worthRetrying(err) || time.Now().Add(pause).After(until) {
+			return answer, err
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return answer, ctx.Err()
+		}
+	}
+}
+
+func worthRetrying(err error) bool {
+	var none *unreachableError
+	var refused *refusedError
+	switch {
+	case errors.As(err, &none):
+		return true
+	case errors.As(err, &refused):
+		return refused.Status == http.StatusServiceUnavailable || refused.Status == http.StatusTooManyRequests
+	}
+	return false
+}
+
+// idempotencyKey names a batch by where it is from and what it holds, so that
+// a file that was mended elsewhere is recognized up to there.
+func (l *loader) idempotencyKey(body []byte, at int64) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\x00%s\x00%s\x00%d\x00", l.client.project, l.viewName, filepath.Base(l.path), at)
+	h.Write(body)
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}

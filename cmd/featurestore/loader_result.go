@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+
+	"featurestore/api"
+	"featurestore/offline/source"
+)
+
+// loadResult counts what a load did.
+type loadResult struct {
+	rows       int
+	superseded int
+	repeated   int // rows that an earlier run had stored
+	bad        int
+	took       time.Duration
+	ignored    []string
+	session    string
+}
+
+func (r *loadResult) add(rows int, answer api.PushResponse) {
+	r.rows += rows
+	r.superseded += answer.Superseded
+	if answer.Repeated {
+		r.repeated += rows
+	}
+	r.session = answer.Session
+}
+
+// perSecond is the rate of rows, 0 when there was no time to measure.
+func (r *loadResult) perSecond() float64 {
+	if r.took <= 0 {
+		return 0
+	}
+	return float64(r.rows) / r.took.Seconds()
+}
+
+// String tells the result to people.
+func (r *loadResult) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "pushed %d rows in %s, %.0f rows a second\n", r.rows, r.took.Round(time.Millisecond), r.perSecond())
+	for _, c := range []struct {
+		n    int
+		what string
+	}{
+		{r.repeated, "were stored by an earlier run and not again"},
+		{r.superseded, "were older than what was stored; history keeps them"},
+		{r.bad, "were bad and left out"},
+	} {
+		if c.n > 0 {
+			fmt.Fprintf(&b, "%d %s\n", c.n, c.what)
+		}
+	}
+	if len(r.ignored) > 0 {
+		fmt.Fprintf(&b, "columns passed over: %s\n", strings.Join(r.ignored, ", "))
+	}
+	if r.session != "" {
+		fmt.Fprintf(&b, "session %s\n", r.session)
+	}
+	return b.String()
+}
+
+func (r *loadResult) json() map[string]any {
+	ignored := r.ignored
+	if ignored == nil {
+		ignored = []string{}
+	}
+	return map[string]any{
+		"rows": r.rows, "superseded": r.superseded, "repeated": r.repeated, "bad_rows": r.bad,
+		"seconds": r.took.Seconds(), "rows_per_second": r.perSecond(), "ignored_columns": ignored, "session": r.session,
+	}
+}
+
+// progress shows how far a load is. Off a terminal it shows nothing.
+type progress struct {
+	bars *mpb.Progress
+	bar  *mpb.Bar
+}
+
+func newProgress(ctx context.Context, l *loader, in *source.Reader) *progress {
+	if !terminal(l.report) {
+		return &progress{}
+	}
+	start := time.Now()
+	_, size := in.Progress()
+	rows := decor.Any(func(decor.Statistics) string {
+		l.mu.Lock()
+		n := l.mu.result.rows
+		l.mu.Unlock()
+		return fmt.Sprintf(" %d rows, %.0f/s", n, float64(n)/time.Since(start).Seconds())
+	})
+	bars := mpb.NewWithContext(ctx, mpb.WithOutput(l.report), mpb.WithRefreshRate(200*time.Millisecond))
+	return &progress{bars: bars, bar: bars.AddBar(size,
+		mpb.PrependDecorators(decor.Name(filepath.Base(l.path)+" "), decor.Percentage()),
+		mpb.AppendDecorators(rows),
+	)}
+}
+
+// at moves the bar.
+func (p *progress) at(done, _ int64) {
+	if p.bar != nil {
+		p.bar.SetCurrent(done)
+	}
+}
+
+// stop ends the bar, complete or not, and waits until it is drawn.
+func (p *progress) stop(complete bool) {
+	if p.bar == nil {
+		return
+	}
+	if complete {
+		p.bar.SetTotal(-1, true)
+	} else {
+		p.bar.Abort(false)
+	}
+	p.bars.Wait()
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// The exit codes (L1).
+const (
+	exitError       = 1
+	exitChanges     = 2
+	exitInterrupted = 130
+)
+
+func main() {
+	os.Exit(run(os.Args[1:]))
+}
+
+// run is main without the exit, so that what is deferred is done.
+func run(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// A second signal ends the process at once.
+	context.AfterFunc(ctx, stop)
+	return execute(ctx, &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, environ: os.Environ()}, args)
+}
+
+// app is the world as commands see it.
+type app struct {
+	in       io.Reader
+	out, err io.Writer
+	environ  []string
+}
+
+// variable returns a variable of the environment, "" when it is not set.
+func (a *app) variable(name string) string {
+	for _, entry := range a.environ {
+		if value, ok := strings.CutPrefix(entry, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// errChanges makes plan exit with exitChanges and print nothing.
+var errChanges = errors.New("there are changes")
+
+// execute runs one command line and returns its exit code.
+func execute(ctx context.Context, a *app, args []string) int {
+	root := newRoot(a)
+	root.SetArgs(args)
+	cmd, err := root.ExecuteContextC(ctx)
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, errChanges):
+		return exitChanges
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		fmt.Fprintf(a.err, "%s: interrupted\n", title(cmd))
+		return exitInterrupted
+	}
+	printError(a.err, title(cmd), err)
+	return exitError
+}
+
+// title is the command's path as errors begin with it: "featurestore: push".
+func title(cmd *cobra.Command) string { return strings.ReplaceAll(cmd.CommandPath(), " ", ": ") }
+
+// printError prints one fault on one line, several below their heading.
+func printError(w io.Writer, title string, err error) {
+	lines := strings.Split(strings.TrimSpace(err.Error()), "\n")
+	if len(lines) == 1 {
+		fmt.Fprintf(w, "%s: %s\n", title, lines[0])
+		return
+	}
+	fmt.Fprintf(w, "%s: %d faults\n", title, len(lines))
+	for _, line := range lines {
+		fmt.Fprintf(w, "  %s\n", line)
+	}
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"featurestore/api"
+	"featurestore/feature"
+	"featurestore/feature/definition"
+)
+
+//go:embed template/rides.yaml
+var sampleDefinitions []byte
+
+// The sample: generated, from this seed. Nothing in it is real.
+const (
+	sampleSeed    = 20260821
+	sampleDrivers = 100
+	firstDriver   = 1001
+	sampleEvery   = 250 * time.Millisecond
+)
+
+var sampleTags = []string{"quick", "clean", "friendly", "quiet", "late", "talkative"}
+
+// sample pushes generated rows of drivers to a store.
+type sample struct {
+	definitions feature.Definitions
+	client      client
+	random      *rand.Rand
+}
+
+func newSample(url string) (*sample, error) {
+	d, err := definition.Parse("sample", bytes.NewReader(sampleDefinitions))
+	if err != nil {
+		return nil, err
+	}
+	return &sample{
+		definitions: d,
+		client:      client{url: url, project: d.Project, timeout: 10 * time.Second},
+		random:      rand.New(rand.NewPCG(sampleSeed, 0)),
+	}, nil
+}
+
+// load pushes one row for each driver, with the events spread over the last
+// hour.
+func (s *sample) load(ctx context.Context) error {
+	rows := make([]map[string]json.RawMessage, sampleDrivers)
+	for i := range rows {
+		age := time.Duration(s.random.Int64N(int64(time.Hour)))
+		rows[i] = s.row(firstDriver+i, 1+s.random.IntN(500), time.Now().Add(-age))
+	}
+	return s.push(ctx, rows...)
+}
+
+// keepArriving pushes one driver's row a tick until ctx ends.
+func (s *sample) keepArriving(ctx context.Context) error {
+	tick := time.NewTicker(sampleEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case now := <-tick.C:
+			row := s.row(firstDriver+s.random.IntN(sampleDrivers), 1, now)
+			if err := s.push(ctx, row); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (s *sample) row(driver, trips int, at time.Time) map[string]json.RawMessage {
+	tags := []byte{'['}
+	for i, n := range s.random.Perm(len(sampleTags))[:1+s.random.IntN(2)] {
+		if i > 0 {
+			tags = append(tags, ',')
+		}
+		tags = api.AppendString(tags, sampleTags[n])
+	}
+	rate := float32(s.random.IntN(1000)) / 1000
+	return map[string]json.RawMessage{
+		"driver_id":        strconv.AppendInt(nil, int64(driver), 10),
+		"conv_rate":        api.AppendValue(nil, feature.OfFloat32(rate)),
+		"trips":            fmt.Appendf(nil, `{"increment":%d}`, trips),
+		"tags":             append(tags, ']'),
+		api.EventTimeField: api.AppendTime(nil, at.Truncate(time.Millisecond).UnixNano()),
+	}
+}
+
+func (s *sample) push(ctx context.Context, rows ...map[string]json.RawMessage) error {
+	body, err := json.Marshal(api.PushRequest{View: "driver_stats", Rows: rows})
+	if err != nil {
+		return err
+	}
+	return s.client.post(ctx, s.client.path("push"), nil, body, nil)
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"featurestore/replica"
+)
+
+func newServe(a *app) *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run one store",
+		Long: `Serve runs one store until it is told to stop by SIGINT or SIGTERM. It then
+refuses new requests, finishes those in flight within --drain, and closes its
+data. A second signal ends it at once; nothing acknowledged is lost even then.
+
+It prints "ready" on a line of its own when requests are answered, and logs to
+standard error.
+
+Settings come from the file of --config, then from the environment, then from
+flags, the later winning. Every setting has one name: "log_level" in the file is
+FEATURESTORE_LOG_LEVEL in the environment and --log-level as a flag. Relative
+paths in the file are taken from the file's folder, others from the current one.
+
+Settings:
+
+` + settingsHelp(),
+		Example: `  featurestore serve --config store.yaml
+  featurestore serve --region eu --store eu-1 --data ./data
+  FEATURESTORE_LOG_FORMAT=json featurestore serve --config store.yaml --listen 127.0.0.1:9000`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := replica.Load(replica.Sources{
+				File: file, Environ: a.environ, Others: clientVariables, Flags: givenSettings(cmd),
+			})
+			if err != nil {
+				return err
+			}
+			c.LogOutput = a.err
+			r, err := replica.New(c)
+			if err != nil {
+				return err
+			}
+			return runStore(cmd.Context(), r, func(context.Context) error {
+				_, err := fmt.Fprintln(a.out, "ready")
+				return err
+			})
+		},
+	}
+	cmd.Flags().StringVarP(&file, "config", "c", "", "file of settings, in YAML")
+	registerSettings(cmd)
+	return cmd
+}
+
+// runStore runs a store until ctx ends. Once it is ready, work runs beside it;
+// an error of either stops both.
+func runStore(ctx context.Context, r *replica.Replica, work func(context.Context) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return r.Run(ctx) })
+	group.Go(func() error {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-r.Ready():
+			return work(ctx)
+		}
+	})
+	return group.Wait()
+}
