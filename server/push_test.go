@@ -4,8 +4,14 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"featurestore/api"
+	"featurestore/consistency"
+	"featurestore/feature"
+	"featurestore/feature/definition"
+	"featurestore/hlc"
+	"featurestore/meta"
 )
 
 func TestPushThenLookup(t *testing.T) {
@@ -163,5 +169,83 @@ func TestForgedSessionIsRefused(t *testing.T) {
 	p := h.problem(h.post("push", `{"view": "driver_stats", "rows": [{"driver_id": 7, "trips": 1}]}`, api.HeaderSession, "AAAA"))
 	if p.Code != api.CodeTokenInvalid || p.Status != http.StatusBadRequest {
 		t.Errorf("got %+v", p)
+	}
+}
+
+// withPeer makes the deployment two stores, of which the other one never
+// acknowledges.
+func withPeer(t testing.TB) func(*Config) {
+	return func(c *Config) {
+		self := meta.Member{Store: "eu-1", Region: "eu", State: meta.Active}
+		var err error
+		c.Coordinator, err = consistency.NewCoordinator(consistency.Config{
+			Store: replicaOf{c.Online}, Self: self, Now: func() int64 { return noon.UnixNano() },
+			Members: func(feature.Shard) meta.Members {
+				return meta.Members{self, {Store: "us-1", Region: "us", State: meta.Active}}
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestUnmetConcernTellsWhatIsTrue: the rows are stored, the answer says so and
+// carries the token that reads them.
+func TestUnmetConcernTellsWhatIsTrue(t *testing.T) {
+	h := newHouse(t, withPeer(t))
+	body := `{"view": "driver_stats", "rows": [{"driver_id": 7, "trips": 1}]}`
+	w := h.post("push", body, api.HeaderWriteConcern, "any:1", api.HeaderIdempotency, "k")
+	p := h.problem(w)
+	if p.Code != api.CodeConcernTimeout || p.Session == "" || p.Concern == nil || p.Concern.Met || p.Concern.Acked.Stores != 1 || w.Header().Get(api.HeaderSession) != p.Session {
+		t.Errorf("got %+v", p)
+	}
+	if entries, rows := h.stored(); entries != 1 || rows != 1 {
+		t.Errorf("%d entries and %d rows, want the one", entries, rows)
+	}
+	got := answer[api.PushResponse](h, h.post("push", body, api.HeaderWriteConcern, "local", api.HeaderIdempotency, "k"))
+	if !got.Repeated || !got.Concern.Met {
+		t.Errorf("repeated: got %+v", got)
+	}
+}
+
+func TestUnmetConcernDegradesWhereTheViewSaysSo(t *testing.T) {
+	h := newHouse(t, withPeer(t))
+	d, err := definition.Parse("rides.yaml", strings.NewReader(strings.Replace(rides, "max_lateness: 240h", "write: {concern: all, on_timeout: degrade}", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.store.Apply(t.Context(), d, nil); err != nil {
+		t.Fatal(err)
+	}
+	got := answer[api.PushResponse](h, h.post("push", `{"view": "place_stats", "rows": [{"city": "Rome", "zone": 1, "demand": 1}]}`))
+	if got.Concern.Asked != "all" || got.Concern.Met || got.Concern.Acked.Stores != 1 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// TestWritesFollowTheirSession: a token is honoured when it is covered, waited
+// for when it is not, and reported when it never can be.
+func TestWritesFollowTheirSession(t *testing.T) {
+	h := newHouse(t)
+	body := `{"view": "driver_stats", "rows": [{"driver_id": 7, "trips": 1}]}`
+	first := answer[api.PushResponse](h, h.post("push", body))
+	answer[api.PushResponse](h, h.post("push", body, api.HeaderSession, first.Session))
+	c, _ := h.store.Registry().Catalog("rides")
+	g, _ := c.Group("default")
+	token := func(origin hlc.Origin) string {
+		var unseen consistency.Token
+		unseen.Note(feature.Shard{Group: g.ID}, hlc.Position{Origin: origin, At: hlc.FromTime(noon.Add(time.Second))})
+		return string(h.server.cfg.Signer.Append(nil, &unseen))
+	}
+	self := h.store.Identity().Origin
+	if p := h.problem(h.post("push", body, api.HeaderSession, token(self))); p.Code != api.CodeSessionLost {
+		t.Errorf("a write of this store that it never made: got %+v", p)
+	}
+	if p := h.problem(h.post("push", body, api.HeaderSession, token(self+1))); p.Code != api.CodeDependencyUnavailable {
+		t.Errorf("a write of another store that is not here: got %+v", p)
+	}
+	if entries, _ := h.stored(); entries != 2 {
+		t.Errorf("%d entries, want 2", entries)
 	}
 }
