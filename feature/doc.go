@@ -14,6 +14,8 @@
 //	F4. A numeric id, once given to a view or a feature, is never given again.
 //	F5. Decoding arbitrary bytes returns an error or a value; it never panics,
 //	    and what it accepts it prints back to the same bytes.
+//	F6. A registry is never changed: Apply returns another one, all or nothing,
+//	    and only after it refused what stored rows could not follow.
 //
 // The joins are state-based CRDTs after Shapiro et al., "Conflict-free
 // Replicated Data Types", 2011; deletes of monotone rules raise an epoch, as

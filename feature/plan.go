@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Plan is what an apply would change, in the order of the definitions: groups,
-// entities, views each with its features, on-demand views, services; dropped
+// Plan is what an apply would change: groups by name, then entities, views each
+// with its features, on-demand views and services, all as declared; dropped
 // ones after the others of their kind.
 type Plan struct {
 	Project string

@@ -60,6 +60,8 @@ func (r *Registry) State() RegistryState {
 // RestoreRegistry returns the registry that State described. A state that no
 // registry can have is an error that matches ErrCorrupt: an id given twice, or
 // beyond the last one given, would let rows of one view show up in another.
+// Definitions are validated again, so a rule that becomes stricter has to admit
+// what was applied before it.
 func RestoreRegistry(s RegistryState) (*Registry, error) {
 	r := &Registry{revision: s.Revision, lastView: s.LastView, lastGroup: s.LastGroup, projects: map[string]*project{}}
 	views, groups := map[ViewID]bool{}, map[GroupID]bool{}

@@ -2,7 +2,6 @@ package definition
 
 import (
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -24,35 +23,6 @@ func Format(d feature.Definitions) ([]byte, error) {
 		return nil, fmt.Errorf("format definitions: %w", err)
 	}
 	return p.Bytes(), nil
-}
-
-// checkPrintable refuses what would be written but not read.
-func checkPrintable(d feature.Definitions) error {
-	var errs []error
-	named := func(what string, t feature.Type) {
-		if back, err := feature.ParseType(t.String()); err != nil || back != t {
-			errs = append(errs, fmt.Errorf("format definitions: %s has no type that can be written", what))
-		}
-	}
-	for _, e := range d.Entities {
-		for _, k := range e.JoinKeys {
-			named("join key "+clip(k.Name), k.Type)
-		}
-	}
-	for _, v := range d.Views {
-		for _, f := range v.Fields {
-			named("feature "+clip(v.Name+":"+f.Name), f.Type)
-		}
-	}
-	for _, o := range d.OnDemands {
-		for _, f := range o.Fields {
-			named("feature "+clip(o.Name+":"+f.Name), f.Type)
-		}
-		for _, f := range o.Request {
-			named("request field "+clip(o.Name+":"+f.Name), f.Type)
-		}
-	}
-	return errors.Join(errs...)
 }
 
 func (p *printer) definitions(depth int, d feature.Definitions) {

@@ -120,8 +120,13 @@ func TestParseReadsBackWhatFormatWrote(t *testing.T) {
 
 func TestFormatRefusesWhatNoDocumentCanSay(t *testing.T) {
 	for claim, change := range map[string]func(*feature.Definitions){
-		"a text that is no UTF-8": func(d *feature.Definitions) { d.Views[0].Owner = "\xff" },
-		"a type without a name":   func(d *feature.Definitions) { d.Views[0].Fields[0].Type = feature.Type{} },
+		"a text that is no UTF-8":   func(d *feature.Definitions) { d.Views[0].Owner = "\xff" },
+		"a type without a name":     func(d *feature.Definitions) { d.Views[0].Fields[0].Type = feature.Type{} },
+		"no project":                func(d *feature.Definitions) { d.Project = "" },
+		"an unknown placement":      func(d *feature.Definitions) { d.Groups[0].Placement = 7 },
+		"an unknown rule":           func(d *feature.Definitions) { d.Views[0].Fields[0].Rule = 77 },
+		"a default of another type": func(d *feature.Definitions) { d.Views[0].Fields[0].Default = feature.OfInt64(1) },
+		"a reference in three":      func(d *feature.Definitions) { d.Services[0].Features[0].Feature = "a:b" },
 		"a vector of ints": func(d *feature.Definitions) {
 			d.Views[0].Fields[0].Type = feature.Type{Kind: feature.Int64, Shape: feature.Vector, Dim: 2}
 		},

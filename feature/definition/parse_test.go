@@ -110,6 +110,7 @@ func TestParseSaysWhereAndWhatWouldBeRight(t *testing.T) {
 		{"a wrong duration", inView("ttl: 1w"), `"1w" is not a duration such as 500ms, 24h or 30d`},
 		{"a wrong bool", inView("online: yes"), "views[0].online: true or false is wanted"},
 		{"an unknown type", inFeature("type: int"), `d.yaml:3:53: views[0].features[0].type: type "int" is not known; use one of bytes`},
+		{"a vector without quotes", inFeature("type: vector<float32,3>"), `a type with a comma needs quotes, such as "vector<float32,64>"`},
 		{"an unknown rule", inFeature("type: int64, conflict: sum"), `conflict rule "sum" is not known`},
 		{"an unknown placement", "project: p\ngroups: [{name: g, placement: follower}]\n", "use one of multi_leader, leader, leaderless"},
 		{"too many partitions", "project: p\ngroups: [{name: g, partitions: 70000}]\n", "from 0 to 1024 is wanted, not 70000"},
@@ -151,6 +152,17 @@ func TestParseSaysWhereAndWhatWouldBeRight(t *testing.T) {
 				t.Errorf("%v: want a FaultError that matches ErrInvalid", err)
 			}
 		})
+	}
+}
+
+func TestParseReadsLinesOfWindows(t *testing.T) {
+	want, err := parse(promised)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := parse("\ufeff" + strings.ReplaceAll(promised, "\n", "\r\n"))
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
 }
 

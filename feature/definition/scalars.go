@@ -91,7 +91,10 @@ func (r *reader) featureType(n ast.Node) feature.Type {
 		return feature.Type{}
 	}
 	t, err := feature.ParseType(s)
-	if err != nil {
+	switch {
+	case err != nil && strings.HasPrefix(s, "vector<") && !strings.HasSuffix(s, ">"):
+		r.fault(n, `%q breaks off: between { and }, a type with a comma needs quotes, such as "vector<float32,64>"`, clip(s))
+	case err != nil:
 		r.fault(n, "%v", err)
 	}
 	return t

@@ -93,8 +93,8 @@ func TestCompileNamesBothInputsOfOneName(t *testing.T) {
 	}
 }
 
-func TestCompileRefusesNamesThatMeanSomethingElse(t *testing.T) {
-	for _, name := range []string{"in", "true", "int", "7d_avg", "math"} {
+func TestCompileRefusesWhatIsNoNameInExpressions(t *testing.T) {
+	for _, name := range []string{"in", "true", "package", "7d_avg"} {
 		o := view("1", "int64")
 		o.Request = []feature.RequestField{{Name: name, Type: feature.ScalarOf(feature.Int64)}}
 		problems := ondemand.Check(o, typeOf)
@@ -113,5 +113,16 @@ func TestCompileReportsEveryFault(t *testing.T) {
 	o.Inputs = []feature.Reference{{View: "v", Feature: "a"}, {View: "v", Feature: "b"}}
 	if problems := ondemand.Check(o, typeOf); len(problems) != 2 || problems[0].Message != "no feature v:a" {
 		t.Fatalf("got %v, want a problem of each input", problems)
+	}
+}
+
+func TestNamesOfTypesAndFunctionsNameInputsToo(t *testing.T) {
+	for _, name := range []string{"duration", "timestamp", "size", "type", "int", "math", "list"} {
+		o := view(name+" + 1", "int64")
+		o.Request = []feature.RequestField{{Name: name, Type: feature.ScalarOf(feature.Int64)}}
+		out := make([]feature.Value, 1)
+		if err := compiled(t, o).Eval(nil, []feature.Value{feature.OfInt64(4)}, out); err != nil || out[0] != feature.OfInt64(5) {
+			t.Errorf("%s: got %v, %v; want 5", name, out[0], err)
+		}
 	}
 }

@@ -48,14 +48,11 @@ type variable struct {
 	what string // "feature driver_stats:trips" or "request field demand"
 }
 
-// words cannot name a variable in CEL, or mean something else there.
+// words are reserved by CEL and cannot name a variable.
 var words = map[string]bool{
 	"as": true, "break": true, "const": true, "continue": true, "else": true, "false": true, "for": true,
 	"function": true, "if": true, "import": true, "in": true, "let": true, "loop": true, "package": true,
 	"namespace": true, "null": true, "return": true, "true": true, "var": true, "void": true, "while": true,
-	"bool": true, "bytes": true, "double": true, "dyn": true, "int": true, "list": true, "map": true,
-	"null_type": true, "string": true, "type": true, "uint": true, "math": true, "strings": true,
-	"google": true, "duration": true, "timestamp": true,
 }
 
 // environment declares the variables, or names those that cannot be declared.
@@ -80,7 +77,7 @@ func environment(vars []variable) (*cel.Env, []feature.Problem) {
 		seen[v.name] = v.what
 		if words[v.name] || v.name == "" || v.name[0] >= '0' && v.name[0] <= '9' {
 			faults = append(faults, feature.Problem{Path: path,
-				Message: fmt.Sprintf("%s cannot be named in expressions, where %q is something else: rename it", v.what, v.name)})
+				Message: fmt.Sprintf("%s cannot be named in expressions, where %q is no name: rename it", v.what, v.name)})
 			continue
 		}
 		opts = append(opts, cel.Variable(v.name, celType(v.typ)))
