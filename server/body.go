@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -38,11 +40,16 @@ func (r *request) readBody(media ...string) ([]byte, error) {
 	if r.Request().ContentLength > int64(limit) {
 		return nil, tooLarge(limit)
 	}
+	// A client that sends its body slowly must not hold the request for longer
+	// than its time. net/http sets the connection's next deadline itself.
+	_ = http.NewResponseController(r.Response()).SetReadDeadline(r.deadline()) // fails on no connection, where nothing is slow
 	var src io.Reader = r.Request().Body
 	switch encoding := h.Get("Content-Encoding"); encoding {
 	case "", "identity":
 	case "gzip":
-		z, err := gzip.NewReader(io.LimitReader(src, int64(limit)))
+		// What does not shrink grows a little; members without content would
+		// otherwise go on for ever.
+		z, err := gzip.NewReader(io.LimitReader(src, int64(limit+limit>>8+1<<10)))
 		if err != nil {
 			return nil, api.Problemf(api.CodeInvalidRequest, "Content-Encoding", "the body is not gzip: %v", err)
 		}
@@ -109,6 +116,9 @@ func tooLarge(limit int) error {
 }
 
 func readFailed(err error, n int) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return api.Problemf(api.CodeDeadlineExceeded, "", "the body did not arrive in time: %d bytes of it came", n)
+	}
 	var corrupt flate.CorruptInputError
 	if errors.As(err, &corrupt) || errors.Is(err, gzip.ErrChecksum) || errors.Is(err, gzip.ErrHeader) {
 		return api.Problemf(api.CodeInvalidRequest, "Content-Encoding", "the gzip body is damaged after %d bytes", n)

@@ -138,6 +138,33 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
+// TestSlowBodyEndsWithItsRequest: whoever sends a body byte by byte holds the
+// request no longer than its time.
+func TestSlowBodyEndsWithItsRequest(t *testing.T) {
+	h := newHouse(t)
+	server := httptest.NewServer(h.server.Handler())
+	defer server.Close()
+	body, never := io.Pipe()
+	defer never.Close()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/v1/projects/rides/push", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.ContentLength = 100
+	r.Header.Set("Content-Type", api.MediaJSON)
+	r.Header.Set(api.HeaderTimeout, "50ms")
+	go never.Write([]byte(`{"view":`))
+	w, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Body.Close()
+	text, err := io.ReadAll(w.Body)
+	if err != nil || w.StatusCode != http.StatusGatewayTimeout || !strings.Contains(string(text), "did not arrive in time") {
+		t.Errorf("got %d %s, %v", w.StatusCode, text, err)
+	}
+}
+
 // TestDrain is invariant S4: in-flight requests end, no request begins, and the
 // probes say so.
 func TestDrain(t *testing.T) {
