@@ -116,6 +116,10 @@ func (s *schema) bind(shape *shape, service string) (*binding, error) {
 		column, _ := s.column(ref)
 		if err := f.mismatch(column.typ, column.rule); err != nil {
 			faults = append(faults, err)
+		} else if column.typ.Kind == feature.Float32 {
+			narrow := *f
+			narrow.value = narrowed(f.value)
+			fieldOf[ref] = &narrow
 		}
 	}
 	faults = append(faults, s.checkKeys(shape, refs)...)

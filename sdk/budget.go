@@ -23,9 +23,9 @@ func newBudget(rows, bytes int, closing <-chan struct{}) *budget {
 	return b
 }
 
-// take waits for room for one row of n bytes. It returns the context's error,
-// or ErrClosed; then nothing was taken.
-func (b *budget) take(ctx context.Context, n int) error {
+// take waits for room for one row of n bytes, and calls full before it waits.
+// It returns the context's error, or ErrClosed; then nothing was taken.
+func (b *budget) take(ctx context.Context, n int, full func()) error {
 	for {
 		b.mu.Lock()
 		if b.mu.rows < b.maxRows && b.mu.bytes+n <= b.maxBytes {
@@ -37,6 +37,7 @@ func (b *budget) take(ctx context.Context, n int) error {
 		b.mu.waiting++
 		changed := b.mu.changed
 		b.mu.Unlock()
+		full()
 		var err error
 		select {
 		case <-changed:

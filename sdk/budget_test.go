@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 )
 
+// K8.
 func TestABudgetBoundsRowsAndBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		closing := make(chan struct{})
@@ -15,7 +16,7 @@ func TestABudgetBoundsRowsAndBytes(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		take := func(n int) {
 			t.Helper()
-			if err := b.take(ctx, n); err != nil {
+			if err := b.take(ctx, n, func() {}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -24,7 +25,7 @@ func TestABudgetBoundsRowsAndBytes(t *testing.T) {
 		var waiting sync.WaitGroup
 		for range 3 {
 			waiting.Go(func() {
-				if err := b.take(ctx, 5); err == nil {
+				if err := b.take(ctx, 5, func() {}); err == nil {
 					taken <- 5
 				}
 			})
@@ -44,7 +45,7 @@ func TestABudgetBoundsRowsAndBytes(t *testing.T) {
 			t.Errorf("after the third gave up: %d rows of %d bytes are held, want 2 of 10", rows, bytes)
 		}
 		close(closing)
-		if err := b.take(context.WithoutCancel(ctx), 1); !errors.Is(err, ErrClosed) {
+		if err := b.take(context.WithoutCancel(ctx), 1, func() {}); !errors.Is(err, ErrClosed) {
 			t.Errorf("closed and full: got %v, want %v", err, ErrClosed)
 		}
 	})

@@ -165,6 +165,27 @@ func floatCodec(t reflect.Type) *codec {
 	return c
 }
 
+// narrowed returns the codec that reads float32 features into the wider c: as
+// the float64 of the float32 that is stored, and not of its shortest text,
+// which is another number. It returns c for types without float64.
+func narrowed(c *codec) *codec {
+	switch {
+	case c.typ.Kind() == reflect.Float64:
+		out := *c
+		out.read = func(s *api.Scanner, p unsafe.Pointer) error {
+			f, err := readFloat(s, 32)
+			*(*float64)(p) = f
+			return err
+		}
+		return &out
+	case c.typ.Kind() == reflect.Slice && c.typ.Elem().Kind() == reflect.Float64:
+		if list, err := listOf(c.typ, narrowed(floatCodec(c.typ.Elem()))); err == nil {
+			return list
+		}
+	}
+	return c
+}
+
 // readFloat takes a number, or a string for what JSON has no number for.
 func readFloat(s *api.Scanner, bits int) (float64, error) {
 	raw := s.Raw()

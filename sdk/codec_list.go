@@ -15,6 +15,11 @@ func listCodec(t reflect.Type) (*codec, error) {
 	if err != nil {
 		return nil, err
 	}
+	return listOf(t, elem)
+}
+
+// listOf is the codec of the slice type t, whose elements elem serves.
+func listOf(t reflect.Type, elem *codec) (*codec, error) {
 	if elem.typ.Kind() == reflect.Slice && !elem.holds(feature.ScalarOf(feature.Bytes)) && elem.typ != rawType {
 		return nil, fmt.Errorf("no feature type fits a Go %s: lists do not nest", t)
 	}
@@ -39,9 +44,6 @@ func listCodec(t reflect.Type) (*codec, error) {
 	case reflect.Bool:
 		c.read = readSlice[bool](elem)
 	default:
-		c.read = readAnySlice(t, elem)
-	}
-	if elem.typ.Kind() == reflect.String && reflect.PointerTo(elem.typ).Implements(unmarshalerType) {
 		c.read = readAnySlice(t, elem)
 	}
 	return c, nil

@@ -186,6 +186,27 @@ func TestEveryTypeIsDecoded(t *testing.T) {
 	}
 }
 
+func TestFloat32IsTheSameNumberInAWiderField(t *testing.T) {
+	type wide struct {
+		One  float64           `feature:"v:float32"`
+		Many []float64         `feature:"v:vector"`
+		Real Optional[float64] `feature:"v:float64"`
+	}
+	b := bindFor[wide](t, everythingDefinitions(), "")
+	r, err := decodeRows[wide](b, answerOf(t, b, api.LookupRow{
+		Entity:   map[string]json.RawMessage{},
+		Values:   []json.RawMessage{json.RawMessage("0.1"), json.RawMessage("[0.1,2,3]"), json.RawMessage("0.1")},
+		Statuses: []Status{Present, Present, Present}, EventTimes: make([]*string, 3),
+	}), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored := float64(float32(0.1))
+	if got := r.Rows[0]; got.One != stored || got.Many[0] != stored || got.Real.Value != 0.1 {
+		t.Errorf("got %v, want %v twice, and 0.1 of the float64", got, stored)
+	}
+}
+
 func TestNullsLeaveFieldsZeroAndSayWhy(t *testing.T) {
 	b := bindFor[everything](t, everythingDefinitions(), "")
 	n := len(b.features)
@@ -334,6 +355,7 @@ func FuzzDecodeLookup(f *testing.F) {
 	})
 }
 
+// K2.
 func TestAnswersThatDoNotFitAreRefused(t *testing.T) {
 	b := bindFor[small](t, everythingDefinitions(), "")
 	head, _ := json.Marshal(b.features)

@@ -65,6 +65,7 @@ func TestEveryTypeSurvivesTheStore(t *testing.T) {
 	}
 }
 
+// K2.
 func TestRowsComeInTheOrderAskedHoweverTheLookupWasSplit(t *testing.T) {
 	c := newClient(t, newStore(t).url, func(cfg *sdk.Config) { cfg.LookupEntities, cfg.LookupParts = 7, 3 })
 	const n = 100
@@ -132,6 +133,7 @@ func TestStatusesTellAbsentNullAndOldApart(t *testing.T) {
 	}
 }
 
+// K1.
 func TestMismatchIsToldBeforeAnythingIsRead(t *testing.T) {
 	c := newClient(t, newStore(t).url)
 	type wrong struct {
@@ -153,6 +155,7 @@ func TestMismatchIsToldBeforeAnythingIsRead(t *testing.T) {
 	}
 }
 
+// K4.
 func TestErrorsCarryTheServersCodeAndField(t *testing.T) {
 	s := newStore(t)
 	c := newClient(t, s.url)

@@ -91,7 +91,9 @@ type PushResult struct {
 
 // Push writes rows in one request, all or none: bad rows are ErrInvalidRows,
 // whose Problem names them. Struct fields that are absent (an Optional without
-// value, a nil pointer or slice) leave their feature alone. The request is
+// value, a nil pointer or slice) leave their feature alone. A plain number adds
+// to a counter and a plain slice to a set, which Counter and Set make plain to
+// see; what was looked up into them is not added again. The request is
 // repeated where that is safe (K3). It returns ErrMismatch when a tag does not
 // fit, and otherwise an *Error.
 //

@@ -7,6 +7,7 @@ import (
 	"featurestore/api"
 )
 
+// K3.
 func TestOnlySafeRequestsAreRepeated(t *testing.T) {
 	lost := outcome{sent: true}
 	never := outcome{}

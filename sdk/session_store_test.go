@@ -40,6 +40,7 @@ func TestAForgedTokenIsRefused(t *testing.T) {
 	}
 }
 
+// K5.
 func TestOneSessionIsSafeForManyGoroutines(t *testing.T) {
 	c := newClient(t, newStore(t).url)
 	ctx := sdk.WithSession(within(t, time.Minute))
@@ -61,6 +62,7 @@ func TestOneSessionIsSafeForManyGoroutines(t *testing.T) {
 	all.Wait()
 }
 
+// K5.
 func TestMoreTokensThanARequestMayCarryAreMergedByTheStore(t *testing.T) {
 	c := newClient(t, newStore(t).url)
 	joined := sdk.WithSession(within(t, time.Minute))

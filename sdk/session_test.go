@@ -13,6 +13,7 @@ func pointerTo[T any](p *T) unsafe.Pointer { return unsafe.Pointer(p) }
 
 func contains(s, part string) bool { return strings.Contains(s, part) }
 
+// K5.
 func TestAnAnswerReplacesOnlyTheTokensItsRequestCarried(t *testing.T) {
 	ctx := WithSessionToken(t.Context(), " a, b ,a")
 	s := sessionOf(ctx)

@@ -23,6 +23,7 @@ func expectMismatch(t *testing.T, err error, texts ...string) {
 	}
 }
 
+// K1.
 func TestTagsThatCannotBeCompiledAreNamed(t *testing.T) {
 	type hidden struct {
 		rate float32 `feature:"v:float32"`
@@ -58,6 +59,7 @@ func TestTagsThatCannotBeCompiledAreNamed(t *testing.T) {
 	expectMismatch(t, err, "int is no struct")
 }
 
+// K1.
 func TestFieldsThatDoNotHoldTheirFeatureAreNamed(t *testing.T) {
 	type faulty struct {
 		ID     string           `key:"id"`

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 )
 
+// TestMain holds K9.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // rides are the definitions that tests and examples use.

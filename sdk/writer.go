@@ -184,7 +184,7 @@ func (w *writer) add(ctx context.Context, row []byte, hash uint64) (*Future, err
 	if len(row) > w.cfg.MaxBatchBytes {
 		return nil, fmt.Errorf("row has %d bytes; at most MaxBatchBytes, %d", len(row), w.cfg.MaxBatchBytes)
 	}
-	if err := w.budget.take(ctx, len(row)); err != nil {
+	if err := w.budget.take(ctx, len(row), w.sealAll); err != nil {
 		if err == ErrClosed {
 			return nil, err
 		}
@@ -197,6 +197,13 @@ func (w *writer) add(ctx context.Context, row []byte, hash uint64) (*Future, err
 	}
 	w.client.metrics.took(ctx, w.target.name(), 1)
 	return f, nil
+}
+
+// sealAll sends what waits for its batch to fill: there is no room to fill it.
+func (w *writer) sealAll() {
+	for _, l := range w.lanes {
+		l.seal()
+	}
 }
 
 func (w *writer) flush(ctx context.Context) error {

@@ -36,6 +36,7 @@ func totals(t *testing.T, c *sdk.Client, n int64) []int64 {
 	return out
 }
 
+// K3, K6.
 func TestEveryRowIsCountedOnceThoughConnectionsBreak(t *testing.T) {
 	s := newStore(t)
 	broken := newRelay(t, s.url, flaky(1))
@@ -79,6 +80,7 @@ func TestEveryRowIsCountedOnceThoughConnectionsBreak(t *testing.T) {
 	}
 }
 
+// K6.
 func TestBadRowsAreToldApartFromGoodOnes(t *testing.T) {
 	c := newClient(t, newStore(t).url)
 	w := newWriter[sdk.RawRow](t, c, sdk.View("driver_stats"), sdk.WriterConfig{MaxBatchRows: 400, MaxDelay: time.Hour, MaxInFlight: 1})
@@ -129,6 +131,7 @@ func TestBadRowsAreToldApartFromGoodOnes(t *testing.T) {
 	}
 }
 
+// K3, K6.
 func TestBadRowsAreToldApartThoughConnectionsBreak(t *testing.T) {
 	s := newStore(t)
 	broken := newRelay(t, s.url, flaky(2))
@@ -204,6 +207,7 @@ func TestARowThatOverflowsItsCounterIsFound(t *testing.T) {
 	}
 }
 
+// K8.
 func TestPushBlocksWhileTheWriterIsFull(t *testing.T) {
 	c := newClient(t, newStore(t).url)
 	w, err := sdk.NewWriter[trip](c, sdk.View("driver_stats"), sdk.WriterConfig{MaxBuffered: 3, MaxBatchRows: 2})
@@ -258,6 +262,18 @@ func TestPushBlocksWhileTheWriterIsFull(t *testing.T) {
 	}
 }
 
+func TestAFullWriterDoesNotWaitForItsBatchesToFill(t *testing.T) {
+	c := newClient(t, newStore(t).url)
+	w := newWriter[trip](t, c, sdk.View("driver_stats"), sdk.WriterConfig{MaxBuffered: 3, MaxDelay: time.Hour})
+	ctx := within(t, time.Minute)
+	for i := range 10 {
+		if _, err := w.Push(ctx, trip{ID: int64(i), Trips: sdk.Increment[int64](1)}); err != nil {
+			t.Fatalf("row %d: %v", i, err)
+		}
+	}
+}
+
+// K7.
 func TestRowsOfOneEntityAreWrittenInOrder(t *testing.T) {
 	c := newClient(t, newStore(t).url)
 	w := newWriter[driver](t, c, sdk.View("driver_stats"), sdk.WriterConfig{MaxBatchRows: 3, MaxDelay: time.Millisecond})
@@ -304,6 +320,7 @@ func TestAnOlderEventIsSuperseded(t *testing.T) {
 	}
 }
 
+// K6.
 func TestNoRowIsLostSilentlyWhenTheStoreIsAway(t *testing.T) {
 	s, err := startStore(rides)
 	if err != nil {
@@ -419,6 +436,7 @@ func TestAnotherStoreIsAskedWhenOneIsAway(t *testing.T) {
 	}
 }
 
+// K3.
 func TestAWriteWithoutAnswerSaysThatItMayBeStored(t *testing.T) {
 	s := newStore(t)
 	answers := 0
