@@ -36,6 +36,7 @@ type Applied struct {
 const (
 	maxHistory      = 16
 	maxHistoryLines = 64
+	maxHistoryBytes = 500 // of a line
 )
 
 // Checks are the parts of validation that other rooms know. A nil function

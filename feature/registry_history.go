@@ -3,6 +3,7 @@ package feature
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // remember adds an apply to the history, without touching the array that
@@ -14,7 +15,7 @@ func (p *project) remember(plan Plan) {
 			a.Changes = append(a.Changes, fmt.Sprintf("and %d more", len(plan.Changes)-i))
 			break
 		}
-		a.Changes = append(a.Changes, c.String())
+		a.Changes = append(a.Changes, shorten(c.String()))
 	}
 	p.history = append(slices.Clone(p.history[max(0, len(p.history)+1-maxHistory):]), a)
 }
@@ -31,4 +32,12 @@ func (p *project) changesSince(revision uint64) []string {
 		}
 	}
 	return out
+}
+
+// shorten bounds a remembered line: a default or an expression may be long.
+func shorten(line string) string {
+	if len(line) <= maxHistoryBytes {
+		return line
+	}
+	return strings.ToValidUTF8(line[:maxHistoryBytes], "") + "…"
 }

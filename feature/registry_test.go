@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"featurestore/feature"
 
@@ -108,6 +109,24 @@ func TestConflictSaysWhatItNoLongerRemembers(t *testing.T) {
 	var conflict *feature.ConflictError
 	if !errors.As(err, &conflict) || len(conflict.Difference) != 17 || conflict.Difference[0] != "changes up to revision 15 are no longer remembered" {
 		t.Errorf("got %+v, want the last 16 changes and a word on the others", conflict)
+	}
+}
+
+func TestRememberedChangesAreBounded(t *testing.T) {
+	r := applied(t, feature.NewRegistry(), changed(func(d *feature.Definitions) {
+		for i := range 100 {
+			d.Views[0].Fields = append(d.Views[0].Fields, feature.Field{Name: fmt.Sprintf("f%d", i), Type: scalar(feature.Bool)})
+		}
+	}))
+	r = applied(t, r, changed(func(d *feature.Definitions) { d.Views[0].Description = strings.Repeat("é", 2000) }))
+	history := r.State().Projects[0].History
+	if first := history[0].Changes; len(first) != 65 || first[64] != "and 47 more" {
+		t.Errorf("got %d lines, the last %q; want 64 and a count", len(first), first[len(first)-1])
+	}
+	for _, line := range history[1].Changes {
+		if len(line) > 510 || !utf8.ValidString(line) {
+			t.Errorf("a line of %d bytes: %q", len(line), line)
+		}
 	}
 }
 

@@ -138,8 +138,9 @@ func TestParseSaysWhereAndWhatWouldBeRight(t *testing.T) {
 		{"an alias to itself", "project: p\nviews: &x [*x]\n", "d.yaml:2:11: views[0]: a mapping is wanted"},
 		{"a tag", "project: !!str p\n", "tags such as !!str are not used"},
 		{"a merge key", "project: p\nx: &x {a: b}\nviews: [{<<: *x}]\n", "merge keys (<<) are not used"},
-		{"deep nesting", strings.Repeat("[", 1_000_000), "nested deeper than 32"},
-		{"deep blocks", strings.Repeat("- ", 1_000_000), "nested deeper than 32"},
+		{"deep nesting", strings.Repeat("[", 100_000), "nested deeper than 32"},
+		{"deep blocks", strings.Repeat("- ", 100_000), "nested deeper than 32"},
+		{"brackets without end", strings.Repeat("[", 2_000_000), "more than 1048576 brackets, commas and colons"},
 		{"a giant", "project: p\n#" + strings.Repeat("x", definition.MaxBytes), "more than 4194304 bytes"},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
@@ -232,6 +233,9 @@ func FuzzParse(f *testing.F) {
 		d, err := parse(text)
 		if err != nil {
 			return
+		}
+		if _, _, err := feature.NewRegistry().Apply(d, nil); err != nil && !errors.Is(err, feature.ErrInvalid) {
+			t.Fatalf("apply what was parsed: %v", err)
 		}
 		out, err := definition.Format(d)
 		if err != nil {

@@ -34,6 +34,9 @@ func parse(file string, text []byte, maxBytes int) (root ast.Node, err error) {
 	if line, column, ok := invalidUTF8(text); !ok {
 		return nil, fault(line, column, "not valid UTF-8: save the file as UTF-8")
 	}
+	if limit := maxBytes / 4; indicators(text) > limit {
+		return nil, fault(0, 0, "more than %d brackets, commas and colons: split it into files of one folder", limit)
+	}
 	defer func() {
 		// The parser is not ours; text from outside must not end the store.
 		if p := recover(); p != nil {
@@ -65,6 +68,19 @@ func parse(file string, text []byte, maxBytes int) (root ast.Node, err error) {
 		}
 	}
 	return root, nil
+}
+
+// indicators counts the characters that may make a token: each costs some 250
+// bytes before anything can be refused.
+func indicators(text []byte) int {
+	n := 0
+	for _, c := range text {
+		switch c {
+		case '[', ']', '{', '}', ',', ':', '?', '-', '&', '*', '!', '|', '>', '\'', '"', '#':
+			n++
+		}
+	}
+	return n
 }
 
 func invalidUTF8(text []byte) (line, column int, ok bool) {
