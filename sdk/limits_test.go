@@ -3,6 +3,7 @@ package sdk_test
 import (
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -59,10 +60,9 @@ func TestMetricsCountOperationsRetriesAndRows(t *testing.T) {
 	reader := metric.NewManualReader()
 	meter := metric.NewMeterProvider(metric.WithReader(reader)).Meter("sdk")
 	s := newStore(t)
-	first := true
+	var connections atomic.Int64
 	r := newRelay(t, s.url, func() int {
-		defer func() { first = false }()
-		if first {
+		if connections.Add(1) == 1 {
 			return 1
 		}
 		return 0

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -439,9 +440,9 @@ func TestAnotherStoreIsAskedWhenOneIsAway(t *testing.T) {
 // K3.
 func TestAWriteWithoutAnswerSaysThatItMayBeStored(t *testing.T) {
 	s := newStore(t)
-	answers := 0
+	var connections atomic.Int64
 	r := newRelay(t, s.url, func() int { // the definitions are read over the first connection
-		if answers++; answers == 1 {
+		if connections.Add(1) == 1 {
 			return 0
 		}
 		return 1
