@@ -17,6 +17,9 @@ func TestCatalogFindsWhatWasApplied(t *testing.T) {
 		d.Views[1].Group = "eu"
 	}))
 	c := catalog(t, r, "rides")
+	if c.Project() != "rides" || c.Revision() != 1 {
+		t.Errorf("got project %s at revision %d", c.Project(), c.Revision())
+	}
 	stats, city := viewOf(t, r, "driver_stats"), viewOf(t, r, "driver_city")
 	if views := c.Views(); len(views) != 2 || views[0] != stats || views[1] != city {
 		t.Errorf("got views %v, want both in declared order", views)
@@ -144,5 +147,40 @@ func TestEventTimesAreBoundedOnBothSides(t *testing.T) {
 	}
 	if err := bounded.CheckEventTime(math.MinInt64, math.MinInt64+1); err != nil {
 		t.Errorf("a clock at the beginning of time: got %v, want no overflow", err)
+	}
+}
+
+func TestNearestNeedsToBeNear(t *testing.T) {
+	names := []string{"trips", "tips", "conv_rate"}
+	for name, want := range map[string]string{
+		"trip": "trips", "tip": "tips", "conv_rat": "conv_rate", "convrate": "conv_rate", "trips": "trips", "x": "", "": "", "latitude": "",
+	} {
+		if got := feature.Nearest(name, names); got != want {
+			t.Errorf("Nearest(%q): got %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestAViewOverridesItsGroupsDefaultsWhereItSaysSomething(t *testing.T) {
+	r := applied(t, feature.NewRegistry(), changed(func(d *feature.Definitions) {
+		d.Groups = []feature.Group{{
+			Name: "default", Read: feature.ReadDefaults{Level: "session", Fallback: []string{"fail"}},
+			Write: feature.WriteDefaults{Concern: "quorum", Timeout: time.Second, OnTimeout: "error"},
+		}}
+		d.Views[1].Read = feature.ReadDefaults{Level: "bounded", MaxStaleness: time.Second, Fallback: []string{"forward"}}
+		d.Views[1].Write = feature.WriteDefaults{Concern: "local", Timeout: time.Minute, OnTimeout: "degrade"}
+	}))
+	plain, own := viewOf(t, r, "driver_stats"), viewOf(t, r, "driver_city")
+	if got := plain.ReadDefaults(); got.Level != "session" || !slices.Equal(got.Fallback, []string{"fail"}) {
+		t.Errorf("got %+v, want the group's", got)
+	}
+	if got := plain.WriteDefaults(); got != plain.Group.Write {
+		t.Errorf("got %+v, want the group's", got)
+	}
+	if got := own.ReadDefaults(); got.Level != "bounded" || got.MaxStaleness != time.Second || !slices.Equal(got.Fallback, []string{"forward"}) {
+		t.Errorf("got %+v, want the view's own", got)
+	}
+	if got := own.WriteDefaults(); got != own.Write {
+		t.Errorf("got %+v, want the view's own", got)
 	}
 }

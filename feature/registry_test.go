@@ -86,6 +86,9 @@ func TestApplyComparesAndSwaps(t *testing.T) {
 	if !errors.As(err, &conflict) || !errors.Is(err, feature.ErrConflict) {
 		t.Fatalf("got %v, want a ConflictError", err)
 	}
+	if want := `project "rides" is at revision 2, the plan was made against 1: plan again`; err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
 	if conflict.Want != 1 || conflict.Have != 2 || !slices.Equal(conflict.Difference, []string{`~ view driver_stats: owner none -> "x"`}) {
 		t.Errorf("got %+v, want revisions 1 and 2 and the change of owner", conflict)
 	}

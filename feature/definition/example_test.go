@@ -30,7 +30,7 @@ views:
 	fmt.Println(err)
 
 	_, err = definition.Parse("rides.yaml", strings.NewReader("project: rides\nviews:\n  - {name: v, entity: e, tll: 24h, features: []}\n"))
-	fmt.Println(strings.SplitAfter(err.Error(), "; ")[0])
+	fmt.Println(err)
 	// Output:
 	// project rides: 6 to change (revision 0)
 	//   + project rides
@@ -40,5 +40,5 @@ views:
 	//   + feature driver_stats:conv_rate float32
 	//   + feature driver_stats:trips int64
 	// <nil>
-	// rides.yaml:3:26: views[0]: unknown key "tll";
+	// rides.yaml:3:26: views[0]: unknown key "tll"; did you mean "ttl"?
 }

@@ -96,7 +96,8 @@ func inFeature(pairs string) string {
 
 func TestParseSaysWhereAndWhatWouldBeRight(t *testing.T) {
 	for _, c := range []struct{ claim, text, want string }{
-		{"an unknown key", inView("tll: 24h"), `d.yaml:6:5: views[0]: unknown key "tll"; known are name, description, owner, tags, entity`},
+		{"a misspelt key", inView("tll: 24h"), `d.yaml:6:5: views[0]: unknown key "tll"; did you mean "ttl"?`},
+		{"an unknown key", inView("schema: []"), `d.yaml:6:5: views[0]: unknown key "schema"; known are name, description, owner, tags, entity`},
 		{"an unknown key at the top", "project: p\nview: []\n", `d.yaml:2:1: unknown key "view"`},
 		{"a repeated key", "project: p\nproject: q\n", `d.yaml:2:1: mapping key "project" already defined`},
 		{"a missing key", "project: p\nservices:\n  - {name: s}\n", `d.yaml:3:5: services[0]: key "features" is needed`},

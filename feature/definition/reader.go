@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"featurestore/feature"
+
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
 )
@@ -154,7 +156,7 @@ func (r *reader) object(n ast.Node, example string, keys ...key) map[string]ast.
 		}
 		i := slices.IndexFunc(keys, func(k key) bool { return k.name == name })
 		if i < 0 {
-			r.fault(p.Key, "unknown key %q; known are %s", clip(name), keyNames(keys))
+			r.fault(p.Key, "unknown key %q; %s", clip(name), suggestion(name, keys))
 			continue
 		}
 		if _, twice := seen[name]; twice {
@@ -182,12 +184,16 @@ func (r *reader) keyName(k ast.MapKeyNode) (string, bool) {
 	return "", false
 }
 
-func keyNames(keys []key) string {
+// suggestion names the key that was probably meant, or all that there are.
+func suggestion(name string, keys []key) string {
 	names := make([]string, len(keys))
 	for i, k := range keys {
 		names[i] = k.name
 	}
-	return strings.Join(names, ", ")
+	if near := feature.Nearest(name, names); near != "" {
+		return fmt.Sprintf("did you mean %q?", near)
+	}
+	return "known are " + strings.Join(names, ", ")
 }
 
 // list reads each element of a sequence; a missing value is an empty one.
