@@ -214,12 +214,8 @@ func (r *Replica) applyConfigured(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	plan, err := r.Apply(ctx, d)
-	if err != nil {
+	if _, err := r.Apply(ctx, d); err != nil { // the store logs what changed
 		return fmt.Errorf("apply %s: %w", r.cfg.Definitions, err)
-	}
-	if !plan.IsEmpty() {
-		r.telemetry.log.Info("definitions applied", "project", plan.Project, "changes", len(plan.Changes))
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -146,14 +147,8 @@ func problemOf(target string, answer *http.Response, text []byte) error {
 // refusedError is an error that the store answered with.
 type refusedError struct{ *api.Problem }
 
-// Error tells the problem on one line, its parts on lines below.
-func (e *refusedError) Error() string {
-	text := e.Problem.Error()
-	for _, part := range append(e.Problems, e.Difference...) {
-		text += "\n" + part
-	}
-	return text
-}
+// parts are the faults of refused definitions, or what changed unseen.
+func (e *refusedError) parts() []string { return append(slices.Clone(e.Problems), e.Difference...) }
 
 // Unwrap returns the problem, which matches its code.
 func (e *refusedError) Unwrap() error { return e.Problem }

@@ -72,8 +72,7 @@ func (d *development) run(a *app, cmd *cobra.Command) (err error) {
 	}
 	return runStore(cmd.Context(), r, func(ctx context.Context) error {
 		if d.noSample || c.Definitions != "" {
-			_, err := fmt.Fprintf(a.out, "store %s at %s, data in %s\nready\n", c.Store, r.URL(), c.Data)
-			return err
+			return announce(a, c, r)
 		}
 		return d.sample(ctx, a, r, c)
 	})

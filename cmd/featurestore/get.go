@@ -153,7 +153,7 @@ func printLookup(a *app, keys []string, answer api.LookupResponse) error {
 		t.AppendRow(row)
 	}
 	m := answer.Consistency
-	_, err := fmt.Fprintf(a.out, "%s\n\nread level %s, served by %s/%s\n", t.Render(), m.Met, m.Region, m.Store)
+	_, err := fmt.Fprintf(a.out, "%s\nread level %s, served by %s/%s\n", render(t), m.Met, m.Region, m.Store)
 	if err == nil && answer.Session != "" {
 		_, err = fmt.Fprintf(a.out, "session %s\n", answer.Session)
 	}

@@ -80,7 +80,7 @@ func inspect(ctx context.Context, a *app, subject string, kinds []string, limit 
 	printed := 0
 	for record, err := range online.Inspect(ctx, dir, online.InspectOptions{}) {
 		if err != nil {
-			return fmt.Errorf("%s: %w", subject, err)
+			return err
 		}
 		line := describeRecord(record)
 		if len(kinds) > 0 && !slices.Contains(kinds, line["kind"].(string)) && line["kind"] != "corrupt" {

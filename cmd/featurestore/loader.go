@@ -87,10 +87,11 @@ func (l *loader) run(ctx context.Context) (*loadResult, error) {
 
 // explain says what is true after a load that ended early.
 func (l *loader) explain(err error) error {
-	if l.mu.result.rows == 0 {
-		return fmt.Errorf("%w; no row was stored before", err)
+	note := "no row was stored"
+	if n := l.mu.result.rows; n > 0 {
+		note = fmt.Sprintf("%d rows were stored before; running the command again stores them once", n)
 	}
-	return fmt.Errorf("%w; %d rows were stored before, and running the command again stores them once", err, l.mu.result.rows)
+	return &notedError{err, note}
 }
 
 // chooseFields reads the view's schema and says which columns to read.

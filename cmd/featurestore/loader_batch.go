@@ -60,12 +60,27 @@ func (l *loader) refusedRows(b *source.Batch, rows []int, problems []api.RowProb
 				column = f.column
 			}
 		}
+		if p.Field == api.EventTimeField {
+			column = l.timeColumnOf(b, i)
+		}
 		if !slices.Contains(bad, i) {
 			bad = append(bad, i)
 			faults = append(faults, &source.RowError{Path: l.path, At: b.At[i], Columnar: l.columnar(), Column: column, Err: errors.New(p.Message)})
 		}
 	}
 	return faults, bad
+}
+
+// timeColumnOf is the column that row i has its event time from.
+func (l *loader) timeColumnOf(b *source.Batch, i int) string {
+	for _, name := range l.timeColumns() {
+		for _, c := range b.Columns {
+			if c.Name == name && !c.Values[i].IsNull() {
+				return name
+			}
+		}
+	}
+	return api.EventTimeField
 }
 
 // columnar reports whether the file counts rows, not lines.

@@ -68,8 +68,21 @@ func execute(ctx context.Context, a *app, args []string) int {
 		return exitInterrupted
 	}
 	printError(a.err, title(cmd), err)
+	var noted *notedError
+	if errors.As(err, &noted) {
+		fmt.Fprintf(a.err, "%s\n", noted.note)
+	}
 	return exitError
 }
+
+// notedError is an error, and what is true after it, told on a line below.
+type notedError struct {
+	error
+	note string
+}
+
+// Unwrap returns the error without the note.
+func (e *notedError) Unwrap() error { return e.error }
 
 // title is the command's path as errors begin with it: "featurestore: push".
 func title(cmd *cobra.Command) string { return strings.ReplaceAll(cmd.CommandPath(), " ", ": ") }
@@ -77,11 +90,17 @@ func title(cmd *cobra.Command) string { return strings.ReplaceAll(cmd.CommandPat
 // printError prints one fault on one line, several below their heading.
 func printError(w io.Writer, title string, err error) {
 	lines := strings.Split(strings.TrimSpace(err.Error()), "\n")
-	if len(lines) == 1 {
+	var refused *refusedError
+	switch {
+	case errors.As(err, &refused) && len(refused.parts()) > 0:
+		fmt.Fprintf(w, "%s: %s\n", title, lines[0])
+		lines = refused.parts()
+	case len(lines) == 1:
 		fmt.Fprintf(w, "%s: %s\n", title, lines[0])
 		return
+	default:
+		fmt.Fprintf(w, "%s: %d faults\n", title, len(lines))
 	}
-	fmt.Fprintf(w, "%s: %d faults\n", title, len(lines))
 	for _, line := range lines {
 		fmt.Fprintf(w, "  %s\n", line)
 	}

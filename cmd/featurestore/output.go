@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/mattn/go-isatty"
@@ -48,6 +49,15 @@ func newTable(header ...any) table.Writer {
 	t.SetStyle(style)
 	t.AppendHeader(table.Row(header))
 	return t
+}
+
+// render draws a table without the spaces that pad its last column.
+func render(t table.Writer) string {
+	var b strings.Builder
+	for line := range strings.Lines(t.Render()) {
+		b.WriteString(strings.TrimRight(line, " \n") + "\n")
+	}
+	return b.String()
 }
 
 // terminal reports whether w is one.

@@ -47,14 +47,19 @@ Settings:
 				return err
 			}
 			return runStore(cmd.Context(), r, func(context.Context) error {
-				_, err := fmt.Fprintln(a.out, "ready")
-				return err
+				return announce(a, c, r)
 			})
 		},
 	}
 	cmd.Flags().StringVarP(&file, "config", "c", "", "file of settings, in YAML")
 	registerSettings(cmd)
 	return cmd
+}
+
+// announce says where the store is, and that it is ready.
+func announce(a *app, c replica.Config, r *replica.Replica) error {
+	_, err := fmt.Fprintf(a.out, "store %s at %s, data in %s\nready\n", c.Store, r.URL(), c.Data)
+	return err
 }
 
 // runStore runs a store until ctx ends. Once it is ready, work runs beside it;

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"flag"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+var update = flag.Bool("update", false, "rewrite recorded output")
+
+// TestMain lets scripts and tests run this binary as featurestore itself.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"featurestore": main})
+}
+
+// TestScripts runs testdata/*.txtar: each is named for what it claims.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:           "testdata",
+		UpdateScripts: *update,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"start": scriptStart,
+			"stop":  scriptStop,
+			"write": scriptWrite,
+		},
+	})
+}
+
+// A process is a running store.
+type process struct {
+	cmd    *exec.Cmd
+	url    string
+	output *transcript
+	ended  chan error
+}
+
+// transcript gathers what a process prints, and can be read meanwhile.
+type transcript struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (o *transcript) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+// String returns what was printed so far.
+func (o *transcript) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+var atURL = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
+
+// startProcess runs featurestore with args and waits until it is ready.
+func startProcess(binary, dir string, environ []string, args ...string) (*process, error) {
+	p := &process{cmd: exec.Command(binary, args...), output: &transcript{}, ended: make(chan error, 1)}
+	p.cmd.Dir, p.cmd.Env, p.cmd.Stderr = dir, environ, p.output
+	stdout, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	ready := make(chan struct{})
+	var once sync.Once
+	go func() {
+		lines := bufio.NewScanner(stdout)
+		for lines.Scan() {
+			_, _ = p.output.Write(append(lines.Bytes(), '\n'))
+			if lines.Text() == "ready" {
+				once.Do(func() { close(ready) })
+			}
+		}
+		p.ended <- p.cmd.Wait()
+	}()
+	select {
+	case <-ready:
+		p.url = atURL.FindString(p.output.String())
+		return p, nil
+	case err := <-p.ended:
+		return nil, errors.Join(errors.New("the store ended before it was ready:\n"+p.output.String()), err)
+	case <-time.After(time.Minute):
+		return nil, errors.Join(errors.New("the store was not ready within a minute:\n"+p.output.String()), p.cmd.Process.Kill())
+	}
+}
+
+// stop ends the process in order and returns how it ended.
+func (p *process) stop() error {
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	return <-p.ended
+}
+
+// scriptStart is "start ARGS…": it runs featurestore ARGS on a free port and
+// sets FEATURESTORE_URL once it is ready.
+func scriptStart(ts *testscript.TestScript, neg bool, args []string) {
+	binary, err := exec.LookPath("featurestore")
+	ts.Check(err)
+	environ := []string{"TMPDIR=" + ts.Getenv("WORK"), "HOME=" + ts.Getenv("WORK"), "PATH=" + ts.Getenv("PATH")}
+	p, err := startProcess(binary, ts.MkAbs("."), environ, append(args, "--listen", "127.0.0.1:0")...)
+	ts.Check(err)
+	ts.Setenv("FEATURESTORE_URL", p.url)
+	running := true
+	scriptProcesses.Store(ts, func() {
+		if running {
+			running = false
+			if err := p.stop(); err != nil {
+				ts.Fatalf("stop: %v\n%s", err, p.output)
+			}
+			ts.Check(os.WriteFile(ts.MkAbs("store.log"), []byte(p.output.String()), 0o600))
+		}
+	})
+	ts.Defer(func() {
+		if running {
+			_ = p.stop()
+		}
+	})
+}
+
+// scriptProcesses holds what stops the store of each script.
+var scriptProcesses sync.Map
+
+// scriptStop is "stop": it ends the script's store in order; what it printed
+// is in store.log.
+func scriptStop(ts *testscript.TestScript, neg bool, args []string) {
+	stop, ok := scriptProcesses.Load(ts)
+	if !ok {
+		ts.Fatalf("no store was started")
+	}
+	stop.(func())()
+}
+
+// scriptWrite is "write FILE TEXT…": it writes the texts as lines.
+func scriptWrite(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: write file line...")
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Join(args[1:], "\n")+"\n"), 0o600))
+}
