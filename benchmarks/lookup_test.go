@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	lookupRows = 1_000_000
+	lookupRows        = 1_000_000
 	lookupConnections = 8
 )
 

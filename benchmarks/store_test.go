@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"featurestore/feature"
-	"featurestore/feature/definition"
 	"featurestore/online"
 	"featurestore/replica"
 )
@@ -87,31 +86,14 @@ func run(b *testing.B, loop func(context.Context) error) (stop func()) {
 // fill writes the drivers into a new store in a directory and closes it.
 func fill(b *testing.B, dir string, rows int) {
 	b.Helper()
-	s, err := online.Open(online.Config{Dir: dir, Region: "eu", Store: "eu-1"})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer func() {
-		if err := s.Close(); err != nil {
-			b.Error(err)
-		}
-	}()
-	defer run(b, s.Run)()
-	definitions, err := definition.Parse("bench.yaml", bytes.NewReader([]byte(benchDefinitions)))
-	if err != nil {
-		b.Fatal(err)
-	}
-	if _, err := s.Apply(b.Context(), definitions, nil); err != nil {
-		b.Fatal(err)
-	}
-	catalog, _ := s.Registry().Catalog("bench")
-	view, _ := catalog.View("driver_stats")
+	store, view, closeStore := openStore(b, dir)
+	defer closeStore()
 	const batch, writers = 1000, 4
 	var wg sync.WaitGroup
 	for w := range writers {
 		wg.Go(func() {
 			for from := w * batch; from < rows; from += writers * batch {
-				if _, err := s.Append(b.Context(), online.Write{Changes: changes(b, view, from, min(from+batch, rows))}); err != nil {
+				if _, err := store.Append(b.Context(), online.Write{Changes: changes(b, view, from, min(from+batch, rows))}); err != nil {
 					b.Error(err)
 					return
 				}
