@@ -17,7 +17,20 @@ import (
 // on lines drawn at random, with more ties, nulls and cancellations than any
 // shop has, of the customers and items that the lookups ask for.
 func TestServesWhatAGeneratedFileSays(t *testing.T) {
-	serveAndCompare(t, generate(t, 4000), "0")
+	met := map[string]bool{}
+	for _, l := range serveAndCompare(t, generate(t, 4000), "0") {
+		for _, r := range l.Rows {
+			for i, status := range r.Statuses {
+				met[status] = true
+				met["stored "+status] = met["stored "+status] || strings.HasPrefix(l.Features[i], "customer_stats:")
+			}
+		}
+	}
+	for _, status := range []string{"stored PRESENT", "stored NULL_VALUE", "stored NOT_FOUND", "OUTSIDE_MAX_AGE"} {
+		if !met[status] {
+			t.Errorf("no answer is %s: the generated file does not meet it", status)
+		}
+	}
 }
 
 // generate writes a file in the form of the real one, across a new year.
