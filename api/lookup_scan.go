@@ -122,6 +122,9 @@ func (l *ScannedLookup) scan(body []byte, field func(*Scanner, string) error) er
 				return Problemf(CodeDuplicateKey, name, "%q stands twice in the request; once is right", name)
 			}
 		}
+		if len(l.seen) == maxNames {
+			return tooManyNames("")
+		}
 		l.seen = append(l.seen, name)
 		if err := field(&s, name); err != nil {
 			return err
@@ -187,6 +190,9 @@ func (l *ScannedLookup) columns(s *Scanner, field string, dst *[]Column, wrapped
 				return Problemf(CodeDuplicateKey, field+"."+clipName(name), "the column stands twice; once is right")
 			}
 		}
+		if len(*dst) == maxNames {
+			return tooManyNames(field)
+		}
 		if wrapped && s.NextIs('{') {
 			l.wrappedColumn(s, name, dst)
 		} else {
@@ -197,6 +203,14 @@ func (l *ScannedLookup) columns(s *Scanner, field string, dst *[]Column, wrapped
 		}
 	}
 	return nil
+}
+
+// maxNames bounds the columns and the fields of a lookup. Each is compared with
+// those before it, so a body full of names would take minutes.
+const maxNames = 1024
+
+func tooManyNames(field string) error {
+	return Problemf(CodeInvalidRequest, field, "more than %d names in one object", maxNames)
 }
 
 func (l *ScannedLookup) column(s *Scanner, name []byte, dst *[]Column) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -165,4 +166,24 @@ func BenchmarkScanLookup(b *testing.B) {
 			}
 		}
 	})
+}
+
+func TestScanLookupBoundsNames(t *testing.T) {
+	var names strings.Builder
+	for i := range maxNames + 1 {
+		fmt.Fprintf(&names, `"a%d":[],`, i)
+	}
+	for body, feast := range map[string]bool{
+		`{"entities":{` + strings.TrimSuffix(names.String(), ",") + `}}`: false,
+		`{` + names.String() + `"entities":{}}`:                          true,
+	} {
+		var l ScannedLookup
+		scan := l.ScanLookup
+		if feast {
+			scan = l.ScanFeastLookup
+		}
+		if err := scan([]byte(body)); err == nil || !strings.Contains(err.Error(), "more than 1024 names") {
+			t.Errorf("got %v", err)
+		}
+	}
 }

@@ -190,3 +190,20 @@ func TestGzipBodies(t *testing.T) {
 		t.Errorf("%d bytes of bodies are still counted", held)
 	}
 }
+
+// TestManyWrongNamesAreRefusedCheaply: the first hundred faults are named with
+// suggestions, the rest are only counted. A suggestion for each would take
+// this test minutes.
+func TestManyWrongNamesAreRefusedCheaply(t *testing.T) {
+	h := newHouse(t)
+	var body strings.Builder
+	body.WriteString(`{"view":"driver_stats","rows":[{"driver_id":1`)
+	for i := range 300_000 {
+		fmt.Fprintf(&body, `,"conv_rate_%d":1`, i)
+	}
+	body.WriteString(`}]}`)
+	p := h.problem(h.post("push", body.String()))
+	if p.Code != api.CodeInvalidRows || len(p.Rows) != api.MaxRowProblems || p.BadRows != 1 || !strings.Contains(p.Detail, "first 100 faults") {
+		t.Errorf("got %s: %d named, %d bad: %s", string(p.Code), len(p.Rows), p.BadRows, p.Detail)
+	}
+}

@@ -60,7 +60,8 @@ type Config struct {
 // the default.
 type Limits struct {
 	BodyBytes int // of one body after decompression; 8 MiB
-	// HeldBytes are the bodies of all requests together; 256 MiB.
+	// HeldBytes are the bodies of all requests together; 64 MiB. What is made of
+	// a body while it is read may take ten times its size.
 	HeldBytes int
 	InFlight  int // requests at once; 4096
 	Rows      int // rows of one push, entities of one delete; 10,000
@@ -73,7 +74,7 @@ func (c Config) withDefaults() Config {
 	orDefault(&c.Timeout, 2*time.Second)
 	orDefault(&c.MaxTimeout, time.Minute)
 	orDefault(&c.Limits.BodyBytes, 8<<20)
-	orDefault(&c.Limits.HeldBytes, 256<<20)
+	orDefault(&c.Limits.HeldBytes, 64<<20)
 	orDefault(&c.Limits.InFlight, 4096)
 	orDefault(&c.Limits.Rows, 10_000)
 	orDefault(&c.Limits.Entities, 1_000)

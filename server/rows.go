@@ -130,7 +130,7 @@ func (c *converter) take(name string, raw json.RawMessage) {
 		}
 		c.eventTime = ns
 	case len(b.uses) == 0 && !c.rules.feast:
-		c.fault(name, "%s", b.unknown)
+		c.unknown(name)
 	}
 	for _, u := range b.uses {
 		if err := c.use(u, raw); err != nil {
@@ -149,7 +149,10 @@ func (c *converter) use(u use, raw json.RawMessage) (err error) {
 		return err
 	}
 	p.touched = true
-	a, err := assign(u.field, c.rules.valueOf(u.field, raw))
+	if raw, err = c.rules.valueOf(u.field, raw); err != nil {
+		return err
+	}
+	a, err := assign(u.field, raw)
 	if err != nil {
 		return err
 	}
@@ -195,6 +198,15 @@ func (c *converter) finish(v int) {
 		},
 	})
 	c.out.of = append(c.out.of, c.row)
+}
+
+// unknown refuses a name that stands for nothing.
+func (c *converter) unknown(name string) {
+	text := ""
+	if !c.faults.full() { // or a body of a million wrong names would take a minute
+		text = c.describeUnknown(name)
+	}
+	c.fault(name, "%s", text)
 }
 
 func (c *converter) fault(field, format string, args ...any) {

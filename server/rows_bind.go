@@ -15,8 +15,6 @@ import (
 type binding struct {
 	eventTime bool
 	uses      []use
-	// unknown says why the name stands for nothing.
-	unknown string
 }
 
 // A use is a join key or a feature of one view.
@@ -48,9 +46,6 @@ func (c *converter) bind(name string) *binding {
 				b.uses = append(b.uses, use{view: v, field: f})
 			}
 		}
-	}
-	if len(b.uses) == 0 && !b.eventTime && !c.rules.feast {
-		b.unknown = c.describeUnknown(name)
 	}
 	if len(c.names) < maxNames {
 		c.names[name] = b
@@ -121,7 +116,15 @@ type rowFaults struct {
 // last returns the last row at fault, -1 for none.
 func (f *rowFaults) last() int { return f.at - 1 }
 
+// full reports that further faults are counted and not named: what they would
+// say need not be worked out.
+func (f *rowFaults) full() bool { return len(f.named) == api.MaxRowProblems }
+
 func (f *rowFaults) add(row int, field, format string, args ...any) {
+	if f.full() {
+		f.put(api.RowProblem{Row: row})
+		return
+	}
 	f.put(api.RowProblem{Row: row, Field: clip(field), Message: fmt.Sprintf(format, args...)})
 }
 

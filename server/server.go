@@ -79,7 +79,7 @@ func (s *Server) traced() http.Handler {
 // unrouted answers what Echo's router refuses: no such path, or not with this
 // method.
 func (s *Server) unrouted(err error, c echo.Context) {
-	rt := &route{method: c.Request().Method, path: "", handle: func(r *request) error {
+	rt := &route{method: c.Request().Method, path: "", dialect: "native", handle: func(r *request) error {
 		switch httpErr, _ := err.(*echo.HTTPError); {
 		case httpErr != nil && httpErr.Code == http.StatusMethodNotAllowed:
 			return api.Problemf(api.CodeMethodNotAllowed, "", "%s is not allowed at %s; use %s",
