@@ -64,13 +64,17 @@ func generate(t *testing.T, lines int) (path string) {
 		if r.IntN(6) == 0 {
 			units, invoice = -units, "C"+invoice
 		}
+		customer := pick("|14911|12346|16446|12431|12417|12743|12363|17850|17841|13952|15618|16198|13405")
+		country := pick("United Kingdom|Belgium|Spain|Unspecified")
+		if customer == "12743" { // as in the real file
+			country = "Unspecified"
+		}
 		write(invoice,
 			pick("POST|AMAZONFEE|M|m|B|85123A|23843|23166|84826|21134|BANK CHARGES|22423|79321"),
 			pick(`JAR|JAR, LARGE|"PINK" JAR||`+"\u00a3 JAR"),
 			strconv.Itoa(units), at.Format(time.RFC3339),
 			pick("0|0.001|0.29|1.1|2.55|2.55|8142.75|-11062.06"),
-			pick("|14911|12346|16446|12431|12417|12743|12363|17850|17841|13952|15618|16198|13405"),
-			pick("United Kingdom|Belgium|Spain|Unspecified"))
+			customer, country)
 	}
 	w.Flush()
 	for _, err := range []error{w.Error(), z.Close(), f.Close()} {
