@@ -28,7 +28,7 @@
 //	    request that carried a token replaces it.
 //	K6. Every row that Writer.Push took gets exactly one verdict: accepted,
 //	    superseded, or an error that says whether it may have been stored. Run
-//	    and Close return only when no row is without one.
+//	    returns, and Close returns nil, only when no row is without one.
 //	K7. A Writer writes the rows of one entity key in the order pushed.
 //	K8. A Writer holds at most MaxBuffered rows and MaxBufferedBytes; Push
 //	    blocks until there is room or its context ends.

@@ -176,6 +176,20 @@ func TestErrorsCarryTheServersCodeAndField(t *testing.T) {
 	}
 }
 
+func TestAConcernThatCannotBeMetIsRefusedBeforeWriting(t *testing.T) {
+	c := newClient(t, newStore(t).url, func(cfg *sdk.Config) { cfg.Retry.Tries = 2 })
+	to := sdk.View("driver_stats")
+	to.Concern = "any:1"
+	_, err := sdk.Push(t.Context(), c, to, driver{ID: 1, Trips: sdk.Increment[int64](1)})
+	var e *sdk.Error
+	if !errors.Is(err, sdk.ErrNotEnoughLive) || !errors.As(err, &e) || e.Tries != 2 || e.OutcomeUnknown || sdk.Applied(err) {
+		t.Errorf("got %v, want %v after 2 tries", err, sdk.ErrNotEnoughLive)
+	}
+	if got := totals(t, c, 2)[1]; got != 0 {
+		t.Errorf("got %d trips of a push that was refused", got)
+	}
+}
+
 func TestStructBoundBeforeAnApplyIsBoundAgain(t *testing.T) {
 	c := newClient(t, newStore(t).url)
 	type conv struct {
