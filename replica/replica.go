@@ -61,7 +61,11 @@ func New(cfg Config) (_ *Replica, err error) {
 	if r.store, err = online.Open(r.onlineConfig()); err != nil {
 		return nil, err
 	}
-	if r.server, err = r.newServer(); err != nil {
+	edge, err := r.serverConfig()
+	if err != nil {
+		return nil, err
+	}
+	if r.server, err = server.New(edge); err != nil {
 		return nil, err
 	}
 	if r.listener, err = new(net.ListenConfig).Listen(context.Background(), "tcp", r.cfg.Listen); err != nil {
@@ -78,16 +82,16 @@ func (r *Replica) onlineConfig() online.Config {
 	return c
 }
 
-// newServer builds what stands between the store and the edge, and the edge.
-// The secret is made only now: a directory in use is not touched.
-func (r *Replica) newServer() (*server.Server, error) {
+// serverConfig builds what stands between the store and the edge. The secret
+// is made only now: a directory in use is not touched.
+func (r *Replica) serverConfig() (server.Config, error) {
 	secret, err := loadSecret(r.cfg, r.telemetry.log)
 	if err != nil {
-		return nil, err
+		return server.Config{}, err
 	}
 	c := r.cfg.server()
-	if c.Signer, err = consistency.NewSigner(secret, uint32(r.store.Identity().Incarnation)); err != nil {
-		return nil, err
+	if c.Signer, err = consistency.NewSigner(secret, r.store.Identity().Incarnation); err != nil {
+		return server.Config{}, err
 	}
 	self := meta.Member{Store: meta.StoreID(r.cfg.Store), Region: meta.Region(r.cfg.Region), State: meta.Active}
 	c.Coordinator, err = consistency.NewCoordinator(consistency.Config{
@@ -97,14 +101,14 @@ func (r *Replica) newServer() (*server.Server, error) {
 		Now:     func() int64 { return r.store.Now().UnixNano() },
 	})
 	if err != nil {
-		return nil, err
+		return server.Config{}, err
 	}
 	c.Online = r.store
 	c.Ready = r.health
 	c.Logger = r.telemetry.log.With("room", "server")
 	c.Meter = r.telemetry.meter("server")
 	c.Tracer = r.telemetry.tracer()
-	return server.New(c)
+	return c, nil
 }
 
 // health is what /readyz asks: definitions are applied, and writes go through.
