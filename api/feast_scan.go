@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"fmt"
 
 	"featurestore/feature"
 )
@@ -77,6 +78,10 @@ func scanFeastWrite(body []byte, target string, maxRows int) (*ScannedFeastWrite
 	return w, nil
 }
 
+// maxFrameColumns bounds the columns of a data frame, most of which a view
+// would have to ignore.
+const maxFrameColumns = 4096
+
 // scanFrame reads df, a data frame by column: lists, and values that stand for
 // every row.
 func (w *ScannedFeastWrite) scanFrame(s *Scanner, maxRows int) error {
@@ -84,6 +89,9 @@ func (w *ScannedFeastWrite) scanFrame(s *Scanner, maxRows int) error {
 		return err
 	}
 	return members(s, func(key string) error {
+		if len(w.Columns)+len(w.Scalars) == maxFrameColumns {
+			return Problemf(CodeInvalidRequest, "df", "more than %d columns", maxFrameColumns)
+		}
 		path := "df." + clip(key)
 		switch {
 		case s.NextIs('{'):
@@ -109,12 +117,17 @@ func (w *ScannedFeastWrite) scanFrame(s *Scanner, maxRows int) error {
 
 // FeastText returns what a value of Feast's dialect is in the native one. They
 // differ in one type: Feast sends a json document as a string that holds it, so
-// a string is taken for its text. Everything else is returned as it is.
-func FeastText(raw json.RawMessage, t feature.Type) json.RawMessage {
+// a string is taken for its text, and is an error when it is none. Everything
+// else is returned as it is.
+func FeastText(raw json.RawMessage, t feature.Type) (json.RawMessage, error) {
 	if t != feature.ScalarOf(feature.JSON) || len(raw) == 0 || raw[0] != '"' {
-		return raw
+		return raw, nil
 	}
-	return json.RawMessage(unquote(raw))
+	text := json.RawMessage(unquote(raw))
+	if !json.Valid(text) {
+		return nil, fmt.Errorf("the string %s holds no JSON document; a string among documents is sent as \"\\\"text\\\"\"", glimpse(raw))
+	}
+	return text, nil
 }
 
 // ScannedMaterialize is the body of Feast's POST /materialize or

@@ -56,7 +56,7 @@ func (s *Server) feastWrite(r *request, scan func([]byte, int) (*api.ScannedFeas
 	if err != nil {
 		return err
 	}
-	rows, err := feastRows(views, scanned, s.cfg.Now().UnixNano())
+	rows, err := feastRows(views, scanned, s.cfg.Limits, s.cfg.Now().UnixNano())
 	if err != nil {
 		return err
 	}
@@ -65,8 +65,8 @@ func (s *Server) feastWrite(r *request, scan func([]byte, int) (*api.ScannedFeas
 }
 
 // feastRows returns the changes that a data frame means for the views.
-func feastRows(views []*feature.ResolvedView, scanned *api.ScannedFeastWrite, now int64) (*rows, error) {
-	frame, err := feastColumns(scanned)
+func feastRows(views []*feature.ResolvedView, scanned *api.ScannedFeastWrite, limits Limits, now int64) (*rows, error) {
+	frame, err := newFrame(scanned, limits)
 	if err != nil {
 		return nil, err
 	}

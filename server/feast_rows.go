@@ -32,47 +32,82 @@ func (r rowRules) namesOf(v *feature.ResolvedView, column string) []string {
 }
 
 // valueOf returns a feature's value as the native dialect writes it.
-func (r rowRules) valueOf(f *feature.Field, raw json.RawMessage) json.RawMessage {
+func (r rowRules) valueOf(f *feature.Field, raw json.RawMessage) (json.RawMessage, error) {
 	if r.feast {
 		return api.FeastText(raw, f.Type)
 	}
-	return raw
+	return raw, nil
 }
 
-// feastColumns returns the rows of a data frame: its lists, and its single
-// values once for every row.
-func feastColumns(w *api.ScannedFeastWrite) (*columns, error) {
+// A frame is the rows of a data frame: its lists, and its single values once
+// for every row.
+type frame struct {
+	*columns
+	scalars []api.Cell
+}
+
+// newFrame bounds what the single values stand for by what a body could have
+// said in full: at most one value in eight bytes of the largest.
+func newFrame(w *api.ScannedFeastWrite, limits Limits) (frame, error) {
 	c, err := newColumns(w.Columns)
 	if err != nil {
-		return nil, err
+		return frame{}, err
 	}
-	for _, s := range w.Scalars {
-		c.names = append(c.names, s.Name)
-		c.values = append(c.values, slices.Repeat([][]byte{s.Value}, c.n))
+	if most := limits.BodyBytes / 8; c.n*len(w.Scalars) > most {
+		return frame{}, api.Problemf(api.CodeTooManyRows, "df",
+			"%d single values stand for %d rows each; together at most %d values: send fewer rows at once", len(w.Scalars), c.n, most)
 	}
-	return c, nil
+	return frame{columns: c, scalars: w.Scalars}, nil
 }
 
-// values returns the column of that name, nil when there is none.
-func (c *columns) column(name string) (values [][]byte, ok bool) {
-	i := slices.Index(c.names, name)
-	if i < 0 {
-		return nil, false
+func (f frame) row(i int, visit func(name string, raw json.RawMessage) bool) {
+	f.columns.row(i, visit)
+	for _, s := range f.scalars {
+		if !visit(s.Name, s.Value) {
+			return
+		}
 	}
-	return c.values[i], true
+}
+
+// has reports whether there is a column of that name.
+func (f frame) has(name string) bool {
+	return slices.Contains(f.names, name) || slices.ContainsFunc(f.scalars, func(c api.Cell) bool { return c.Name == name })
+}
+
+// all returns the names of all columns.
+func (f frame) all() []string {
+	names := slices.Clone(f.names)
+	for _, s := range f.scalars {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
+// nulls returns the rows in which a column is null.
+func (f frame) nulls(name string) []int {
+	var rows []int
+	for i := range f.n {
+		f.row(i, func(n string, raw json.RawMessage) bool {
+			if n == name && string(raw) == "null" {
+				rows = append(rows, i)
+			}
+			return n != name
+		})
+	}
+	return rows
 }
 
 // eventTimeColumn returns the column that holds the rows' event times: the one
 // that the views' batch sources name, else event_timestamp. Every row has one:
 // where Feast's clients have none, a time was not parsed.
-func eventTimeColumn(views []*feature.ResolvedView, c *columns) (string, error) {
+func eventTimeColumn(views []*feature.ResolvedView, f frame) (string, error) {
 	found := ""
 	for _, v := range views {
 		if v.BatchSource == nil || v.BatchSource.EventTime == "" {
 			continue
 		}
 		name := v.BatchSource.EventTime
-		if _, ok := c.column(name); !ok || name == found {
+		if !f.has(name) || name == found {
 			continue
 		}
 		if found != "" {
@@ -84,28 +119,25 @@ func eventTimeColumn(views []*feature.ResolvedView, c *columns) (string, error) 
 	if found == "" {
 		found = feastEventTime
 	}
-	values, ok := c.column(found)
-	if !ok {
+	if !f.has(found) {
 		return "", api.Problemf(api.CodeInvalidRequest, "df."+found, "the event times are missing; add a column %s", found)
 	}
 	var faults rowFaults
-	for i, raw := range values {
-		if string(raw) == "null" {
-			faults.add(i, found, "the event time is null; every row has one")
-		}
+	for _, i := range f.nulls(found) {
+		faults.add(i, found, "the event time is null; every row has one")
 	}
 	return found, faults.problem()
 }
 
 // checkOnce refuses a frame in which two columns hold one feature: one by its
 // own name, one by that of the batch source.
-func (r rowRules) checkOnce(views []*feature.ResolvedView, c *columns) error {
+func (r rowRules) checkOnce(views []*feature.ResolvedView, f frame) error {
 	for _, v := range views {
 		if v.BatchSource == nil {
 			continue
 		}
 		held := map[string]string{}
-		for _, column := range c.names {
+		for _, column := range f.all() {
 			for _, name := range r.namesOf(v, column) {
 				if other, ok := held[name]; ok {
 					return api.Problemf(api.CodeInvalidRequest, "df."+column, "%s and %s both hold %s of view %s; send one of them", other, column, name, v.Name)
