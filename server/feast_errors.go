@@ -29,17 +29,10 @@ var feastMalformed = map[api.Code]bool{
 	api.CodeDuplicateKey: true, api.CodeInvalidValue: true, api.CodeInvalidRows: true,
 }
 
-// feastFault is one element of the list of a 422.
-type feastFault struct {
-	Loc  []any  `json:"loc"` // strings and indexes, from "body", "query" or "header" down
-	Msg  string `json:"msg"`
-	Type string `json:"type"`
-}
-
 // writeFeastError answers with p in Feast's form.
 func (r *request) writeFeastError(p *problem) error {
 	if feastMalformed[p.Code] {
-		return r.json(http.StatusUnprocessableEntity, map[string][]feastFault{"detail": feastFaults(p)})
+		return r.json(http.StatusUnprocessableEntity, api.FeastFaults{Detail: feastFaults(p)})
 	}
 	return r.Blob(p.Status, api.MediaJSON, feastException(p))
 }
@@ -57,11 +50,11 @@ func feastException(p *problem) []byte {
 }
 
 // feastFaults lists what p says is wrong, and where.
-func feastFaults(p *problem) []feastFault {
+func feastFaults(p *problem) []api.FeastFault {
 	if len(p.Rows) == 0 {
-		return []feastFault{{Loc: feastPlace(p), Msg: p.Detail, Type: string(p.Code)}}
+		return []api.FeastFault{{Loc: feastPlace(p), Msg: p.Detail, Type: p.Code}}
 	}
-	faults := make([]feastFault, 0, len(p.Rows)+1)
+	faults := make([]api.FeastFault, 0, len(p.Rows)+1)
 	for _, row := range p.Rows {
 		code := row.Code
 		if code == "" {
@@ -71,9 +64,9 @@ func feastFaults(p *problem) []feastFault {
 		if row.Field != "" {
 			loc = append(loc, row.Field)
 		}
-		faults = append(faults, feastFault{Loc: append(loc, row.Row), Msg: row.Message, Type: string(code)})
+		faults = append(faults, api.FeastFault{Loc: append(loc, row.Row), Msg: row.Message, Type: code})
 	}
-	return append(faults, feastFault{Loc: []any{"body", "df"}, Msg: p.Detail, Type: string(p.Code)})
+	return append(faults, api.FeastFault{Loc: []any{"body", "df"}, Msg: p.Detail, Type: p.Code})
 }
 
 // feastPlace turns a field such as entities.driver_id[3] into the list that

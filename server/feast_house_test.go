@@ -93,7 +93,7 @@ type raised struct {
 	// class and message are of the exception that Feast's client raises, ""
 	// when the body is none that it knows and it raises its own.
 	module, class, message string
-	faults                 []feastFault
+	faults                 []api.FeastFault
 }
 
 // send posts a body; anything but 2xx is read as Feast's remote online store
@@ -117,7 +117,7 @@ func (c feastClient) send(path, body string, headers ...string) (*httptest.Respo
 		out.module, out.class, out.message = m["module"], m["class"], m["message"]
 		return w, out
 	}
-	var list struct{ Detail []feastFault }
+	var list api.FeastFaults
 	if err := json.Unmarshal(w.Body.Bytes(), &list); err != nil || len(list.Detail) == 0 {
 		c.Fatalf("got status %d, neither an exception nor a list of faults: %s", w.Code, w.Body)
 	}
