@@ -1,6 +1,12 @@
 package consistency
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"featurestore/feature"
+)
 
 // CheckWord checks a word of definitions that this room knows: field is
 // "read.level", "read.fallback" (one step), "write.concern", "write.on_timeout"
@@ -21,6 +27,30 @@ func CheckWord(field, text string) error {
 	}
 	return err
 }
+
+// CheckRead checks the read settings of a group or a view as a whole. Words
+// that CheckWord refuses are left to it.
+func CheckRead(d feature.ReadDefaults) error {
+	if d.Level == "" {
+		if d.MaxStaleness != 0 {
+			return errors.New("max_staleness is set without a level; set level: bounded beside it")
+		}
+		return nil
+	}
+	level, err := ParseLevel(d.Level)
+	if err != nil {
+		return nil
+	}
+	if err := (Alternative{Level: level, MaxStaleness: d.MaxStaleness}).Validate(); err != nil {
+		return err
+	}
+	if _, err := ParseFallback(d.Fallback); err != nil && !slices.ContainsFunc(d.Fallback, badStep) {
+		return err
+	}
+	return nil
+}
+
+func badStep(step string) bool { return CheckWord("read.fallback", step) != nil }
 
 // OnTimeout is what a write answers whose concern was not met in time.
 type OnTimeout uint8

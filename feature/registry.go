@@ -47,6 +47,9 @@ type Checks struct {
 	// "write.on_timeout" or "durability"; text is not empty. The error says
 	// what would be right.
 	Words func(field, text string) error
+	// Reads checks the read settings of a group or a view as a whole, once
+	// their words are right.
+	Reads func(ReadDefaults) error
 	// OnDemand checks the expressions of an on-demand view. Paths of its
 	// problems are relative to the view, such as "features[score].expr".
 	OnDemand func(o OnDemand, inputType func(Reference) (Type, error)) []Problem

@@ -204,6 +204,11 @@ func (v *validator) settings(path string, r ReadDefaults, w WriteDefaults) {
 		}
 		v.consistency(path, "read.fallback", step)
 	}
+	if v.checks.Reads != nil {
+		if err := v.checks.Reads(r); err != nil {
+			v.add(path+".read", "%v", err)
+		}
+	}
 	v.consistency(path, "write.concern", w.Concern)
 	v.duration(path+".write.timeout", w.Timeout)
 	v.consistency(path, "write.on_timeout", w.OnTimeout)

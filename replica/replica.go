@@ -69,7 +69,7 @@ func New(cfg Config) (_ *Replica, err error) {
 		return nil, err
 	}
 	if r.listener, err = new(net.ListenConfig).Listen(context.Background(), "tcp", r.cfg.Listen); err != nil {
-		return nil, fmt.Errorf("listen: %w", err)
+		return nil, fmt.Errorf("%w; set listen to another address, port 0 for a free one", err)
 	}
 	return r, nil
 }
@@ -248,5 +248,7 @@ func (r *Replica) close(ctx context.Context) error {
 
 // checks is what validates definitions beyond the registry's own rules.
 func checks() feature.Checks {
-	return feature.Checks{Words: consistency.CheckWord, OnDemand: ondemand.Check}
+	return feature.Checks{
+		Words: consistency.CheckWord, Reads: consistency.CheckRead, OnDemand: ondemand.Check,
+	}
 }
