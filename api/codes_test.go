@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"featurestore/feature"
 )
 
 // TestEveryRowOfTheTableOfCodes walks invariant A2 through the table.
@@ -66,5 +68,19 @@ func TestEverySentinelIsTheSameOnBothSides(t *testing.T) {
 	}
 	if code, ok := CodeOf(errors.New("unforeseen")); ok {
 		t.Errorf("an unforeseen error has code %s", code)
+	}
+}
+
+// TestProblemIsWhatItsRowsAre: which row it was does not matter to errors.Is.
+func TestProblemIsWhatItsRowsAre(t *testing.T) {
+	p := NewProblem(CodeInvalidRows, "")
+	p.Rows = []RowProblem{{Row: 1}, {Row: 2, Code: CodeEventInFuture}}
+	for target, want := range map[error]bool{
+		CodeInvalidRows: true, CodeEventInFuture: true, feature.ErrEventInFuture: true,
+		CodeEventTooOld: false, feature.ErrEventTooOld: false, CodeInternal: false,
+	} {
+		if got := errors.Is(p, target); got != want {
+			t.Errorf("errors.Is(problem, %v) is %v", target, got)
+		}
 	}
 }

@@ -186,6 +186,11 @@ func TestGzipBodies(t *testing.T) {
 	if p := h.problem(h.post("push", torn[:len(torn)-4], "Content-Encoding", "gzip")); p.Code != api.CodeInvalidRequest {
 		t.Errorf("torn: got %+v", p)
 	}
+	damaged := []byte(torn)
+	damaged[len(damaged)-6] ^= 0xff // of the checksum
+	if p := h.problem(h.post("push", string(damaged), "Content-Encoding", "gzip")); p.Code != api.CodeInvalidRequest || !strings.Contains(p.Detail, "damaged") {
+		t.Errorf("damaged: got %+v", p)
+	}
 	if held := h.server.held.Load(); held != 0 {
 		t.Errorf("%d bytes of bodies are still counted", held)
 	}

@@ -201,6 +201,36 @@ func TestDrain(t *testing.T) {
 	}
 }
 
+// TestFullDisk: writes are refused as read_only without telling where the disk
+// is, lookups go on, and the probes say so.
+func TestFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	body := `{"view":"driver_stats","rows":[{"driver_id":1,"vip":true}]}`
+	t.Run("before", func(t *testing.T) {
+		h := newHouseOn(t, dir, -1)
+		answer[api.PushResponse](h, h.post("push", body))
+	})
+	h := newHouseOn(t, dir, 1<<60)
+	w := h.post("push", body)
+	if p := h.problem(w); p.Code != api.CodeReadOnly || strings.Contains(w.Body.String(), dir) || w.Header().Get("Retry-After") == "" {
+		t.Errorf("got %s", w.Body)
+	}
+	look := answer[api.LookupResponse](h, h.post("lookup", `{"features":["driver_stats:vip"],"entities":{"driver_id":[1]}}`))
+	if string(look.Rows[0].Values[0]) != "true" {
+		t.Errorf("got %+v", look)
+	}
+	if got := answer[api.Health](h, h.do(http.MethodGet, "/readyz", "")); got.Status != "read_only" || got.Reason == "" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestDocumentIsServed(t *testing.T) {
+	h := newHouse(t)
+	if got := answer[map[string]any](h, h.do(http.MethodGet, "/openapi.json", "")); got["openapi"] == nil {
+		t.Errorf("got %v", got)
+	}
+}
+
 func TestReadyzSaysWhyNot(t *testing.T) {
 	why := errors.New("copying from us-1: 40%")
 	h := newHouse(t, func(c *Config) { c.Ready = func() error { return why } })

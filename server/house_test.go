@@ -79,9 +79,17 @@ func (s replicaOf) Replica(shard feature.Shard) consistency.Replica {
 
 func newHouse(t testing.TB, change ...func(*Config)) *house {
 	t.Helper()
-	clock := func() time.Time { return noon }
+	return newHouseOn(t, t.TempDir(), -1, change...)
+}
+
+// clock is the wall clock of a house.
+func clock() time.Time { return noon }
+
+// openStore opens the store in a directory until the test ends.
+func openStore(t testing.TB, dir string, minFreeBytes int64) *online.Store {
+	t.Helper()
 	store, err := online.Open(online.Config{
-		Dir: t.TempDir(), Store: "eu-1", Region: "eu", Wall: clock, MinFreeBytes: -1, HotBytes: 32 << 20, MemTableBytes: 16 << 20,
+		Dir: dir, Store: "eu-1", Region: "eu", Wall: clock, MinFreeBytes: minFreeBytes, HotBytes: 32 << 20, MemTableBytes: 16 << 20,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -98,6 +106,13 @@ func newHouse(t testing.TB, change ...func(*Config)) *house {
 			t.Error(err)
 		}
 	})
+	return store
+}
+
+// newHouseOn is newHouse in a directory, on a disk with that much to keep free.
+func newHouseOn(t testing.TB, dir string, minFreeBytes int64, change ...func(*Config)) *house {
+	t.Helper()
+	store := openStore(t, dir, minFreeBytes)
 	signer, err := consistency.NewSigner([]byte(strings.Repeat("secret", 4)), store.Identity().Incarnation)
 	if err != nil {
 		t.Fatal(err)

@@ -87,6 +87,31 @@ func TestPushOfflineIsLoggedAndNotServed(t *testing.T) {
 	}
 }
 
+// TestViewThatIsNotOnline: its pushes go to the log unless they say otherwise,
+// and views that disagree make the push say which.
+func TestViewThatIsNotOnline(t *testing.T) {
+	h := newHouse(t)
+	d, err := definition.Parse("rides.yaml", strings.NewReader(strings.Replace(rides, "name: driver_flags\n", "name: driver_flags\n    online: false\n", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.store.Apply(t.Context(), d, nil); err != nil {
+		t.Fatal(err)
+	}
+	answer[api.PushResponse](h, h.post("push", `{"view": "driver_flags", "rows": [{"driver_id": 7, "flag": "x"}]}`))
+	if entries, rows := h.stored(); entries != 1 || rows != 0 {
+		t.Errorf("%d entries, %d rows; want 1 and 0", entries, rows)
+	}
+	p := h.problem(h.post("push", `{"push_source": "driver_push", "rows": [{"driver_id": 7, "flag": "x"}]}`))
+	if p.Code != api.CodeInvalidRequest || p.Field != "to" {
+		t.Errorf("got %+v", p)
+	}
+	answer[api.PushResponse](h, h.post("push", `{"push_source": "driver_push", "to": "online", "rows": [{"driver_id": 7, "flag": "x"}]}`))
+	if _, rows := h.stored(); rows != 1 {
+		t.Errorf("%d rows, want 1", rows)
+	}
+}
+
 func TestOlderEventIsSuperseded(t *testing.T) {
 	h := newHouse(t)
 	push := func(at string) api.PushResponse {
