@@ -31,7 +31,9 @@ type lookup struct {
 	session consistency.Token
 	now     int64
 	cells   []cell
-	out     []byte
+	// uncomputed counts, for each of plan.derived, entities it failed for.
+	uncomputed []int64
+	out        []byte
 
 	key, token                     []byte
 	inputs, requestValues, results []feature.Value
@@ -176,7 +178,13 @@ func (s *Server) run(l *lookup, r *request) (consistency.Met, error) {
 		return met, err
 	}
 	l.now = s.cfg.Now().UnixNano()
-	return met, l.fill()
+	if err := l.fill(); err != nil {
+		return met, err
+	}
+	for i, n := range l.uncomputed {
+		s.metrics.notComputed(ctx, l.plan.derived[i].name, n)
+	}
+	return met, nil
 }
 
 // readPolicy takes the levels from the body, else the header, else the views.

@@ -39,6 +39,8 @@ type cell struct {
 func (l *lookup) fill() error {
 	width := len(l.plan.defaults)
 	l.cells = grow(l.cells, l.rows*width)
+	l.uncomputed = grow(l.uncomputed, len(l.plan.derived))
+	clear(l.uncomputed)
 	for row := range l.rows {
 		line := l.cells[row*width : (row+1)*width]
 		for i := range l.plan.sources {
@@ -142,8 +144,11 @@ func (l *lookup) derive(row int, line []cell) error {
 			l.requestValues = append(l.requestValues, l.requests[row*len(l.plan.requests)+j])
 		}
 		// What cannot be computed is null: an overflow, a division by zero.
-		if err := d.program.Eval(l.inputs, l.requestValues, l.results); errors.Is(err, ondemand.ErrMisuse) {
+		switch err := d.program.Eval(l.inputs, l.requestValues, l.results); {
+		case errors.Is(err, ondemand.ErrMisuse):
 			return err
+		case err != nil:
+			l.uncomputed[i]++
 		}
 		for j, slot := range d.outputs {
 			if slot < 0 {

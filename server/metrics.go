@@ -13,6 +13,8 @@ import (
 type metrics struct {
 	duration metric.Float64Histogram
 	refused  metric.Int64Counter
+	// uncomputed counts what lookups answered with null for that reason.
+	uncomputed metric.Int64Counter
 
 	labels sync.Map // labels -> metric.MeasurementOption
 }
@@ -37,6 +39,10 @@ func newMetrics(m metric.Meter, s *Server) (*metrics, error) {
 	}
 	if out.refused, err = m.Int64Counter("featurestore.server.refused", metric.WithUnit("{request}"),
 		metric.WithDescription("Requests answered with an error, by code, route and dialect.")); err != nil {
+		return nil, err
+	}
+	if out.uncomputed, err = m.Int64Counter("featurestore.server.on_demand.uncomputed", metric.WithUnit("{entity}"),
+		metric.WithDescription("Entities for which an on-demand view could not compute a feature, which is null then, by view.")); err != nil {
 		return nil, err
 	}
 	_, err = m.Int64ObservableGauge("featurestore.server.in_flight", metric.WithUnit("{request}"),
@@ -68,6 +74,14 @@ func (m *metrics) observe(r *request) {
 	if r.code != "" {
 		m.refused.Add(ctx, 1, m.option(labels{route: l.route, dialect: l.dialect, code: string(r.code)}))
 	}
+}
+
+// notComputed counts the entities for which an on-demand view failed.
+func (m *metrics) notComputed(ctx context.Context, view string, entities int64) {
+	if m == nil || entities == 0 {
+		return
+	}
+	m.uncomputed.Add(ctx, entities, metric.WithAttributes(attribute.String("view", view)))
 }
 
 // option returns the attributes of l. Routes, statuses and codes are few, so

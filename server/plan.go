@@ -63,6 +63,7 @@ type sourceField struct {
 
 // derived is one on-demand view that a lookup computes.
 type derived struct {
+	name    string
 	program *ondemand.Program
 	// inputs are slots, requests index plan.requests, outputs are slots or -1
 	// where the feature was not asked for.
@@ -153,7 +154,7 @@ func (p *planner) computeDerived() error {
 		if err != nil {
 			return fmt.Errorf("on-demand view %s: %w", o.Name, err)
 		}
-		d := derived{program: program}
+		d := derived{name: o.Name, program: program}
 		for _, ref := range o.Inputs {
 			slot, err := p.slot(ref)
 			if err != nil {
