@@ -37,6 +37,9 @@ type Config struct {
 	SecretFile string
 	// Definitions is a file or a folder that is applied at start; "" for none.
 	Definitions string
+	// FeastProject is the project that the paths of Feast's clients serve; "" is
+	// the only one there is.
+	FeastProject string
 
 	// HotBytes bounds the rows kept in memory; 0 is online.DefaultHotBytes,
 	// negative is none.
@@ -170,5 +173,5 @@ func (c Config) online() online.Config {
 
 // server returns the configuration of the edge, without telemetry.
 func (c Config) server() server.Config {
-	return server.Config{Region: c.Region, Store: c.Store, Timeout: c.Timeout, MaxTimeout: c.MaxTimeout, Limits: c.Limits}
+	return server.Config{Region: c.Region, Store: c.Store, FeastProject: c.FeastProject, Timeout: c.Timeout, MaxTimeout: c.MaxTimeout, Limits: c.Limits}
 }

@@ -47,6 +47,7 @@ var settings = []Setting{
 	}},
 	{Key: "secret_file", path: true, Default: "<data>/secret", Help: "file with the secret that signs session tokens", set: text(func(c *Config) *string { return &c.SecretFile })},
 	{Key: "definitions", path: true, Help: "file or folder of definitions, applied at start", set: text(func(c *Config) *string { return &c.Definitions })},
+	{Key: "feast_project", Help: "project of Feast's own paths, which name none; needed when there are several", set: text(func(c *Config) *string { return &c.FeastProject })},
 	{Key: "hot_bytes", Default: "128MiB", Help: "memory for rows, besides their index; -1 for none", set: func(c *Config, s string) (err error) {
 		c.HotBytes, err = parseBytes(s)
 		return err
