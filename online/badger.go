@@ -16,7 +16,7 @@ const valueThreshold = 1 << 20
 // badgerOptions sets what a promise rests on explicitly, whatever Badger's
 // defaults become.
 func badgerOptions(cfg Config) badger.Options {
-	return badger.DefaultOptions(cfg.Dir).
+	o := badger.DefaultOptions(cfg.Dir).
 		WithLogger(badgerLog{cfg.Logger}).
 		WithMetricsEnabled(false).
 		// S2: a commit returns after its log is synced, and a transaction is
@@ -35,12 +35,18 @@ func badgerOptions(cfg Config) badger.Options {
 		WithMemTableSize(cfg.MemTableBytes).
 		// One waits to be written, one is being written, one is filled.
 		WithNumMemtables(1).
-		// Small tables and a small base level: 1.7 times the sustained writes
-		// of the defaults, see ADR 5.
-		WithBaseTableSize(8 << 20).
-		WithBaseLevelSize(64 << 20).
+		// Badger builds tables in buffers that begin at twice the table size and
+		// double as they grow; it keeps eight of them, each as large as the
+		// largest table it ever held, which is a memtable. Tables of 2 MiB beside
+		// memtables of 8 make that 12 MiB each; with the defaults it was 60.
+		WithBaseTableSize(2 << 20).
+		WithBaseLevelSize(32 << 20).
+		WithNumLevelZeroTables(3).
+		WithNumLevelZeroTablesStall(8).
 		WithNumCompactors(2).
 		WithCompactL0OnClose(false)
+	o.TableSizeMultiplier = 1
+	return o
 }
 
 // openBadger opens the directory for writing.

@@ -27,16 +27,16 @@ type disk struct {
 	}
 }
 
-// entryOverhead is charged for an entry besides key and value: Badger bounds
-// the entries of a transaction by the size of its skip-list nodes, 96 bytes,
-// and adds a few bytes to each.
-const entryOverhead = 112
+// entryBytes is what an entry takes of a transaction. Badger bounds the bytes
+// of its entries, adding a few to each, and their number, to one for each 96
+// bytes: no entry counts less than that here.
+func entryBytes(key, value int) int { return max(key+value+20, 100) }
 
 func newDisk(db *badger.DB, cfg Config) *disk {
 	return &disk{
 		db: db, dir: cfg.Dir, minFree: cfg.MinFreeBytes,
-		// An eighth of what Badger takes is left to its own accounting.
-		maxBytes: int(db.MaxBatchSize()) / 8 * 7,
+		// What is left is for Badger's mark at the end of a transaction.
+		maxBytes: int(db.MaxBatchSize()) - 4<<10,
 		commit:   func(txn *badger.Txn, at uint64) error { return txn.CommitAt(at, nil) },
 	}
 }

@@ -86,8 +86,7 @@ func (st *stage) advance(shard feature.Shard, at hlc.Timestamp) (prev hlc.Timest
 		return staged
 	}
 	// The own origin's progress is published with entries only.
-	const progressBytes = 9 + 8 + sumBytes
-	st.sizeBytes += progressBytes + entryOverhead
+	st.sizeBytes += entryBytes(9, 8+sumBytes)
 	return st.store.progress.vector(shard)[st.origin]
 }
 
@@ -108,7 +107,7 @@ func (st *stage) seal(e *draftEntry) error {
 		at:    e.entry.At,
 	}
 	st.entries = append(st.entries, staged)
-	st.sizeBytes += len(staged.key) + len(staged.value) + entryOverhead
+	st.sizeBytes += entryBytes(len(staged.key), len(staged.value))
 	return nil
 }
 

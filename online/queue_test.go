@@ -26,9 +26,10 @@ func idleStore(t *testing.T, edit func(*Config)) *Store {
 }
 
 func TestAFullQueueAnswersOverloadedWhenTheContextEnds(t *testing.T) {
+	w := write(change(1, 1, addTrips(1)), change(2, 1, addTrips(1)))
 	for name, edit := range map[string]func(*Config){
 		"number": func(c *Config) { c.QueuedWrites = 2 },
-		"bytes":  func(c *Config) { c.QueuedBytes = 2 * 300 },
+		"bytes":  func(c *Config) { c.QueuedBytes = int64(2 * w.sizeBytes()) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := idleStore(t, edit)
@@ -36,7 +37,7 @@ func TestAFullQueueAnswersOverloadedWhenTheContextEnds(t *testing.T) {
 			var wg sync.WaitGroup
 			var errs [5]error
 			for i := range errs {
-				wg.Go(func() { _, errs[i] = s.Append(ctx, write(change(1, 1, addTrips(1)), change(2, 1, addTrips(1)))) })
+				wg.Go(func() { _, errs[i] = s.Append(ctx, w) })
 			}
 			waitFor(t, func() bool { return s.queue.length.Load() == 2 })
 			cancel()

@@ -19,7 +19,7 @@ import (
 // The greatest revision is the one in force.
 const (
 	registryFormat    = 1
-	registryPartBytes = 512 << 10
+	registryPartBytes = 128 << 10
 )
 
 // application is a request to change the registry.
@@ -81,7 +81,7 @@ func (s *Store) registryEntries(r *feature.Registry) ([]*badger.Entry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode registry revision %d: %w", r.Revision(), err)
 	}
-	if limit := s.disk.maxBytes / 2; len(encoded) > limit {
+	if limit := s.disk.maxBytes - 16<<10; len(encoded) > limit {
 		return nil, &TooLargeError{What: "registry", Bytes: len(encoded), Limit: limit}
 	}
 	var entries []*badger.Entry

@@ -128,7 +128,7 @@ func TestTheRegistryKeepsItsLastRevisions(t *testing.T) {
 func TestARegistryOfSeveralPartsIsKept(t *testing.T) {
 	h := openHouse(t)
 	for p := range 5 {
-		if _, err := h.Apply(t.Context(), definitions(t, fmt.Sprintf("p%d", p), 600), nil); err != nil {
+		if _, err := h.Apply(t.Context(), definitions(t, fmt.Sprintf("p%d", p), 300), nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -141,7 +141,7 @@ func TestARegistryOfSeveralPartsIsKept(t *testing.T) {
 		t.Errorf("projects %v, want 5", got)
 	}
 	for p := 5; ; p++ {
-		_, err := h.Apply(t.Context(), definitions(t, fmt.Sprintf("p%d", p), 600), nil)
+		_, err := h.Apply(t.Context(), definitions(t, fmt.Sprintf("p%d", p), 300), nil)
 		if err == nil {
 			continue
 		}

@@ -199,7 +199,7 @@ func (st *stage) setRow(key string, row feature.Row) error {
 	next := &stagedRow{row: row}
 	if before != nil {
 		next.key = before.key
-		st.sizeBytes -= len(before.key) + len(before.value) + entryOverhead
+		st.sizeBytes -= entryBytes(len(before.key), len(before.value))
 	} else {
 		next.key = []byte(key)
 	}
@@ -207,7 +207,7 @@ func (st *stage) setRow(key string, row feature.Row) error {
 	next.value = st.memory.copy(st.scratch)
 	st.undo = append(st.undo, undo{key: key, row: before})
 	st.rows[key] = next
-	st.sizeBytes += len(next.key) + len(next.value) + entryOverhead
+	st.sizeBytes += entryBytes(len(next.key), len(next.value))
 	return nil
 }
 
@@ -253,7 +253,7 @@ func (st *stage) request(id *Idempotency, r Receipt) error {
 		return &TooLargeError{What: "write", Bytes: st.sizeBytes + len(value), Limit: st.store.disk.maxBytes}
 	}
 	st.requests = append(st.requests, stagedRequest{key: key, value: value})
-	st.sizeBytes += len(key) + len(value) + entryOverhead
+	st.sizeBytes += entryBytes(len(key), len(value))
 	return nil
 }
 

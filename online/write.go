@@ -77,8 +77,8 @@ func (s *Store) Append(ctx context.Context, w Write) (Receipt, error) {
 		}
 	}
 	p := &pending{write: w, sizeBytes: w.sizeBytes(), done: make(chan struct{})}
-	if limit := s.disk.maxBytes; p.sizeBytes > limit {
-		return Receipt{}, &TooLargeError{What: "write", Bytes: p.sizeBytes, Limit: limit}
+	if least, limit := w.leastBytes(), s.disk.maxBytes; least > limit {
+		return Receipt{}, &TooLargeError{What: "write", Bytes: least, Limit: limit}
 	}
 	return s.queue.do(ctx, p)
 }
@@ -141,15 +141,24 @@ func validateAssignment(a *feature.Assignment) error {
 	return nil
 }
 
-// sizeBytes is about what the write takes in memory and in the log. It is a
-// lower bound of what it takes in a transaction.
+// sizeBytes is about what the write takes in memory while it waits.
 func (w Write) sizeBytes() int {
+	const change, assignment = 160, 128
+	return len(w.Changes)*change + w.sum(assignment)
+}
+
+// leastBytes is a part of what the write takes of a transaction: it tells early
+// what cannot fit.
+func (w Write) leastBytes() int { return w.sum(1) }
+
+// sum adds up keys, values, and a number for each assignment.
+func (w Write) sum(each int) int {
 	size := 0
 	for i := range w.Changes {
 		c := &w.Changes[i]
-		size += entryOverhead + len(c.Key)
+		size += len(c.Key) + each*len(c.Assignments)
 		for j := range c.Assignments {
-			size += 8 + len(c.Assignments[j].Value.Text()) + len(c.Assignments[j].Remove.Text())
+			size += len(c.Assignments[j].Value.Text()) + len(c.Assignments[j].Remove.Text())
 		}
 	}
 	return size
