@@ -71,11 +71,13 @@ Every instrument, from what the code says of it: this page is written by
 ` + "`make golden`" + ` and checked by a test.
 
 A store serves them at ` + "`/metrics`" + ` for Prometheus, and sends them by OTLP where
-` + "`otlp_endpoint`" + ` is set. Prometheus writes dots as underscores and adds the
-unit, and ` + "`_total`" + ` to counters: ` + "`featurestore.server.refused`" + ` is
-` + "`featurestore_server_refused_requests_total`" + ` or alike. Histograms of one unit
-have the same buckets. Beside these there are the Go runtime's (` + "`go_…`" + `) and, for
-Prometheus only, the process's (` + "`process_…`" + `).
+` + "`otlp_endpoint`" + ` is set. Prometheus writes dots as underscores, spells out the
+units s and By, and adds ` + "`_total`" + ` to counters: what is here
+` + "`featurestore.server.request.duration`" + ` is there
+` + "`featurestore_server_request_duration_seconds`" + `, and
+` + "`featurestore.server.refused`" + ` is ` + "`featurestore_server_refused_total`" + `. Histograms
+of one unit have the same buckets. Beside these there are the Go runtime's
+(` + "`go_…`" + `) and, for Prometheus only, the process's (` + "`process_…`" + `).
 `
 
 func withStore(t *testing.T, m metric.Meter) error {

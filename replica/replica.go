@@ -36,7 +36,7 @@ const (
 	headerTimeout  = 10 * time.Second
 	idleTimeout    = 2 * time.Minute
 	maxHeaderBytes = 64 << 10
-	flushTimeout   = 5 * time.Second // telemetry, at the end
+	flushTimeout   = 3 * time.Second // telemetry, at the end
 )
 
 // New opens the store's data and its listener, and answers nothing yet. After

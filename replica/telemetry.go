@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -134,13 +135,17 @@ func (t *telemetry) tracer() trace.TracerProvider {
 	return t.traces
 }
 
-// stop sends what is left, until ctx ends.
+// stop sends what is left, until ctx ends. Both are stopped at once, so that
+// the one does not take the other's time where the collector is away.
 func (t *telemetry) stop(ctx context.Context) error {
-	errs := []error{t.metrics.Shutdown(ctx)}
+	var metrics, traces error
+	var both sync.WaitGroup
+	both.Go(func() { metrics = t.metrics.Shutdown(ctx) })
 	if t.traces != nil {
-		errs = append(errs, t.traces.Shutdown(ctx))
+		both.Go(func() { traces = t.traces.Shutdown(ctx) })
 	}
-	return errors.Join(errs...)
+	both.Wait()
+	return errors.Join(metrics, traces)
 }
 
 func newLogger(c Config) *slog.Logger {
