@@ -48,8 +48,8 @@ type Config struct {
 	// bytes. Empty: whatever the directory says; a new one draws at random.
 	Deployment string
 
-	// HotBytes bounds the hot tier, besides about 30 bytes of index a row;
-	// default DefaultHotBytes, 32 MiB at least, negative for none.
+	// HotBytes bounds the hot tier, its index included; default
+	// DefaultHotBytes, at least 64 KiB, negative for none.
 	HotBytes int64
 	// MemTableBytes is how much is written before Badger sorts it into a file;
 	// default DefaultMemTableBytes. Three such tables and a dozen buffers for

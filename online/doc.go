@@ -41,7 +41,8 @@
 //	    written until the store is opened anew; reads go on at what was
 //	    published.
 //	S10. A snapshot stays whole while it is read: versions are discarded only
-//	    below every pinned snapshot and every lookup that could be under way.
+//	    below every pinned one, and a lookup, which pins none, starts over when
+//	    it took so long that its snapshot may have gone.
 //	S11. Bytes that fail their checksum are an error that names the key, and
 //	    are never served.
 //	S12. Opening reads no rows: it takes as long for a million as for none.

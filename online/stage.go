@@ -59,7 +59,7 @@ type undo struct {
 }
 
 // mark is a point to roll back to.
-type mark struct{ entries, requests, undo, sizeBytes int }
+type mark struct{ entries, requests, sizeBytes int }
 
 func newStage(s *Store) *stage {
 	st := &stage{store: s, origin: s.identity.Origin}
