@@ -14,8 +14,12 @@ import (
 // Store is the replica in this process, as reads and writes see it.
 type Store interface {
 	// Replica returns what is known of the shard now: progress, published after
-	// it was durable, so that data read afterwards holds it (C2).
+	// it was durable, so that data read afterwards holds it (C2). Its SafeTime
+	// may be left zero.
 	Replica(shard feature.Shard) Replica
+	// SafeTime returns up to when nothing of any origin is missing in the
+	// shard. It may cost more than Replica, and is asked for where it matters.
+	SafeTime(shard feature.Shard) hlc.Timestamp
 	// Wait returns nil once the shard's progress covers the vector, or ctx's
 	// error.
 	Wait(ctx context.Context, shard feature.Shard, v hlc.Vector) error
@@ -132,11 +136,20 @@ func (c *Coordinator) await(ctx context.Context, a Alternative, t *Token, target
 }
 
 func (c *Coordinator) unmet(a Alternative, t *Token, targets []Target) error {
+	timed := a.Level == Bounded || t.hasFloors()
+	now := int64(0)
+	if timed {
+		now = c.cfg.Now()
+	}
 	for _, target := range targets {
-		if a.Level == Eventual && t.IsEmpty() {
-			return nil
+		var r Replica
+		if timed || !t.IsEmpty() {
+			r = c.cfg.Store.Replica(target.Shard)
 		}
-		if err := a.unmet(t, target.Shard, target.Placement, c.cfg.Store.Replica(target.Shard), c.cfg.Now()); err != nil {
+		if timed {
+			r.SafeTime = c.cfg.Store.SafeTime(target.Shard)
+		}
+		if err := a.unmet(t, target.Shard, target.Placement, r, now); err != nil {
 			return err
 		}
 	}

@@ -26,7 +26,11 @@ func (r *replicaAt) Replica(feature.Shard) Replica {
 	if !time.Now().Before(r.arrives) {
 		progress = progress.Merge(r.vector)
 	}
-	return Replica{Progress: progress, Origins: r.self, SafeTime: hlc.FromTime(time.Now().Add(-r.lag))}
+	return Replica{Progress: progress, Origins: r.self}
+}
+
+func (r *replicaAt) SafeTime(feature.Shard) hlc.Timestamp {
+	return hlc.FromTime(time.Now().Add(-r.lag))
 }
 
 func (r *replicaAt) Wait(ctx context.Context, _ feature.Shard, v hlc.Vector) error {

@@ -57,6 +57,8 @@ func comparePositions(a, b positionIn) int {
 // IsEmpty reports whether the session has seen nothing.
 func (t *Token) IsEmpty() bool { return len(t.positions) == 0 && len(t.floors) == 0 }
 
+func (t *Token) hasFloors() bool { return len(t.floors) > 0 }
+
 // Note adds one position that the session read or wrote. The zero position is
 // ignored.
 func (t *Token) Note(shard feature.Shard, p hlc.Position) {

@@ -16,10 +16,15 @@ type local struct{ store *online.Store }
 // Replica returns what is known of a shard. Progress is read after the clock:
 // a position that this store gave is never taken for one that it did not.
 func (l local) Replica(shard feature.Shard) consistency.Replica {
-	// When the disk fails, nothing more is promised than what is written.
-	safe, _ := l.store.Closed()
 	origins := consistency.Origins{Self: l.store.Identity().Origin, SelfAt: l.store.Clock().Last()}
-	return consistency.Replica{Progress: l.store.Progress(shard), Origins: origins, SafeTime: safe}
+	return consistency.Replica{Progress: l.store.Progress(shard), Origins: origins}
+}
+
+// SafeTime is the store's clock: nobody else writes. When the disk fails,
+// nothing more is promised than what is written.
+func (l local) SafeTime(feature.Shard) hlc.Timestamp {
+	safe, _ := l.store.Closed()
+	return safe
 }
 
 // Wait waits for the store's progress.

@@ -70,11 +70,15 @@ services:
 type replicaOf struct{ *online.Store }
 
 func (s replicaOf) Replica(shard feature.Shard) consistency.Replica {
-	safe, _ := s.Closed()
 	return consistency.Replica{
-		Progress: s.Progress(shard), SafeTime: safe,
-		Origins: consistency.Origins{Self: s.Identity().Origin, SelfAt: s.Clock().Last()},
+		Progress: s.Progress(shard),
+		Origins:  consistency.Origins{Self: s.Identity().Origin, SelfAt: s.Clock().Last()},
 	}
+}
+
+func (s replicaOf) SafeTime(feature.Shard) hlc.Timestamp {
+	safe, _ := s.Closed()
+	return safe
 }
 
 func newHouse(t testing.TB, change ...func(*Config)) *house {
