@@ -63,6 +63,10 @@ on_demand:
     inputs: ["driver_hourly_stats:conv_rate"]
     request: [{name: factor, type: float64}]
     features: [{name: score, type: float64, expr: "conv_rate * factor"}]
+  - name: numbered
+    inputs: ["driver_hourly_stats:conv_rate"]
+    request: [{name: driver_id, type: int64}]
+    features: [{name: number, type: int64, expr: "driver_id + 1"}]
 services:
   - {name: driver_v1, features: ["driver_hourly_stats:conv_rate", "driver_hourly_stats:avg_daily_trips"]}
 `

@@ -58,14 +58,18 @@ func (s *Server) feastLookup(r *request) error {
 func (s *Server) bindFeast(l *lookup, catalog *feature.Catalog) error {
 	entities := l.scanned.Entities[:0]
 	for _, column := range l.scanned.Entities {
-		if l.plan.hasRequest(column.Name) && !l.plan.hasKey(column.Name) {
-			if findColumn(l.scanned.Request, string(column.Name)) != nil {
-				return api.Problemf(api.CodeInvalidRequest, "request."+clip(string(column.Name)), "the value stands in entities and in request_context; once is right")
-			}
+		isKey, isRequest := l.plan.hasKey(column.Name), l.plan.hasRequest(column.Name)
+		inContext := isRequest && findColumn(l.scanned.Request, text(column.Name)) != nil
+		switch {
+		case inContext && !isKey:
+			return api.Problemf(api.CodeInvalidRequest, "request."+clip(string(column.Name)), "the value stands in entities and in request_context; once is right")
+		case isRequest && !inContext:
 			l.scanned.Request = append(l.scanned.Request, column)
+		}
+		if isRequest && !isKey {
 			continue
 		}
-		if !l.plan.hasKey(column.Name) {
+		if !isKey {
 			key, err := feastJoinKey(catalog, string(column.Name))
 			if err != nil {
 				return err

@@ -149,6 +149,20 @@ func TestFeastRequestData(t *testing.T) {
 	}
 }
 
+// TestFeastKeyThatIsRequestDataToo: one column may be both.
+func TestFeastKeyThatIsRequestDataToo(t *testing.T) {
+	c := newFeast(t)
+	seedHourly(c)
+	got := c.lookup(`{"features": ["numbered:number", "driver_hourly_stats:conv_rate"], "entities": {"driver_id": [1001]}}`)
+	if !strings.HasPrefix(got["number"][0], "1002 ") || !strings.HasPrefix(got["conv_rate"][0], "0.7037 ") {
+		t.Errorf("got %v", got)
+	}
+	got = c.lookup(`{"features": ["numbered:number"], "entities": {"driver_id": [1001]}, "request_context": {"driver_id": [7]}}`)
+	if !strings.HasPrefix(got["number"][0], "8 ") || !strings.HasPrefix(got["driver_id"][0], "1001 ") {
+		t.Errorf("got %v", got)
+	}
+}
+
 // TestFeastValues: how each type is written and shown.
 func TestFeastValues(t *testing.T) {
 	c := newFeast(t)

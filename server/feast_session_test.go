@@ -52,6 +52,17 @@ func TestFeastIdempotency(t *testing.T) {
 	}
 }
 
+// TestFeastIdempotencyKeysAreTheProjects: whichever path a request takes.
+func TestFeastIdempotencyKeysAreTheProjects(t *testing.T) {
+	c := newFeast(t)
+	c.ok("/push", feastRow, api.HeaderIdempotency, "a")
+	native := `{"view": "driver_totals", "rows": [{"driver_id": 1, "trips": 1}]}`
+	if p := c.problem(c.do(http.MethodPost, "/v1/projects/drivers/push", native, api.HeaderIdempotency, "a")); p.Code != api.CodeIdempotencyKeyReused {
+		t.Errorf("the same project: got %+v", p)
+	}
+	answer[api.PushResponse](c.house, c.do(http.MethodPost, "/v1/projects/rides/push", `{"view": "driver_stats", "rows": [{"driver_id": 1, "trips": 1}]}`, api.HeaderIdempotency, "a"))
+}
+
 // TestFeastProject: which project the paths without one serve.
 func TestFeastProject(t *testing.T) {
 	look := `{"features": ["driver_stats:trips"], "entities": {"driver_id": [1]}}`
