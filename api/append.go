@@ -195,12 +195,12 @@ func AppendTime(dst []byte, ns int64) []byte {
 	return append(dst, 'Z', '"')
 }
 
-// appendDigits appends n >= 0 in width decimal digits.
+// appendDigits appends n >= 0 in width decimal digits, at most nine.
 func appendDigits(dst []byte, n, width int) []byte {
-	var digits [9]byte
-	for i := width - 1; i >= 0; i-- {
-		digits[i] = byte('0' + n%10)
+	dst = append(dst, "000000000"[:width]...)
+	for i := len(dst) - 1; n > 0; i-- {
+		dst[i] = byte('0' + n%10)
 		n /= 10
 	}
-	return append(dst, digits[:width]...)
+	return dst
 }

@@ -32,13 +32,24 @@ func appendShortFloat(dst []byte, f float64) (out []byte, ok bool) {
 	if n < 0 {
 		dst, n = append(dst, '-'), -n
 	}
-	dst = strconv.AppendInt(dst, n/scale, 10)
-	frac := n % scale
-	if frac == 0 {
-		return dst, true
+	// All digits at once, then a place for the point: a number below one is
+	// printed with a one before it, which becomes the zero.
+	small := n < scale
+	if small {
+		n += scale
 	}
-	dst = appendDigits(append(dst, '.'), int(frac), shortDecimals)
+	start := len(dst)
+	dst = append(strconv.AppendInt(dst, n, 10), 0)
+	if small {
+		dst[start] = '0'
+	}
+	point := len(dst) - 1 - shortDecimals
+	copy(dst[point+1:], dst[point:])
+	dst[point] = '.'
 	for dst[len(dst)-1] == '0' {
+		dst = dst[:len(dst)-1]
+	}
+	if dst[len(dst)-1] == '.' {
 		dst = dst[:len(dst)-1]
 	}
 	return dst, true
