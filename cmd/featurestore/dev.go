@@ -94,9 +94,7 @@ func (d *development) sample(ctx context.Context, a *app, r *replica.Replica, c 
 		}
 	}
 	fmt.Fprintf(a.out, welcome, r.URL(), c.Data, sampleDrivers)
-	if err := s.keepArriving(ctx); err != nil && ctx.Err() == nil {
-		return fmt.Errorf("push sample rows: %w", err)
-	}
+	s.keepArriving(ctx, a.err)
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"strconv"
 	"time"
@@ -58,19 +59,24 @@ func (s *sample) load(ctx context.Context) error {
 	return s.push(ctx, rows...)
 }
 
-// keepArriving pushes one driver's row a tick until ctx ends.
-func (s *sample) keepArriving(ctx context.Context) error {
+// keepArriving pushes one driver's row a tick until ctx ends. A row that is
+// refused, because the store is busy or its definitions were changed, does not
+// end a store that someone is trying out: the first of a series is reported.
+func (s *sample) keepArriving(ctx context.Context, report io.Writer) {
 	tick := time.NewTicker(sampleEvery)
 	defer tick.Stop()
+	failing := false
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case now := <-tick.C:
 			row := s.row(firstDriver+s.random.IntN(sampleDrivers), 1, now)
-			if err := s.push(ctx, row); err != nil {
-				return err
+			err := s.push(ctx, row)
+			if err != nil && !failing && ctx.Err() == nil {
+				fmt.Fprintf(report, "sample rows are refused: %v\n", err)
 			}
+			failing = err != nil
 		}
 	}
 }
