@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math/bits"
+	"runtime"
+	"unsafe"
 )
 
 // hotTable is a bounded table of keys and values in two slices without pointers,
@@ -46,8 +48,16 @@ func newHotTable(total int) *hotTable {
 		buckets /= 2
 	}
 	ring := (total - buckets*bucketSlots*8) / 8 * 8
-	// Position 0 is what an empty slot says: no record begins there.
-	return &hotTable{slots: make([]uint64, buckets*bucketSlots), ring: make([]byte, ring), next: 8}
+	index := buckets * bucketSlots * 8
+	memory, unmap := mapMemory(index + ring)
+	t := &hotTable{
+		slots: unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(memory))), buckets*bucketSlots),
+		ring:  memory[index:],
+		// Position 0 is what an empty slot says: no record begins there.
+		next: 8,
+	}
+	runtime.AddCleanup(t, unmap, memory)
+	return t
 }
 
 // sizeBytes is the memory the table takes.
@@ -78,7 +88,8 @@ func (t *hotTable) at(slot uint64) (offset int, ok bool) {
 	return int(position % uint64(len(t.ring))), true
 }
 
-// find returns the value under key, aliasing the ring.
+// find returns the value under key, aliasing the ring: it is valid while the
+// caller holds the table and its lock.
 func (t *hotTable) find(hash uint64, key []byte) (value []byte, found bool) {
 	for _, slot := range t.bucket(hash) {
 		if slot&^positionMask != tag(hash) {
