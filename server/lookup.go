@@ -92,7 +92,7 @@ func (s *Server) bind(l *lookup, r *request) error {
 		name := l.scanned.Entities[i].Name
 		if !l.plan.hasKey(name) {
 			return api.Problemf(api.CodeInvalidRequest, "entities."+clip(string(name)),
-				"no view of this lookup has that join key; it takes %s", l.plan.keyNames())
+				"no view of this lookup has that join key; %s", l.plan.suggestKey(string(name)))
 		}
 	}
 	for i := range l.scanned.Request {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"featurestore/api"
 	"featurestore/consistency"
+	"featurestore/feature"
 )
 
 // renderNative appends the native answer.
@@ -175,6 +177,19 @@ func (p *plan) keyNames() string {
 		return "none"
 	}
 	return strings.Join(names, ", ")
+}
+
+// suggestKey names all join keys, and the one that resembles name.
+func (p *plan) suggestKey(name string) string {
+	known := make([]string, len(p.keys))
+	for i, k := range p.keys {
+		known[i] = k.Name
+	}
+	text := "it takes " + p.keyNames()
+	if near := feature.Nearest(name, known); near != "" {
+		text += fmt.Sprintf("; did you mean %q?", near)
+	}
+	return text
 }
 
 // text views b as a string without a copy; b must not change meanwhile.
