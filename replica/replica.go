@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -58,8 +59,13 @@ func New(cfg Config) (_ *Replica, err error) {
 	if err := os.MkdirAll(r.cfg.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("data: %w", err)
 	}
+	r.limitHeap()
 	if r.store, err = online.Open(r.onlineConfig()); err != nil {
 		return nil, err
+	}
+	// Before the edge, which tells the address; nobody is answered until Run.
+	if r.listener, err = new(net.ListenConfig).Listen(context.Background(), "tcp", r.cfg.Listen); err != nil {
+		return nil, fmt.Errorf("%w; set listen to another address, port 0 for a free one", err)
 	}
 	edge, err := r.serverConfig()
 	if err != nil {
@@ -68,10 +74,15 @@ func New(cfg Config) (_ *Replica, err error) {
 	if r.server, err = server.New(edge); err != nil {
 		return nil, err
 	}
-	if r.listener, err = new(net.ListenConfig).Listen(context.Background(), "tcp", r.cfg.Listen); err != nil {
-		return nil, fmt.Errorf("%w; set listen to another address, port 0 for a free one", err)
-	}
 	return r, nil
+}
+
+// limitHeap keeps garbage from standing about: by itself the collector lets as
+// much of it gather as there is live, and a load makes it quickly.
+func (r *Replica) limitHeap() {
+	if _, set := os.LookupEnv("GOMEMLIMIT"); !set && r.cfg.HeapBytes > 0 {
+		debug.SetMemoryLimit(r.cfg.HeapBytes)
+	}
 }
 
 func (r *Replica) onlineConfig() online.Config {
@@ -103,6 +114,7 @@ func (r *Replica) serverConfig() (server.Config, error) {
 	if err != nil {
 		return server.Config{}, err
 	}
+	c.URL = r.reachable()
 	c.Online = r.store
 	c.Ready = r.health
 	c.Logger = r.telemetry.log.With("room", "server")
@@ -126,6 +138,15 @@ func (r *Replica) Addr() net.Addr { return r.listener.Addr() }
 
 // URL returns the address of the REST edge as clients write it.
 func (r *Replica) URL() string { return "http://" + r.listener.Addr().String() }
+
+// reachable returns URL, or "" when the edge listens on every address of the
+// machine: which of them clients use is not known here.
+func (r *Replica) reachable() string {
+	if a, ok := r.Addr().(*net.TCPAddr); ok && a.IP.IsUnspecified() {
+		return ""
+	}
+	return r.URL()
+}
 
 // Ready returns a channel that is closed once definitions are applied and
 // requests are answered.

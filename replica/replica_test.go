@@ -96,6 +96,23 @@ func TestReadyMeansServing(t *testing.T) {
 	}
 }
 
+func TestRegionsTellTheAddressThatClientsReach(t *testing.T) {
+	r, _ := start(t, Config{})
+	if _, body := get(t, r.URL()+"/v1/regions"); !strings.Contains(body, `"url":"`+r.URL()+`"`) {
+		t.Errorf("got %s, want the url %s", body, r.URL())
+	}
+	everywhere, err := New(Config{Region: "eu", Store: "eu-1", Data: t.TempDir(), Listen: "0.0.0.0:0", AllowInsecure: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := everywhere.reachable(); got != "" {
+		t.Errorf("on every address of the machine: got %s, want none", got)
+	}
+	if err := everywhere.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestMetricsPageHasEveryRoomWithBuckets(t *testing.T) {
 	r, _ := start(t, Config{})
 	get(t, r.URL()+"/livez")
