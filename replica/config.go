@@ -44,6 +44,11 @@ type Config struct {
 	// HotBytes bounds the rows kept in memory; 0 is online.DefaultHotBytes,
 	// negative is none.
 	HotBytes int64
+	// HeapBytes is where the garbage collector of the whole process begins to
+	// work harder; the hot tier is not counted in it. 0 is DefaultHeapBytes,
+	// negative leaves the collector alone, and so does GOMEMLIMIT in the
+	// environment.
+	HeapBytes int64
 	// Timeout and MaxTimeout of requests, and Limits of what they may cost; zero
 	// values are the defaults of server.Config.
 	Timeout    time.Duration
@@ -88,6 +93,7 @@ const (
 // Defaults of Config.
 const (
 	DefaultListen       = "127.0.0.1:8080"
+	DefaultHeapBytes    = 256 << 20
 	DefaultDrain        = 10 * time.Second
 	DefaultOTLPInterval = 15 * time.Second
 	DefaultTraceRatio   = 0.01
@@ -150,6 +156,9 @@ func checkListen(address string, insecure bool) error {
 func (c Config) withDefaults() Config {
 	if c.Listen == "" {
 		c.Listen = DefaultListen
+	}
+	if c.HeapBytes == 0 {
+		c.HeapBytes = DefaultHeapBytes
 	}
 	if c.Drain == 0 {
 		c.Drain = DefaultDrain

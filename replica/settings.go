@@ -52,6 +52,10 @@ var settings = []Setting{
 		c.HotBytes, err = parseBytes(s)
 		return err
 	}},
+	{Key: "heap_bytes", Default: "256MiB", Help: "where the garbage collector begins to work harder; -1 for never; GOMEMLIMIT overrides", set: func(c *Config, s string) (err error) {
+		c.HeapBytes, err = parseBytes(s)
+		return err
+	}},
 	{Key: "timeout", Default: "2s", Help: "time for a request that names no timeout", set: duration(func(c *Config) *time.Duration { return &c.Timeout })},
 	{Key: "max_timeout", Default: "1m", Help: "longest timeout that a request may name", set: duration(func(c *Config) *time.Duration { return &c.MaxTimeout })},
 	{Key: "max_body_bytes", Default: "8MiB", Help: "largest body of a request", set: size(func(c *Config) *int { return &c.Limits.BodyBytes })},
