@@ -2,7 +2,6 @@ package online
 
 import (
 	"fmt"
-	"log/slog"
 	"strings"
 
 	"github.com/dgraph-io/badger/v4"
@@ -17,7 +16,7 @@ const valueThreshold = 1 << 20
 // defaults become.
 func badgerOptions(cfg Config) badger.Options {
 	o := badger.DefaultOptions(cfg.Dir).
-		WithLogger(badgerLog{cfg.Logger}).
+		WithLogger(newBadgerLog(cfg.Logger)).
 		WithMetricsEnabled(false).
 		// S2: a commit returns after its log is synced, and a transaction is
 		// read only after it returned.
@@ -72,15 +71,3 @@ func explainOpen(dir string) func(*badger.DB, error) (*badger.DB, error) {
 		return nil, fmt.Errorf("open %s: %w", dir, err)
 	}
 }
-
-// badgerLog passes Badger's messages on; its chatter at debug level.
-type badgerLog struct{ log *slog.Logger }
-
-func (l badgerLog) print(log func(string, ...any), format string, args []any) {
-	log(strings.TrimSpace(fmt.Sprintf(format, args...)), "library", "badger")
-}
-
-func (l badgerLog) Errorf(format string, args ...any)   { l.print(l.log.Error, format, args) }
-func (l badgerLog) Warningf(format string, args ...any) { l.print(l.log.Warn, format, args) }
-func (l badgerLog) Infof(format string, args ...any)    { l.print(l.log.Debug, format, args) }
-func (l badgerLog) Debugf(format string, args ...any)   { l.print(l.log.Debug, format, args) }

@@ -28,6 +28,7 @@ const (
 	DefaultMinFreeBytes   = 256 << 20
 	DefaultRequestTTL     = 24 * time.Hour
 	DefaultSnapshotLag    = 30 * time.Second
+	DefaultCloseTimeout   = 10 * time.Second
 	minMemTableBytes      = 8 << 20 // the largest row and its log entry must fit one transaction
 	maxMemTableBytes      = 512 << 20
 	registryRevisionsKept = 100
@@ -68,8 +69,10 @@ type Config struct {
 	Waiters int
 
 	// MinFreeBytes is the free space below which writes are refused; default
-	// DefaultMinFreeBytes, negative for no check. Badger maps its files into
-	// memory: without room to write them the process would be killed.
+	// DefaultMinFreeBytes, at least four times MemTableBytes, negative for no
+	// check. Badger maps its files into memory: without room to write them the
+	// process is killed. What compaction needs beside what is written, up to
+	// some 100 MiB, is not foreseen by this check and must fit in it.
 	MinFreeBytes int64
 	// RequestTTL is how long request ids are remembered; default
 	// DefaultRequestTTL.
@@ -78,6 +81,9 @@ type Config struct {
 	// under way; default DefaultSnapshotLag. A lookup that takes longer starts
 	// over.
 	SnapshotLag time.Duration
+	// CloseTimeout is how long Close, and Run at its end, wait for a disk that
+	// makes no headway; default DefaultCloseTimeout.
+	CloseTimeout time.Duration
 
 	// Checks validate definitions beyond what the registry knows.
 	Checks feature.Checks
@@ -109,6 +115,7 @@ func (c Config) Validate() error {
 	}{
 		{"IndexBytes", c.IndexBytes}, {"QueuedWrites", int64(c.QueuedWrites)}, {"QueuedBytes", c.QueuedBytes},
 		{"Waiters", int64(c.Waiters)}, {"RequestTTL", int64(c.RequestTTL)}, {"SnapshotLag", int64(c.SnapshotLag)},
+		{"CloseTimeout", int64(c.CloseTimeout)},
 	} {
 		fault(n.value < 0, "%s is %d: it must be positive, or zero for the default", n.field, n.value)
 	}
@@ -125,6 +132,7 @@ func (c Config) withDefaults() Config {
 	c.MinFreeBytes = or(c.MinFreeBytes, DefaultMinFreeBytes)
 	c.RequestTTL = or(c.RequestTTL, DefaultRequestTTL)
 	c.SnapshotLag = or(c.SnapshotLag, DefaultSnapshotLag)
+	c.CloseTimeout = or(c.CloseTimeout, DefaultCloseTimeout)
 	if c.Wall == nil {
 		c.Wall = time.Now
 	}

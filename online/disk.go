@@ -1,8 +1,11 @@
 package online
 
 import (
+	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -13,16 +16,19 @@ import (
 // stops for good when a commit fails (S9).
 type disk struct {
 	db       *badger.DB
-	dir      string
-	minFree  int64
+	dir      directory
+	log      *slog.Logger
 	maxBytes int
 	// commit is Txn.CommitAt but in tests of failing disks.
 	commit func(txn *badger.Txn, at uint64) error
+	// failed is why there are no more commits. It can be read while one is
+	// stuck, and is set for good.
+	failed atomic.Pointer[error]
 
+	// mu is held during a commit.
 	mu struct {
 		sync.Mutex
 		last   uint64 // timestamp of the latest commit
-		failed error  // why there are no more commits
 		record storeRecord
 	}
 }
@@ -32,9 +38,9 @@ type disk struct {
 // bytes: no entry counts less than that here.
 func entryBytes(key, value int) int { return max(key+value+20, 100) }
 
-func newDisk(db *badger.DB, cfg Config) *disk {
+func newDisk(db *badger.DB, dir directory, cfg Config) *disk {
 	return &disk{
-		db: db, dir: cfg.Dir, minFree: cfg.MinFreeBytes,
+		db: db, dir: dir, log: cfg.Logger,
 		// What is left is for Badger's mark at the end of a transaction.
 		maxBytes: int(db.MaxBatchSize()) - 4<<10,
 		commit:   func(txn *badger.Txn, at uint64) error { return txn.CommitAt(at, nil) },
@@ -52,8 +58,8 @@ func (d *disk) put(entries []*badger.Entry, drop ...[]byte) (at uint64, err erro
 }
 
 func (d *disk) putLocked(entries []*badger.Entry, drop [][]byte) (at uint64, err error) {
-	if d.mu.failed != nil {
-		return 0, d.mu.failed
+	if failed := d.failed.Load(); failed != nil {
+		return 0, *failed
 	}
 	at = d.mu.last + 1
 	txn := d.db.NewTransactionAt(d.mu.last, true)
@@ -70,8 +76,11 @@ func (d *disk) putLocked(entries []*badger.Entry, drop [][]byte) (at uint64, err
 	}
 	if err := d.commit(txn, at); err != nil {
 		// Badger may have written a part: a later commit would show it.
-		d.mu.failed = fmt.Errorf("%w: commit %d: %w", ErrReadOnly, at, err)
-		return 0, d.mu.failed
+		return 0, d.fail(fmt.Errorf("commit %d: %w", at, err))
+	}
+	// Badger syncs files that were unlinked as if they were there.
+	if err := d.dir.isThere(); err != nil {
+		return 0, d.fail(fmt.Errorf("commit %d: %w", at, err))
 	}
 	d.mu.last = at
 	return at, nil
@@ -83,32 +92,44 @@ func (d *disk) lastCommit() uint64 {
 	return d.mu.last
 }
 
-// health returns why writes are refused, or nil.
+// fail stops writes for good and returns why, which is what failed first.
+func (d *disk) fail(cause error) error {
+	err := fmt.Errorf("%w: %w", ErrReadOnly, cause)
+	if d.failed.CompareAndSwap(nil, &err) {
+		d.log.Error("no more writes until the store is opened anew", "error", err)
+	}
+	return *d.failed.Load()
+}
+
+// health returns why writes are refused, or nil. It waits for no commit.
 func (d *disk) health() error {
+	if failed := d.failed.Load(); failed != nil {
+		return *failed
+	}
+	err := d.dir.isThere()
+	if err == nil {
+		err = d.dir.room(d.dir.minFree)
+	}
+	if errors.Is(err, errGone) {
+		return d.fail(err)
+	}
+	return err
+}
+
+// settled returns why there are no more commits, nil when there are, as it is
+// after the commit under way.
+func (d *disk) settled() error {
 	d.mu.Lock()
-	failed := d.mu.failed
-	d.mu.Unlock()
-	if failed != nil {
-		return failed
-	}
-	if d.minFree < 0 {
-		return nil
-	}
-	free, err := freeBytes(d.dir)
-	if err != nil {
-		return fmt.Errorf("measure free space of %s: %w", d.dir, err)
-	}
-	if free < d.minFree {
-		return fmt.Errorf("%w: %d bytes are free under %s, writes need %d", ErrDiskFull, free, d.dir, d.minFree)
+	defer d.mu.Unlock()
+	if failed := d.failed.Load(); failed != nil {
+		return *failed
 	}
 	return nil
 }
 
 // readOnly returns 1 after a commit failed, else 0.
 func (d *disk) readOnly() int64 {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.mu.failed != nil {
+	if d.failed.Load() != nil {
 		return 1
 	}
 	return 0
@@ -134,6 +155,9 @@ func (d *disk) writeRecord(clean bool) error {
 }
 
 func (d *disk) writeRecordLocked(next storeRecord) error {
+	if err := d.dir.room(d.dir.leastFree); err != nil {
+		return err
+	}
 	_, err := d.putLocked([]*badger.Entry{badger.NewEntry(storeKey(), appendStoreRecord(nil, next))}, nil)
 	if err == nil {
 		d.mu.record = next

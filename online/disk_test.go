@@ -82,7 +82,7 @@ func TestAFailedClockLimitFailsTheWrite(t *testing.T) {
 func TestAFullDiskRefusesWritesUntilThereIsRoom(t *testing.T) {
 	h := openHouse(t)
 	h.append(write(change(1, 1, addTrips(1))))
-	h.disk.minFree = math.MaxInt64
+	h.disk.dir.minFree = math.MaxInt64
 	if err := h.fails(write(change(1, 1, addTrips(1)))); !errors.Is(err, ErrDiskFull) {
 		t.Errorf("got %v, want %v", err, ErrDiskFull)
 	}
@@ -92,7 +92,7 @@ func TestAFullDiskRefusesWritesUntilThereIsRoom(t *testing.T) {
 	if got := read(h.row(shardA, 1, entity(1)), trips); got != feature.OfInt64(1) {
 		t.Errorf("trips = %v, want 1", got)
 	}
-	h.disk.minFree = 1
+	h.disk.dir.minFree = 1
 	h.append(write(change(1, 1, addTrips(1))))
 	if err := h.Health(); err != nil {
 		t.Errorf("Health: %v", err)

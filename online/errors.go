@@ -23,15 +23,24 @@ var (
 	// ErrIdempotencyMismatch reports a request id that was used for another
 	// request. Nothing was written by this one.
 	ErrIdempotencyMismatch = errors.New("request id was used for another request")
-	// ErrDiskFull reports less free space than Config.MinFreeBytes. Nothing was
-	// written; writes go on by themselves when there is room again.
+	// ErrDiskFull reports less free space than Config.MinFreeBytes asks for.
+	// Nothing was written; writes go on by themselves when there is room again.
+	// From Open it reports too little to begin with; from Close, with
+	// ErrAbandoned, too little to tidy up.
 	ErrDiskFull = errors.New("disk is full")
-	// ErrReadOnly reports a store whose disk failed a commit. What had been
-	// acknowledged is durable and readable; of the writes that got this error,
-	// those of the failing commit are there whole or not at all after the store
-	// is opened anew, the later ones are not. Reads go on. Only opening the
-	// store anew ends it.
+	// ErrReadOnly reports a store whose disk failed a commit or whose directory
+	// is gone. What had been acknowledged is durable, unless it went with the
+	// directory; of the writes that got this error, those of the failing commit
+	// are there whole or not at all after the store is opened anew, the later
+	// ones are not. Reads go on, as far as Badger has what it needs in memory or
+	// in files that it holds open. Only opening the store anew ends it.
 	ErrReadOnly = errors.New("store is read-only after a disk error")
+	// ErrAbandoned reports a Close, or an end of Run, that did not wait longer
+	// for Badger. What was acknowledged is in the log, and opening the directory
+	// anew recovers it; if the directory is gone, it went with it, and the error
+	// says so. Badger's files and goroutines stay until the process ends, which
+	// it should do next.
+	ErrAbandoned = errors.New("store was left without closing its files")
 	// ErrCorrupt matches every CorruptError.
 	ErrCorrupt = errors.New("stored bytes are corrupt")
 	// ErrInUse reports a directory that another process has open.

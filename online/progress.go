@@ -137,11 +137,11 @@ func (s *Store) Progress(shard feature.Shard) hlc.Vector { return s.progress.vec
 // in every shard, is durable and readable, and at or below which none will
 // follow, even after a restart. Between commits it is the present, so one store
 // alone is never stale. It may wait for the disk about once a second.
-func (s *Store) Closed() (hlc.Timestamp, error) {
+func (s *Store) Closed() (at hlc.Timestamp, err error) {
 	if err := s.reading(); err != nil {
 		return 0, err
 	}
-	defer s.done()
+	defer s.done(&err)
 	if !s.assigning.TryLock() {
 		// Timestamps have been given out that are not published yet.
 		return hlc.Timestamp(s.progress.own.Load()), nil

@@ -31,11 +31,11 @@ func (s *Store) Read(ctx context.Context, b *Batch) error {
 }
 
 // readMissed reads from Badger until a snapshot held through the whole reading.
-func (s *Store) readMissed(ctx context.Context, b *Batch) error {
+func (s *Store) readMissed(ctx context.Context, b *Batch) (err error) {
 	if err := s.reading(); err != nil {
 		return err
 	}
-	defer s.done()
+	defer s.done(&err)
 	b.sortMissed()
 	rows := len(b.rows)
 	for {

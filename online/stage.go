@@ -140,7 +140,7 @@ func (st *stage) changes(w *Write) (Receipt, error) {
 		superseded, err := st.change(&w.Changes[i], w.LogOnly)
 		if err != nil {
 			// What is wrong with the store is not the change's fault.
-			if errors.Is(err, ErrReadOnly) {
+			if errors.Is(err, ErrReadOnly) || errors.Is(err, ErrDiskFull) {
 				return Receipt{}, err
 			}
 			return Receipt{}, &ChangeError{Index: i, Err: err}

@@ -1,7 +1,6 @@
 package online
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
@@ -47,12 +46,14 @@ type Store struct {
 		sync.RWMutex
 		closed bool
 	}
-	running atomic.Bool
+	running, closing atomic.Bool
+	// closed gets the end of Close, also after Close gave up waiting for it.
+	closed chan error
 }
 
 // Open opens the directory of cfg, and makes it when it is not there. It reads
 // no rows. The caller runs Run, and calls Close after Run has returned. Errors
-// to act on are ErrInUse, ErrForeign, ErrFormat and ErrCorrupt.
+// to act on are ErrInUse, ErrForeign, ErrFormat, ErrCorrupt and ErrDiskFull.
 func Open(cfg Config) (*Store, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("store configuration: %w", err)
@@ -61,19 +62,28 @@ func Open(cfg Config) (*Store, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the store's directory: %w", err)
 	}
+	dir := newDirectory(cfg)
+	if err := dir.room(dir.leastFree); err != nil {
+		return nil, fmt.Errorf("open %s: %w", cfg.Dir, err)
+	}
 	db, err := openBadger(cfg)
 	if err != nil {
 		return nil, err
 	}
+	err = dir.taken()
 	s := &Store{
-		cfg:   cfg,
-		db:    db,
-		queue: newQueue(cfg.QueuedWrites, cfg.QueuedBytes),
-		hot:   newHotTier(cfg.HotBytes),
+		cfg:    cfg,
+		db:     db,
+		queue:  newQueue(cfg.QueuedWrites, cfg.QueuedBytes),
+		hot:    newHotTier(cfg.HotBytes),
+		disk:   newDisk(db, dir, cfg),
+		closed: make(chan error, 1),
 	}
-	s.disk = newDisk(db, cfg)
 	s.snapshots = newSnapshots(&s.published, db.SetDiscardTs)
-	if err := s.load(); err != nil {
+	if err == nil {
+		err = s.load()
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", cfg.Dir, err), db.Close())
 	}
 	return s, nil
@@ -182,45 +192,6 @@ func (s *Store) Health() error {
 	return s.disk.health()
 }
 
-// Run commits writes until ctx ends, then finishes what was accepted and
-// returns nil. Writes wait for it; lookups do not. It is called once; a second
-// call is an error.
-func (s *Store) Run(ctx context.Context) error {
-	if !s.running.CompareAndSwap(false, true) {
-		return errors.New("store: Run was called before")
-	}
-	s.commitLoop(ctx)
-	return nil
-}
-
-// Close marks the directory as closed in order and gives it back. It is called
-// after Run has returned; calls of other methods answer ErrClosed from then
-// on. A second call does nothing.
-func (s *Store) Close() error {
-	s.queue.close()
-	s.queue.fail(ErrClosed)
-	s.open.Lock()
-	defer s.open.Unlock()
-	if s.open.closed {
-		return nil
-	}
-	s.open.closed = true
-	s.metrics.close()
-	s.progress.close()
-	var errs []error
-	if s.disk.health() == nil || errors.Is(s.disk.health(), ErrDiskFull) {
-		if err := s.clock.Close(); err != nil {
-			errs = append(errs, err)
-		} else if err := s.disk.writeRecord(true); err != nil {
-			errs = append(errs, err)
-		}
-	}
-	if err := s.db.Close(); err != nil {
-		errs = append(errs, fmt.Errorf("close %s: %w", s.cfg.Dir, err))
-	}
-	return errors.Join(errs...)
-}
-
 // reading returns ErrClosed, or nil and holds the store open until done.
 func (s *Store) reading() error {
 	s.open.RLock()
@@ -230,5 +201,3 @@ func (s *Store) reading() error {
 	}
 	return nil
 }
-
-func (s *Store) done() { s.open.RUnlock() }

@@ -71,11 +71,11 @@ func (s *Store) walk(ctx context.Context, at uint64, prefix, from []byte, visit 
 	}
 }
 
-func (s *Store) readChunk(c *chunk, at uint64, prefix, from []byte) error {
+func (s *Store) readChunk(c *chunk, at uint64, prefix, from []byte) (err error) {
 	if err := s.reading(); err != nil {
 		return err
 	}
-	defer s.done()
+	defer s.done(&err)
 	return c.read(s.db, at, prefix, from)
 }
 
