@@ -3,12 +3,10 @@ package server
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 
 	"featurestore/api"
-	"featurestore/consistency"
 	"featurestore/feature"
 	"featurestore/feature/ondemand"
 )
@@ -70,12 +68,6 @@ type derived struct {
 	inputs, requests, outputs []int
 }
 
-// readDefaults are the read settings of a plan's views.
-type readDefaults struct {
-	alternatives []consistency.Alternative
-	fallback     consistency.Fallback
-}
-
 // compile builds the plan of refs.
 func compile(c *feature.Catalog, refs []feature.Reference, limits Limits) (*plan, error) {
 	if len(refs) == 0 {
@@ -95,7 +87,9 @@ func compile(c *feature.Catalog, refs []feature.Reference, limits Limits) (*plan
 	if err := p.computeDerived(); err != nil {
 		return nil, err
 	}
-	p.indexKeys()
+	if err := p.indexKeys(); err != nil {
+		return nil, err
+	}
 	if err := p.plan.chooseRead(); err != nil {
 		return nil, err
 	}
@@ -187,11 +181,11 @@ func (p *planner) request(field feature.RequestField) int {
 }
 
 // indexKeys unites the join keys of the sources and orders their fields.
-func (p *planner) indexKeys() {
+func (p *planner) indexKeys() error {
 	for _, s := range p.plan.sources {
 		for _, k := range s.view.Keys {
-			if !slices.ContainsFunc(p.plan.keys, func(have feature.JoinKey) bool { return have.Name == k.Name }) {
-				p.plan.keys = append(p.plan.keys, k)
+			if err := p.uniteKey(s.view, k); err != nil {
+				return err
 			}
 		}
 	}
@@ -203,39 +197,26 @@ func (p *planner) indexKeys() {
 		}
 		slices.SortFunc(s.fields, func(a, b sourceField) int { return cmp.Compare(a.id, b.id) })
 	}
+	return nil
 }
 
-// chooseRead takes the strongest of the views' default levels, so that no view
-// is read at less than its owner set. Without any it is session.
-func (p *plan) chooseRead() error {
-	p.read = readDefaults{
-		alternatives: []consistency.Alternative{{Level: consistency.Session}},
-		fallback:     consistency.DefaultFallback,
+// uniteKey adds a join key of a view. One value is read for all views that
+// have the key: integers in the wider type, for equal numbers are one entity;
+// other types that differ would find no row in one of the views.
+func (p *planner) uniteKey(view *feature.ResolvedView, k feature.JoinKey) error {
+	i := slices.IndexFunc(p.plan.keys, func(have feature.JoinKey) bool { return have.Name == k.Name })
+	isInteger := func(t feature.Type) bool { return t.Kind == feature.Int32 || t.Kind == feature.Int64 }
+	switch {
+	case i < 0:
+		p.plan.keys = append(p.plan.keys, k)
+	case p.plan.keys[i].Type == k.Type:
+	case isInteger(p.plan.keys[i].Type) && isInteger(k.Type):
+		p.plan.keys[i].Type = feature.ScalarOf(feature.Int64)
+	default:
+		return api.Problemf(api.CodeInvalidRequest, "features",
+			"join key %s is %s in view %s and %s in another of this lookup; look them up one by one", k.Name, k.Type, view.Name, p.plan.keys[i].Type)
 	}
-	strongest := consistency.Unset
-	for _, s := range p.sources {
-		d := s.view.ReadDefaults()
-		if d.Level == "" {
-			continue
-		}
-		level, err := consistency.ParseLevel(d.Level)
-		if err != nil {
-			return fmt.Errorf("view %s: %w", s.view.Name, err)
-		}
-		if level <= strongest {
-			continue
-		}
-		fallback, err := consistency.ParseFallback(d.Fallback)
-		if err != nil {
-			return fmt.Errorf("view %s: %w", s.view.Name, err)
-		}
-		strongest = level
-		p.read = readDefaults{
-			alternatives: []consistency.Alternative{{Level: level, MaxStaleness: d.MaxStaleness}},
-			fallback:     fallback,
-		}
-	}
-	return errors.Join(p.read.alternatives[0].Validate())
+	return nil
 }
 
 // render prepares the parts of the native answer that every answer shares.
