@@ -74,7 +74,9 @@ func (s *schema) bindPush(typ reflect.Type, to Target) (*pushBinding, error) {
 			keys[k.Name] = k
 		}
 	}
-	b.keyNames = slices.Sorted(maps.Keys(keys))
+	b.shared = slices.DeleteFunc(slices.Clone(views[0].keys), func(k feature.JoinKey) bool {
+		return slices.ContainsFunc(views, func(v *viewSchema) bool { return !slices.Contains(v.keys, k) })
+	})
 	if b.raw {
 		return b, nil
 	}
@@ -83,7 +85,7 @@ func (s *schema) bindPush(typ reflect.Type, to Target) (*pushBinding, error) {
 		return nil, err
 	}
 	var faults []error
-	for _, name := range b.keyNames {
+	for _, name := range slices.Sorted(maps.Keys(keys)) {
 		f := shape.key([]byte(name))
 		if f == nil {
 			faults = append(faults, fmt.Errorf("%s: no field has the tag key:%q, a join key of %s", typ, name, to.name()))
@@ -118,7 +120,7 @@ func (f *field) fitsAny(views []*viewSchema, to Target) error {
 		column, ok := v.features[f.column]
 		if ok {
 			found = true
-			if err := f.mismatch(column.typ, column.rule); err != nil {
+			if err := f.mismatchPush(column.typ, column.rule); err != nil {
 				return err
 			}
 		}

@@ -32,6 +32,7 @@ type codec struct {
 
 var (
 	timeType        = reflect.TypeFor[time.Time]()
+	decimalType     = reflect.TypeFor[Decimal]()
 	rawType         = reflect.TypeFor[json.RawMessage]()
 	unmarshalerType = reflect.TypeFor[encoding.TextUnmarshaler]()
 	marshalerType   = reflect.TypeFor[encoding.TextMarshaler]()
@@ -44,6 +45,8 @@ func codecOf(t reflect.Type) (*codec, error) {
 		return rawCodec(t), nil
 	case t == timeType:
 		return timeCodec(t), nil
+	case t == decimalType:
+		return decimalCodec(t), nil
 	case t.Kind() == reflect.Array && t.Elem().Kind() == reflect.Uint8 && t.Len() == 16:
 		return uuidCodec(t), nil
 	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8:

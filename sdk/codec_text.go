@@ -26,6 +26,19 @@ func stringCodec(t reflect.Type) *codec {
 	}
 }
 
+func decimalCodec(t reflect.Type) *codec {
+	c := stringCodec(t)
+	c.holds = scalars(feature.Decimal)
+	c.write = func(dst []byte, p unsafe.Pointer) ([]byte, error) {
+		v, err := feature.ParseDecimal(*(*string)(p))
+		if err != nil {
+			return dst, err
+		}
+		return api.AppendValue(dst, v), nil
+	}
+	return c
+}
+
 func bytesCodec(t reflect.Type) *codec {
 	return &codec{typ: t, holds: scalars(feature.Bytes),
 		read: func(s *api.Scanner, p unsafe.Pointer) error {

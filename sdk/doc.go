@@ -29,7 +29,8 @@
 //	K6. Every row that Writer.Push took gets exactly one verdict: accepted,
 //	    superseded, or an error that says whether it may have been stored. Run
 //	    returns, and Close returns nil, only when no row is without one.
-//	K7. A Writer writes the rows of one entity key in the order pushed.
+//	K7. A Writer writes the rows of one entity key in the order pushed, in
+//	    each view of its target, however its keys are spelled.
 //	K8. A Writer holds at most MaxBuffered rows and MaxBufferedBytes; Push
 //	    blocks until there is room or its context ends.
 //	K9. A client starts no goroutine that outlives the call that started it,

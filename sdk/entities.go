@@ -1,6 +1,7 @@
 package sdk
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -63,7 +64,8 @@ func appendComma(dst []byte) []byte {
 }
 
 // Keys gives entities as structs with key tags: a struct of keys alone, or the
-// struct that is looked up, whose features are then ignored.
+// struct that is looked up, whose features are then ignored. A key that is
+// absent, as a push to a push source may have it, is an error.
 func Keys[K any](keys ...K) Entities { return keyed[K](keys) }
 
 type keyed[K any] []K
@@ -79,12 +81,26 @@ func (k keyed[K]) columns() ([]column, int, error) {
 	first := unsafe.Pointer(unsafe.SliceData(k))
 	out := make([]column, len(shape.keys))
 	for i, f := range shape.keys {
-		out[i] = column{name: f.column, codec: f.value, step: shape.typ.Size()}
+		out[i] = column{name: f.column, codec: f.asKey(), step: shape.typ.Size()}
 		if len(k) > 0 {
 			out[i].first = unsafe.Add(first, f.offset)
 		}
 	}
 	return out, len(k), nil
+}
+
+var errAbsentKey = errors.New("the key is absent; lookups and deletes need each")
+
+// asKey is the codec of a key field, wherever in the field its value is.
+func (f *field) asKey() *codec {
+	c := *f.value
+	c.write = func(dst []byte, p unsafe.Pointer) ([]byte, error) {
+		if p = f.present(p); p == nil {
+			return dst, errAbsentKey
+		}
+		return f.value.write(dst, p)
+	}
+	return &c
 }
 
 // Columns gives entities, or request values, as one slice a name, all of one

@@ -80,9 +80,33 @@ func (f *field) mismatch(t feature.Type, rule feature.Rule) error {
 	case f.mode == modeSet && rule != feature.Set:
 		return fmt.Errorf("%s: tag %s: the feature's conflict rule is %s, and %s is for sets", f.name, f.tag, rule, f.typ)
 	case !f.value.holds(t):
-		return fmt.Errorf("%s: tag %s: the feature is %s, which a Go %s does not hold; use %s", f.name, f.tag, t, f.typ, goTypeFor(t))
+		use := goTypeFor(t)
+		if rule == feature.Counter {
+			use = counterFor(t)
+		}
+		return fmt.Errorf("%s: tag %s: the feature is %s, which a Go %s does not hold; use %s", f.name, f.tag, t, f.typ, use)
 	}
 	return nil
+}
+
+// mismatchPush says that the field cannot be pushed to a feature: besides what
+// it cannot hold, a total that was looked up must not count again.
+func (f *field) mismatchPush(t feature.Type, rule feature.Rule) error {
+	if rule == feature.Counter && f.mode != modeCounter {
+		return fmt.Errorf("%s: tag %s: the feature is a counter, and pushing a Go %s would count the total again that a lookup left in it; use %s", f.name, f.tag, f.typ, counterFor(t))
+	}
+	return f.mismatch(t, rule)
+}
+
+// counterFor names the Counter to use for a feature type.
+func counterFor(t feature.Type) string {
+	switch t.Kind {
+	case feature.Decimal:
+		return "sdk.Counter[sdk.Decimal]"
+	case feature.Float64:
+		return "sdk.Counter[float64]"
+	}
+	return "sdk.Counter[int64]"
 }
 
 // goTypeFor names the Go type to use for a feature type.
@@ -90,7 +114,7 @@ func goTypeFor(t feature.Type) string {
 	name := map[feature.Kind]string{
 		feature.Bytes: "[]byte", feature.String: "string", feature.Int32: "int32", feature.Int64: "int64",
 		feature.Float32: "float32", feature.Float64: "float64", feature.Bool: "bool", feature.Timestamp: "time.Time",
-		feature.UUID: "[16]byte or string", feature.Decimal: "string, or a type with UnmarshalText",
+		feature.UUID: "[16]byte or string", feature.Decimal: "sdk.Decimal, string, or a type with UnmarshalText",
 		feature.JSON: "json.RawMessage, a map or a struct",
 	}[t.Kind]
 	switch t.Shape {

@@ -13,7 +13,9 @@ import (
 )
 
 // lane takes the rows of some of the entities and sends them batch by batch,
-// one at a time: that keeps the rows of one entity in order (K7).
+// one at a time: that keeps the rows of one entity in order (K7). Which lane
+// takes a row is decided by the join keys that all views of the target share:
+// rows of one entity in any of them have those in common.
 type lane struct {
 	wake chan struct{}
 	mu   struct {

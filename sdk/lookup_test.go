@@ -141,7 +141,7 @@ func TestMismatchIsToldBeforeAnythingIsRead(t *testing.T) {
 		Trips int32 `feature:"driver_stats:trips"`
 	}
 	_, err := sdk.Lookup[wrong](t.Context(), c, sdk.Service("driver_v1"), sdk.Keys(wrong{ID: 1}))
-	want := `wrong.Trips: tag feature:"driver_stats:trips": the feature is int64, which a Go int32 does not hold; use int64`
+	want := `wrong.Trips: tag feature:"driver_stats:trips": the feature is int64, which a Go int32 does not hold; use sdk.Counter[int64]`
 	if !errors.Is(err, sdk.ErrMismatch) || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %v with %s", err, sdk.ErrMismatch, want)
 	}

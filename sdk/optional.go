@@ -50,13 +50,19 @@ func (o Optional[T]) Or(otherwise T) T {
 
 func (Optional[T]) wrapper() mode { return modeOptional }
 
+// Decimal is an exact decimal number as text, such as "-12.50"; "" is none. It
+// is kept as it was written: "1.50" stays apart from "1.5".
+type Decimal string
+
 // Counter is a feature under the counter rule: lookups fill Total, pushes add
 // By. The zero Counter pushes nothing, so a row that was looked up can be
 // pushed again without counting twice.
-type Counter[N int64 | float64] struct {
-	// Total is the sum that was looked up, 0 where there is none.
+type Counter[N int64 | float64 | Decimal] struct {
+	// Total is the sum that was looked up; where there is none, 0, or "" of a
+	// Decimal.
 	Total N
-	// By is what a push adds; 0 is nothing.
+	// By is what a push adds; 0, or "" of a Decimal, is nothing. A Decimal "0"
+	// is pushed: where nothing was, there is a total then.
 	By N
 	// Status and EventTime of what was looked up.
 	Status    Status
@@ -65,7 +71,7 @@ type Counter[N int64 | float64] struct {
 
 // Increment returns a Counter that pushes an increment of n, which may be
 // negative.
-func Increment[N int64 | float64](n N) Counter[N] { return Counter[N]{By: n} }
+func Increment[N int64 | float64 | Decimal](n N) Counter[N] { return Counter[N]{By: n} }
 
 func (Counter[N]) wrapper() mode { return modeCounter }
 

@@ -26,7 +26,7 @@ type Target struct {
 	// Generation overrides event time for forced rewrites; normally 0.
 	Generation uint16
 	// IdempotencyKey of one Push or Delete, for a caller that repeats it after a
-	// restart; "" makes one up. A Writer makes its own.
+	// restart; "" makes one up. A Writer makes its own: see Writer.
 	IdempotencyKey string
 }
 
@@ -91,11 +91,17 @@ type PushResult struct {
 
 // Push writes rows in one request, all or none: bad rows are ErrInvalidRows,
 // whose Problem names them. Struct fields that are absent (an Optional without
-// value, a nil pointer or slice) leave their feature alone. A plain number adds
-// to a counter and a plain slice to a set, which Counter and Set make plain to
-// see; what was looked up into them is not added again. The request is
-// repeated where that is safe (K3). It returns ErrMismatch when a tag does not
-// fit, and otherwise an *Error.
+// value, a nil pointer or slice, a zero value under omitzero) leave their
+// feature alone. Counters take a Counter, whose total is not added again; a
+// plain slice adds to a set, as Set makes plain to see. The request is repeated
+// where that is safe (K3). It returns ErrMismatch when a tag does not fit, and
+// otherwise an *Error.
+//
+// A row for a push source is written to those of its views that it has a
+// feature of, and needs their join keys only. So a key field may be absent too,
+// as features are: a line without a customer has neither the customer's key nor
+// a customer's feature. A row with a feature of a view whose key is absent is
+// refused, and nothing of it is stored.
 //
 // T is a struct with tags, or RawRow.
 func Push[T any](ctx context.Context, c *Client, to Target, rows ...T) (PushResult, error) {
@@ -110,7 +116,7 @@ func Push[T any](ctx context.Context, c *Client, to Target, rows ...T) (PushResu
 		if i > 0 {
 			body = append(body, ',')
 		}
-		if body, _, err = b.append(body, unsafe.Pointer(&rows[i])); err != nil {
+		if body, err = b.append(body, unsafe.Pointer(&rows[i])); err != nil {
 			return PushResult{}, fmt.Errorf("push: row %d: %w", i, err)
 		}
 	}

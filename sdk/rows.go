@@ -1,7 +1,6 @@
 package sdk
 
 import (
-	"bytes"
 	"fmt"
 	"reflect"
 	"slices"
@@ -9,6 +8,7 @@ import (
 	"unsafe"
 
 	"featurestore/api"
+	"featurestore/feature"
 )
 
 // RawRow is a row of a push that is JSON already: an object of join keys,
@@ -17,53 +17,73 @@ type RawRow []byte
 
 // pushBinding is a struct, or RawRow, bound to the target of a push.
 type pushBinding struct {
-	// keyNames are the join keys of the target.
-	keyNames []string
-	raw      bool
+	raw bool
+	// shared are the join keys that every view of the target has.
+	shared   []feature.JoinKey
 	keys     []*field
 	features []*field
 	time     *field
 }
 
-// append appends one row and returns the part of it that names its entity.
-func (b *pushBinding) append(dst []byte, row unsafe.Pointer) (out, key []byte, err error) {
+// append appends one row.
+func (b *pushBinding) append(dst []byte, row unsafe.Pointer) ([]byte, error) {
 	if b.raw {
 		raw := *(*RawRow)(row)
-		key, err := b.rawKey(raw)
-		return append(dst, raw...), key, err
+		return append(dst, raw...), checkObject(raw)
 	}
-	start := len(dst)
 	dst = append(dst, '{')
+	var err error
 	for _, f := range b.keys {
-		dst = appendName(dst, f.column)
-		if dst, err = f.value.write(dst, unsafe.Add(row, f.offset)); err != nil {
-			return dst, nil, fmt.Errorf("%s: %w", f.name, err)
+		if dst, err = f.appendMember(dst, row); err != nil {
+			return dst, fmt.Errorf("%s: %w", f.name, err)
 		}
 	}
-	end := len(dst)
-	dst, err = b.appendFeatures(dst, row)
-	return dst, dst[start:end], err
+	return b.appendFeatures(dst, row)
 }
 
-// rawKey finds the join keys in a row of JSON, and that it is one.
-func (b *pushBinding) rawKey(row RawRow) ([]byte, error) {
-	values := make([][]byte, len(b.keyNames))
+// checkObject reports that a row is no JSON object.
+func checkObject(row RawRow) error {
 	s := api.NewScanner(row)
 	open := s.Object()
 	for first := true; open; first = false {
-		name, ok := s.Key(first)
-		if !ok {
+		if _, open = s.Key(first); open {
+			s.Raw()
+		}
+	}
+	s.End()
+	return s.Err()
+}
+
+// appendOrder appends what rows have in common that must stay in order: the
+// shared join keys of an encoded row, in one spelling. Rows of one entity in
+// any of the views have the same; so have all rows, where no key is shared.
+func (b *pushBinding) appendOrder(dst, row []byte) []byte {
+	var few [4][]byte
+	values := append(few[:0], make([][]byte, len(b.shared))...)
+	s := api.NewScanner(row)
+	missing := len(values)
+	open := missing > 0 && s.Object()
+	for first := true; open && missing > 0; first = false {
+		var name []byte
+		if name, open = s.Key(first); !open {
 			break
 		}
 		value := s.Raw()
-		if i := slices.Index(b.keyNames, string(name)); i >= 0 {
+		if i := slices.IndexFunc(b.shared, func(k feature.JoinKey) bool { return k.Name == string(name) }); i >= 0 {
 			values[i] = value
+			missing--
 		}
 	}
-	if s.End(); s.Err() != nil {
-		return nil, s.Err()
+	for i, raw := range values {
+		v, err := api.DecodeKey(raw, b.shared[i].Type)
+		if err == nil {
+			dst, err = feature.AppendKeyValue(dst, v)
+		}
+		if err != nil { // the store will refuse the row
+			dst = append(dst, raw...)
+		}
 	}
-	return bytes.Join(values, []byte{','}), nil
+	return dst
 }
 
 // appendFeatures appends the features that are not absent, the event time
@@ -98,29 +118,31 @@ func appendName(dst []byte, name string) []byte {
 func (f *field) appendMember(dst []byte, row unsafe.Pointer) ([]byte, error) {
 	p := unsafe.Add(row, f.offset)
 	switch f.mode {
-	case modePointer:
-		v := *(*unsafe.Pointer)(p)
-		if v == nil {
-			return dst, nil
-		}
-		return f.value.write(appendName(dst, f.column), v)
-	case modeOptional:
-		switch {
-		case *(*bool)(unsafe.Add(p, f.at.valid)):
-			return f.value.write(appendName(dst, f.column), unsafe.Add(p, f.at.value))
-		case *(*Status)(unsafe.Add(p, f.at.status)) == NullValue:
-			return append(appendName(dst, f.column), "null"...), nil
-		}
-		return dst, nil
 	case modeCounter:
 		return f.appendIncrement(dst, unsafe.Add(p, f.at.add))
 	case modeSet:
 		return f.appendSetChange(dst, unsafe.Add(p, f.at.add), unsafe.Add(p, f.at.remove))
 	}
-	if f.value.isNil != nil && f.value.isNil(p) || f.omitZero && reflect.NewAt(f.typ, p).Elem().IsZero() {
-		return dst, nil
+	if v := f.present(p); v != nil {
+		return f.value.write(appendName(dst, f.column), v)
 	}
-	return f.value.write(appendName(dst, f.column), p)
+	if f.mode == modeOptional && *(*Status)(unsafe.Add(p, f.at.status)) == NullValue {
+		return append(appendName(dst, f.column), "null"...), nil
+	}
+	return dst, nil
+}
+
+// present returns where the value of the field at p is, nil when it is absent.
+func (f *field) present(p unsafe.Pointer) unsafe.Pointer {
+	switch {
+	case f.mode == modePointer:
+		return *(*unsafe.Pointer)(p)
+	case f.mode == modeOptional && !*(*bool)(unsafe.Add(p, f.at.valid)),
+		f.mode == modePlain && f.value.isNil != nil && f.value.isNil(p),
+		f.omitZero && reflect.NewAt(f.typ, p).Elem().IsZero():
+		return nil
+	}
+	return unsafe.Add(p, f.at.value) // 0 for plain fields
 }
 
 func (f *field) appendIncrement(dst []byte, by unsafe.Pointer) ([]byte, error) {

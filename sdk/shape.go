@@ -13,7 +13,7 @@ const (
 	tagFeature  = "feature"     // "view:feature", or "feature" where that names one
 	tagKey      = "key"         // the name of a join key
 	nameOfTime  = "@event_time" // a feature tag: the row's event time
-	optOmitZero = "omitzero"    // after a comma: absent in pushes when zero
+	optOmitZero = "omitzero"    // after a comma: absent when zero
 )
 
 // shape is a struct type with its tags compiled (K1).
@@ -112,20 +112,21 @@ func (s *shape) add(f *field, feat, key string, isKey bool) error {
 	if err := f.compile(); err != nil {
 		return err
 	}
+	name, opt, _ := strings.Cut(feat+key, ",") // one of them is ""
+	if f.omitZero = opt == optOmitZero; !f.omitZero && opt != "" {
+		return fmt.Errorf("option %q is not known; use omitzero", opt)
+	}
 	if isKey {
-		f.column = key
-		if key == "" || strings.ContainsAny(key, ":,") {
+		f.column = name
+		f.tag = fmt.Sprintf("%s:%q", tagKey, name)
+		if name == "" || strings.Contains(name, ":") {
 			return errors.New("want the name of a join key")
 		}
-		if f.mode != modePlain {
-			return fmt.Errorf("a key is never absent; want a plain type instead of %s", f.typ)
+		if f.mode == modeCounter || f.mode == modeSet {
+			return fmt.Errorf("a key neither counts nor gathers; want a plain type, or a pointer or Optional, instead of %s", f.typ)
 		}
 		s.keys = append(s.keys, f)
 		return nil
-	}
-	name, opt, _ := strings.Cut(feat, ",")
-	if f.omitZero = opt == optOmitZero; !f.omitZero && opt != "" {
-		return fmt.Errorf("option %q is not known; use omitzero", opt)
 	}
 	if name == nameOfTime {
 		if f.typ != timeType {

@@ -22,7 +22,8 @@ type WriterConfig struct {
 	// MaxDelay closes a batch this long after its first row; 5 ms.
 	MaxDelay time.Duration
 	// MaxInFlight batches are on their way at once, each with rows of other
-	// entities (K7); 4.
+	// entities (K7); 4. It is 1 in effect for a push source over views that have
+	// no join key in common.
 	MaxInFlight int
 	// MaxBuffered rows, of MaxBufferedBytes together, may wait for their verdict
 	// before Push blocks; 10,000 rows and 64 MiB.
@@ -70,6 +71,12 @@ func (c WriterConfig) Validate() error {
 // The zero WriterConfig batches for 5 ms. A row costs its encoding and a copy;
 // rows wait in memory only, so a row without a verdict is lost with the
 // process: keep it until Wait says what became of it.
+//
+// A row is stored once however often its batch is sent, by one Writer. Another
+// Writer, or the same program run again, cuts its batches elsewhere, by time,
+// and stores rows again that it is given again. Where that is wrong, as it is
+// for counters, call Push with rows cut at the same places in every run, under
+// a Target.IdempotencyKey made of the place.
 type Writer[T any] struct {
 	core *writer
 	typ  reflect.Type
@@ -137,12 +144,12 @@ func (w *Writer[T]) Push(ctx context.Context, row T) (*Future, error) {
 	}
 	buffer := requestBuffers.Get().(*[]byte)
 	defer requestBuffers.Put(buffer)
-	encoded, key, err := b.append((*buffer)[:0], unsafe.Pointer(&row))
-	*buffer = encoded
+	encoded, err := b.append((*buffer)[:0], unsafe.Pointer(&row))
 	if err != nil {
 		return nil, fmt.Errorf("push: %w", err)
 	}
-	f, err := w.core.add(ctx, encoded, maphash.Bytes(w.core.seed, key))
+	*buffer = b.appendOrder(encoded, encoded)
+	f, err := w.core.add(ctx, encoded, maphash.Bytes(w.core.seed, (*buffer)[len(encoded):]))
 	if err != nil {
 		return nil, fmt.Errorf("push: %w", err)
 	}
