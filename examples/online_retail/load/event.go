@@ -17,11 +17,11 @@ type event struct {
 	Lines         sdk.Counter[int64] `feature:"customer_stats:lines"`
 	Purchases     sdk.Counter[int64] `feature:"customer_stats:purchases"`
 	Cancellations sdk.Counter[int64] `feature:"customer_stats:cancellations"`
-	// A decimal counter takes its increment as text.
-	Spend       string               `feature:"customer_stats:spend"`
-	LastSeen    time.Time            `feature:"customer_stats:last_seen"`
-	Countries   sdk.Set[string]      `feature:"customer_stats:countries"`
-	LastCountry sdk.Optional[string] `feature:"customer_stats:last_country"`
+	// Exact to the penny, as no float64 is.
+	Spend       sdk.Counter[sdk.Decimal] `feature:"customer_stats:spend"`
+	LastSeen    time.Time                `feature:"customer_stats:last_seen"`
+	Countries   sdk.Set[string]          `feature:"customer_stats:countries"`
+	LastCountry sdk.Optional[string]     `feature:"customer_stats:last_country"`
 
 	Description sdk.Optional[string]  `feature:"item_stats:description"`
 	Price       sdk.Optional[float64] `feature:"item_stats:price"`
@@ -31,9 +31,9 @@ type event struct {
 	Returned    sdk.Counter[int64]    `feature:"item_stats:returned"`
 	Adjusted    sdk.Counter[int64]    `feature:"item_stats:adjusted"`
 
-	PairUnits sdk.Counter[int64]    `feature:"customer_item:units"`
-	PairSpend string                `feature:"customer_item:spend"`
-	LastPrice sdk.Optional[float64] `feature:"customer_item:last_price"`
+	PairUnits sdk.Counter[int64]       `feature:"customer_item:units"`
+	PairSpend sdk.Counter[sdk.Decimal] `feature:"customer_item:spend"`
+	LastPrice sdk.Optional[float64]    `feature:"customer_item:last_price"`
 
 	CancelledInvoice string  `feature:"item_cancellation:invoice"`
 	CancelledUnits   int64   `feature:"item_cancellation:units"`
@@ -44,8 +44,8 @@ type event struct {
 func eventOf(l *line) event {
 	e := event{
 		Customer: l.customer, Item: l.item, At: l.at,
-		Lines: sdk.Increment[int64](1), Spend: l.amount, LastSeen: l.at,
-		PairUnits: sdk.Increment(l.units), PairSpend: l.amount,
+		Lines: sdk.Increment[int64](1), Spend: sdk.Increment(sdk.Decimal(l.amount)), LastSeen: l.at,
+		PairUnits: sdk.Increment(l.units), PairSpend: sdk.Increment(sdk.Decimal(l.amount)),
 		CancelledInvoice: l.invoice, CancelledUnits: -l.units, CancelledPrice: l.price,
 	}
 	if l.units > 0 {
