@@ -16,15 +16,22 @@ import (
 	"featurestore/offline/source"
 )
 
-// pushBatch stores one batch. Rows that the store refuses are named; when they
-// are to be skipped, the others are sent again.
+// pushBatch stores one batch. Rows without a feature say nothing, and are passed
+// over. Rows that the store refuses are named; when they are to be skipped, the
+// others are sent again.
 func (l *loader) pushBatch(ctx context.Context, b *source.Batch) error {
-	rows := make([]int, b.Rows())
-	for i := range rows {
-		rows[i] = i
+	parts := l.parts(b)
+	rows := make([]int, 0, b.Rows())
+	for i := range b.Rows() {
+		if slices.ContainsFunc(parts, func(p part) bool { return p.feature && !p.absent(i) }) {
+			rows = append(rows, i)
+		}
 	}
+	l.mu.Lock()
+	l.mu.result.empty += b.Rows() - len(rows)
+	l.mu.Unlock()
 	for len(rows) > 0 {
-		body := l.encode(b, rows)
+		body := l.encode(parts, rows)
 		answer, err := l.send(ctx, body, b.At[rows[0]])
 		var refused *refusedError
 		if errors.As(err, &refused) && refused.Code == api.CodeInvalidRows && len(refused.Rows) > 0 {
@@ -88,20 +95,25 @@ func (l *loader) columnar() bool {
 	return slices.Contains([]string{".parquet", ".arrow", ".ipc", ".feather"}, filepath.Ext(l.path))
 }
 
-// encode writes a request of the given rows: by column where every row says
-// something about each column, else row by row.
-func (l *loader) encode(b *source.Batch, rows []int) []byte {
+// parts are the columns of a batch as a request names them.
+func (l *loader) parts(b *source.Batch) []part {
 	columns := map[string]*source.Column{}
 	for i := range b.Columns {
 		columns[b.Columns[i].Name] = &b.Columns[i]
 	}
 	var parts []part
 	for _, f := range l.fields {
-		parts = append(parts, part{name: f.name, in: columns[f.column], skipNull: !f.key && (f.merges || l.empty == "absent")})
+		parts = append(parts, part{name: f.name, in: columns[f.column], feature: !f.key, skipNull: !f.key && (f.merges || l.empty == "absent")})
 	}
 	parts = append(parts, part{name: api.EventTimeField, in: l.mergedTimes(b, columns), skipNull: true})
-	parts = slices.DeleteFunc(parts, func(p part) bool {
-		return p.in == nil || !slices.ContainsFunc(rows, func(i int) bool { return !p.absent(i) })
+	return slices.DeleteFunc(parts, func(p part) bool { return p.in == nil })
+}
+
+// encode writes a request of the given rows: by column where every row says
+// something about each column, else row by row.
+func (l *loader) encode(all []part, rows []int) []byte {
+	parts := slices.DeleteFunc(slices.Clone(all), func(p part) bool {
+		return !slices.ContainsFunc(rows, func(i int) bool { return !p.absent(i) })
 	})
 	body := append(api.AppendString([]byte(`{"view":`), l.viewName), ',')
 	if slices.ContainsFunc(parts, func(p part) bool { return slices.ContainsFunc(rows, p.absent) }) {
@@ -114,6 +126,7 @@ func (l *loader) encode(b *source.Batch, rows []int) []byte {
 type part struct {
 	name     string
 	in       *source.Column
+	feature  bool // no join key, and no event time
 	skipNull bool
 }
 

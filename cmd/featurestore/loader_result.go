@@ -18,6 +18,7 @@ import (
 type loadResult struct {
 	rows       int
 	superseded int
+	empty      int // rows without a feature
 	repeated   int // rows that an earlier run had stored
 	bad        int
 	took       time.Duration
@@ -51,7 +52,8 @@ func (r *loadResult) String() string {
 		what string
 	}{
 		{r.repeated, "were stored by an earlier run and not again"},
-		{r.superseded, "were older than what was stored; history keeps them"},
+		{r.superseded, "were superseded by what was stored; history keeps them"},
+		{r.empty, "had no feature and were passed over"},
 		{r.bad, "were bad and left out"},
 	} {
 		if c.n > 0 {
@@ -73,7 +75,7 @@ func (r *loadResult) json() map[string]any {
 		ignored = []string{}
 	}
 	return map[string]any{
-		"rows": r.rows, "superseded": r.superseded, "repeated": r.repeated, "bad_rows": r.bad,
+		"rows": r.rows, "superseded": r.superseded, "repeated": r.repeated, "empty_rows": r.empty, "bad_rows": r.bad,
 		"seconds": r.took.Seconds(), "rows_per_second": r.perSecond(), "ignored_columns": ignored, "session": r.session,
 	}
 }

@@ -30,7 +30,8 @@ The event time of a row is in the column event_timestamp or event_time, or the
 one of --event-time. Without any it is the store's clock.
 
 A counter adds the value to its total, a set adds the elements, max and min
-compare it. Nulls of such features are left out: there is no null to add.
+compare it. Nulls of such features are left out: there is no null to add. A row
+that has no feature then is passed over.
 
 Rows are sent in batches, in the order of the file. Repeating the command, after
 it failed or was interrupted, stores each batch once: the store recognizes
