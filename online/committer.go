@@ -69,10 +69,14 @@ func (c *committer) step(ctx context.Context) bool {
 		}
 		return true
 	}
+	// Whoever asks during the commit is told when it began, not when the last
+	// one was. Where the clock fails, the writes will say so.
+	_, _ = c.store.closeUpToNow()
 	c.store.assigning.Lock()
-	defer c.store.assigning.Unlock()
 	c.gather()
 	c.commit(ctx)
+	c.store.assigning.Unlock()
+	c.answer()
 	return true
 }
 
@@ -153,7 +157,7 @@ func (c *committer) echo(p, first *pending) {
 	c.echoes = append(c.echoes, echo{repeat: p, first: first})
 }
 
-// commit writes the stage, publishes it and answers everyone in it.
+// commit writes the stage and publishes it.
 func (c *committer) commit(ctx context.Context) {
 	if !c.stage.isEmpty() {
 		began := time.Now()
@@ -167,12 +171,16 @@ func (c *committer) commit(ctx context.Context) {
 		}
 		c.store.metrics.commit(ctx, c, time.Since(began), err)
 	}
+	c.stage.reset()
+}
+
+// answer lets everyone go whose write is in the batch.
+func (c *committer) answer() {
 	for _, e := range c.echoes {
 		e.repeat.receipt, e.repeat.err = e.first.receipt, e.first.err
 		e.repeat.receipt.Repeated = true
 		c.batch = append(c.batch, e.repeat)
 	}
-	c.stage.reset()
 	for _, p := range c.batch {
 		c.store.queue.answer(p)
 	}
@@ -196,6 +204,6 @@ func (c *committer) publish(at uint64) {
 	s.published.Store(at)
 	for shard, head := range c.stage.heads {
 		s.progress.publish(shard, hlc.Position{Origin: c.stage.origin, At: head})
-		s.progress.own.Store(max(s.progress.own.Load(), uint64(head)))
+		s.progress.raiseOwn(head)
 	}
 }

@@ -59,7 +59,7 @@ func (s *Store) loadProgress() (*progress, error) {
 			}
 			p.publish(k.shard, hlc.Position{Origin: k.origin, At: at})
 			if k.origin == s.identity.Origin {
-				p.own.Store(max(p.own.Load(), uint64(at)))
+				p.raiseOwn(at)
 			}
 			return nil
 		})
@@ -135,22 +135,39 @@ func (s *Store) Progress(shard feature.Shard) hlc.Vector { return s.progress.vec
 
 // Closed returns a timestamp up to which every entry of the store's own origin,
 // in every shard, is durable and readable, and at or below which none will
-// follow, even after a restart. Between commits it is the present, so one store
-// alone is never stale. It may wait for the disk about once a second.
+// follow, even after a restart. Between commits it is the present, during one
+// the moment at which it began, so one store alone is never stale. It may wait
+// for the disk about once a second.
 func (s *Store) Closed() (at hlc.Timestamp, err error) {
 	if err := s.reading(); err != nil {
 		return 0, err
 	}
 	defer s.done(&err)
-	if !s.assigning.TryLock() {
+	if !s.assigning.TryRLock() {
 		// Timestamps have been given out that are not published yet.
 		return hlc.Timestamp(s.progress.own.Load()), nil
 	}
-	defer s.assigning.Unlock()
+	defer s.assigning.RUnlock()
+	return s.closeUpToNow()
+}
+
+// closeUpToNow is Closed while no entry is on its way: the committer calls it
+// between batches, others with assigning read-locked.
+func (s *Store) closeUpToNow() (hlc.Timestamp, error) {
 	now, err := s.clock.Now()
 	if err != nil {
 		return 0, fmt.Errorf("close the log up to now: %w", err)
 	}
-	s.progress.own.Store(uint64(now))
+	s.progress.raiseOwn(now)
 	return now, nil
+}
+
+// raiseOwn lets Closed claim everything up to at.
+func (p *progress) raiseOwn(at hlc.Timestamp) {
+	for {
+		old := p.own.Load()
+		if old >= uint64(at) || p.own.CompareAndSwap(old, uint64(at)) {
+			return
+		}
+	}
 }

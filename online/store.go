@@ -37,9 +37,9 @@ type Store struct {
 
 	disk *disk
 
-	// assigning is held by the committer from the first timestamp of a batch
-	// until the batch is published or given up.
-	assigning sync.Mutex
+	// assigning is locked by the committer from the first timestamp of a batch
+	// until the batch is published or given up, and read-locked by Closed.
+	assigning sync.RWMutex
 
 	// open is read-locked while Badger is read, and locked to close it.
 	open struct {

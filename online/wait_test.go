@@ -5,9 +5,12 @@ import (
 	"errors"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/dgraph-io/badger/v4"
 
 	"featurestore/feature"
 	"featurestore/hlc"
@@ -192,4 +195,35 @@ func TestClosedIsNotOvertaken(t *testing.T) {
 	if closed, err := h.Closed(); err != nil || closed < before {
 		t.Errorf("an idle store is closed up to %v, %v, want the present %v", closed, err, before)
 	}
+}
+
+// A commit under way, or a neighbour who asks, does not make an idle store look
+// as old as its last write.
+func TestClosedDuringACommitIsWhenItBegan(t *testing.T) {
+	var ahead atomic.Int64
+	start := time.Now()
+	h := openHouse(t, func(c *Config) {
+		c.Wall = func() time.Time { return start.Add(time.Duration(ahead.Load())) }
+	})
+	h.append(write(change(1, 1, addTrips(1))))
+	ahead.Store(int64(10 * time.Second))
+	if _, err := h.clock.Now(); err != nil { // the clock's limit is behind us
+		t.Fatal(err)
+	}
+	commit := h.disk.commit
+	began, release := make(chan struct{}), make(chan struct{})
+	h.disk.commit = func(txn *badger.Txn, at uint64) error {
+		close(began)
+		<-release
+		return commit(txn, at)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { h.append(write(change(1, 1, addTrips(1)))) })
+	<-began
+	if closed, err := h.Closed(); err != nil || closed < hlc.FromTime(h.Now()) {
+		t.Errorf("closed up to %v, %v, want the beginning of the commit, %v", closed, err, h.Now())
+	}
+	close(release)
+	wg.Wait()
+	h.disk.commit = commit
 }
