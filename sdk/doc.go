@@ -11,6 +11,10 @@
 //		At       time.Time             `feature:"@event_time"`
 //	}
 //
+// A field is absent when it is an Optional without value, a nil pointer or
+// slice, or zero under a tag that ends in ",omitzero": a push leaves an absent
+// feature alone. Keys may be absent in pushes to a push source; see Push.
+//
 // Invariants:
 //
 //	K1. The tags of a struct are compiled once a type; a field that cannot hold

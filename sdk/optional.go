@@ -56,7 +56,8 @@ type Decimal string
 
 // Counter is a feature under the counter rule: lookups fill Total, pushes add
 // By. The zero Counter pushes nothing, so a row that was looked up can be
-// pushed again without counting twice.
+// pushed again without counting twice. Pushes take no plain number for such a
+// feature, lookups do.
 type Counter[N int64 | float64 | Decimal] struct {
 	// Total is the sum that was looked up; where there is none, 0, or "" of a
 	// Decimal.

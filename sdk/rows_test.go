@@ -73,3 +73,35 @@ func TestViewsOfOneSourceAreOrderedByTheKeysTheyShare(t *testing.T) {
 		}
 	}
 }
+
+func TestAbsentKeysAreNotPushed(t *testing.T) {
+	type row struct {
+		ID   *int64 `key:"id"`
+		City string `key:"city,omitzero"`
+		Bool bool   `feature:"v:bool"`
+	}
+	type optional struct {
+		ID   Optional[int64] `key:"id"`
+		City []byte          `feature:"v:bytes"`
+		Name string          `key:"city"`
+	}
+	s, id := schemaFor(t, everythingDefinitions()), int64(7)
+	plain, err := s.bindPush(reflect.TypeFor[row](), View("v"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrapped, err := s.bindPush(reflect.TypeFor[optional](), View("v"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, encode := range map[string]func() ([]byte, error){
+		`{"city":"Bonn","id":7,"bool":false}`: func() ([]byte, error) { return plain.append(nil, pointerTo(&row{ID: &id, City: "Bonn"})) },
+		`{"bool":false}`:                      func() ([]byte, error) { return plain.append(nil, pointerTo(&row{})) },
+		`{"city":"","id":7}`:                  func() ([]byte, error) { return wrapped.append(nil, pointerTo(&optional{ID: Some(id)})) },
+		`{"city":"Bonn","id":null}`:           func() ([]byte, error) { return wrapped.append(nil, pointerTo(&optional{ID: NullOf[int64](), Name: "Bonn"})) },
+	} {
+		if got, err := encode(); err != nil || string(got) != want {
+			t.Errorf("got %s, %v, want %s", got, err, want)
+		}
+	}
+}

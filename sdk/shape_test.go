@@ -30,17 +30,17 @@ func TestTagsThatCannotBeCompiledAreNamed(t *testing.T) {
 	}
 	_ = hidden{}.rate
 	type faulty struct {
-		Both   int64           `feature:"v:int64" key:"id"`
-		Colons int64           `feature:"a:b:c"`
-		Empty  int64           `feature:""`
-		Small  int8            `feature:"v:int32"`
-		Nested [][]string      `feature:"v:tags"`
-		Key    Counter[int64]  `key:"id"`
-		Named  int64           `key:"a:b"`
-		Option int64           `feature:"v:int64,omitempty"`
-		At     int64           `feature:"@event_time"`
-		One    int64           `feature:"v:count"`
-		Two    int64           `feature:"v:count"`
+		Both   int64          `feature:"v:int64" key:"id"`
+		Colons int64          `feature:"a:b:c"`
+		Empty  int64          `feature:""`
+		Small  int8           `feature:"v:int32"`
+		Nested [][]string     `feature:"v:tags"`
+		Key    Counter[int64] `key:"id"`
+		Named  int64          `key:"a:b"`
+		Option int64          `feature:"v:int64,omitempty"`
+		At     int64          `feature:"@event_time"`
+		One    int64          `feature:"v:count"`
+		Two    int64          `feature:"v:count"`
 	}
 	_, err := shapeOf(reflect.TypeFor[faulty]())
 	expectMismatch(t, err,

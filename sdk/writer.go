@@ -113,7 +113,7 @@ func NewWriter[T any](c *Client, to Target, cfg WriterConfig) (*Writer[T], error
 		return nil, fmt.Errorf("writer: %w", err)
 	}
 	if to.IdempotencyKey != "" {
-		return nil, errors.New("writer: target has an IdempotencyKey; a writer makes one a batch")
+		return nil, errors.New("writer: target has an IdempotencyKey, but a writer makes one a batch; use Push for rows that are stored once however often the program runs")
 	}
 	typ := reflect.TypeFor[T]()
 	if typ != rawRowType {
