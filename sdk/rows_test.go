@@ -98,7 +98,9 @@ func TestAbsentKeysAreNotPushed(t *testing.T) {
 		`{"city":"Bonn","id":7,"bool":false}`: func() ([]byte, error) { return plain.append(nil, pointerTo(&row{ID: &id, City: "Bonn"})) },
 		`{"bool":false}`:                      func() ([]byte, error) { return plain.append(nil, pointerTo(&row{})) },
 		`{"city":"","id":7}`:                  func() ([]byte, error) { return wrapped.append(nil, pointerTo(&optional{ID: Some(id)})) },
-		`{"city":"Bonn","id":null}`:           func() ([]byte, error) { return wrapped.append(nil, pointerTo(&optional{ID: NullOf[int64](), Name: "Bonn"})) },
+		`{"city":"Bonn","id":null}`: func() ([]byte, error) {
+			return wrapped.append(nil, pointerTo(&optional{ID: NullOf[int64](), Name: "Bonn"}))
+		},
 	} {
 		if got, err := encode(); err != nil || string(got) != want {
 			t.Errorf("got %s, %v, want %s", got, err, want)
