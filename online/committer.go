@@ -124,7 +124,7 @@ func (c *committer) add(p *pending) outcome {
 			c.echo(p, first)
 			return handled
 		}
-		receipt, found, err := c.stage.repeated(id)
+		receipt, found, err := repeated(c.stage.snapshot(), id)
 		if found || err != nil {
 			p.receipt, p.err = receipt, err
 			c.store.queue.answer(p)

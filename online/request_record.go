@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/dgraph-io/badger/v4"
+
 	"featurestore/feature"
 	"featurestore/hlc"
 )
@@ -84,11 +86,28 @@ func decodeRequestRecord(key, value []byte) (digest [16]byte, r Receipt, err err
 // maxSuperseded is more changes than fit a write.
 const maxSuperseded = 1 << 31
 
+// Repeated returns the receipt of the request that id names, if it was done
+// before and its record lasts. It tells without the request's contents, which
+// definitions applied since may not understand any more. Found is false for a
+// request that is not done; one that is under way meanwhile is found by Append.
+// Errors are ErrIdempotencyMismatch, ErrClosed and ErrCorrupt.
+func (s *Store) Repeated(id *Idempotency) (r Receipt, found bool, err error) {
+	if err := s.reading(); err != nil {
+		return Receipt{}, false, err
+	}
+	defer s.done(&err)
+	at := s.snapshots.pin()
+	defer s.snapshots.unpin(at)
+	txn := s.db.NewTransactionAt(at, false)
+	defer txn.Discard()
+	return repeated(txn, id)
+}
+
 // repeated looks a request up among the durable ones. Found is false for a new
 // one.
-func (st *stage) repeated(id *Idempotency) (r Receipt, found bool, err error) {
+func repeated(txn *badger.Txn, id *Idempotency) (r Receipt, found bool, err error) {
 	key := appendRequestKey(nil, id.ID)
-	value, err := getCopy(st.snapshot(), key)
+	value, err := getCopy(txn, key)
 	if value == nil || err != nil {
 		return Receipt{}, false, err
 	}

@@ -145,9 +145,7 @@ func (st *stage) changes(w *Write) (Receipt, error) {
 			}
 			return Receipt{}, &ChangeError{Index: i, Err: err}
 		}
-		if superseded {
-			receipt.Superseded = append(receipt.Superseded, i)
-		}
+		receipt.noteChange(w, i, superseded)
 	}
 	receipt.Positions = make([]ShardPosition, 0, len(st.draft.open))
 	for _, e := range st.draft.open {

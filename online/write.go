@@ -3,6 +3,7 @@ package online
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"featurestore/feature"
 	"featurestore/hlc"
@@ -18,6 +19,9 @@ type Write struct {
 	Deps map[feature.Shard]hlc.Vector
 	// Idempotency names the request, nil when it need not be recognized.
 	Idempotency *Idempotency
+	// Rows has, for each change, the row of the request that it came from, in
+	// rising order: one row may change several views. Nil: each change is a row.
+	Rows []int
 	// LogOnly keeps the changes for history without joining them. Counters and
 	// sets are logged as they would have been joined.
 	LogOnly bool
@@ -42,11 +46,23 @@ type Receipt struct {
 	// Positions holds for each shard the position of the write's last log entry
 	// in it, in the order in which the shards were first named.
 	Positions []ShardPosition
-	// Superseded are the indexes, rising, of changes of which nothing is left:
-	// every cell lost to a newer one.
+	// Superseded are the rows (see Write.Rows), rising, of which nothing is
+	// left: every cell of every change lost to a newer one.
 	Superseded []int
 	// Repeated says that an earlier request with this id did the work.
 	Repeated bool
+}
+
+// noteChange keeps a row among the superseded while all its changes are.
+func (r *Receipt) noteChange(w *Write, i int, superseded bool) {
+	row, n := w.row(i), len(r.Superseded)
+	isFirst := i == 0 || w.row(i-1) != row
+	switch {
+	case superseded && isFirst:
+		r.Superseded = append(r.Superseded, row)
+	case !superseded && n > 0 && r.Superseded[n-1] == row:
+		r.Superseded = r.Superseded[:n-1]
+	}
 }
 
 // ShardPosition is a position of one shard's log.
@@ -83,10 +99,21 @@ func (s *Store) Append(ctx context.Context, w Write) (Receipt, error) {
 	return s.queue.do(ctx, p)
 }
 
+// row returns the row that change i came from.
+func (w *Write) row(i int) int {
+	if w.Rows == nil {
+		return i
+	}
+	return w.Rows[i]
+}
+
 // validate finds what would be stored but not be readable.
 func (w Write) validate() error {
 	if len(w.Changes) == 0 {
 		return fmt.Errorf("%w: it has no changes", ErrInvalidWrite)
+	}
+	if w.Rows != nil && (len(w.Rows) != len(w.Changes) || w.Rows[0] < 0 || !slices.IsSorted(w.Rows)) {
+		return fmt.Errorf("%w: %d rows do not fit %d changes, want one for each, rising", ErrInvalidWrite, len(w.Rows), len(w.Changes))
 	}
 	for i := range w.Changes {
 		if err := validateChange(&w.Changes[i].Change); err != nil {

@@ -52,15 +52,22 @@ func (s *Server) feastWrite(r *request, scan func([]byte, int) (*api.ScannedFeas
 	if err != nil {
 		return err
 	}
-	views, err := viewsOf(catalog, scanned.Target)
+	id, err := r.idempotency(body)
 	if err != nil {
 		return err
+	}
+	views, unknown := viewsOf(catalog, scanned.Target)
+	if answer, err := s.repeated(r, id, views, 0); answer != nil || err != nil {
+		return err // the answer does not count rows
+	}
+	if unknown != nil {
+		return unknown
 	}
 	rows, err := feastRows(views, scanned, s.cfg.Limits, s.cfg.Now().UnixNano())
 	if err != nil {
 		return err
 	}
-	_, err = s.write(r, write{views: views, rows: rows, logOnly: scanned.To == api.ToOffline, body: body})
+	_, err = s.write(r, write{views: views, rows: rows, logOnly: scanned.To == api.ToOffline, idempotency: id})
 	return err
 }
 

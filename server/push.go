@@ -21,11 +21,7 @@ func (s *Server) push(r *request) error {
 	if err != nil {
 		return err
 	}
-	views, err := pushedViews(catalog, push.View, push.PushSource)
-	if err != nil {
-		return err
-	}
-	logOnly, err := logOnly(views, push.To)
+	id, err := r.idempotency(body)
 	if err != nil {
 		return err
 	}
@@ -35,12 +31,27 @@ func (s *Server) push(r *request) error {
 			return err
 		}
 	}
+	views, unknown := pushedViews(catalog, push.View, push.PushSource)
+	if answer, err := s.repeated(r, id, views, src.len()); answer != nil || err != nil {
+		return r.answerWrite(answer, err)
+	}
+	if unknown != nil {
+		return unknown
+	}
+	logOnly, err := logOnly(views, push.To)
+	if err != nil {
+		return err
+	}
 	rules := rowRules{eventTime: api.EventTimeField, generation: push.Generation, now: s.cfg.Now().UnixNano()}
 	rows, err := convert(views, rules, src)
 	if err != nil {
 		return err
 	}
-	answer, err := s.write(r, write{views: views, rows: rows, logOnly: logOnly, body: body})
+	return r.answerWrite(s.write(r, write{views: views, rows: rows, logOnly: logOnly, idempotency: id}))
+}
+
+// answerWrite sends what a write came to.
+func (r *request) answerWrite(answer *api.PushResponse, err error) error {
 	if err != nil {
 		return err
 	}
@@ -95,15 +106,22 @@ func (s *Server) delete(r *request) error {
 	if err != nil {
 		return err
 	}
-	views, err := pushedViews(catalog, d.View, "")
+	id, err := r.idempotency(body)
 	if err != nil {
 		return err
 	}
-	rules := rowRules{deletes: true, now: s.cfg.Now().UnixNano()}
 	src, err := newColumns(d.Entities)
 	if err != nil {
 		return err
 	}
+	views, unknown := pushedViews(catalog, d.View, "")
+	if answer, err := s.repeated(r, id, views, src.len()); answer != nil || err != nil {
+		return r.answerWrite(answer, err)
+	}
+	if unknown != nil {
+		return unknown
+	}
+	rules := rowRules{deletes: true, now: s.cfg.Now().UnixNano()}
 	eventTime := rules.now
 	if len(d.EventTime) > 0 && string(d.EventTime) != "null" {
 		if eventTime, err = api.DecodeTime(d.EventTime); err != nil {
@@ -121,9 +139,5 @@ func (s *Server) delete(r *request) error {
 	for i := range rows.changes {
 		rows.changes[i].EventTime = eventTime
 	}
-	answer, err := s.write(r, write{views: views, rows: rows, body: body})
-	if err != nil {
-		return err
-	}
-	return r.json(http.StatusOK, answer)
+	return r.answerWrite(s.write(r, write{views: views, rows: rows, idempotency: id}))
 }

@@ -2,6 +2,8 @@ package server
 
 import (
 	"net/http"
+	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -146,6 +148,45 @@ func TestIdempotencyKey(t *testing.T) {
 	}
 	if entries, _ := h.stored(); entries != 1 {
 		t.Errorf("%d entries, want 1", entries)
+	}
+}
+
+// What is applied between a request and its repetition changes neither what
+// was done nor the answer.
+func TestARepeatedRequestIsAnsweredAfterItsViewsAreGone(t *testing.T) {
+	h := newHouse(t)
+	newer := `{"push_source": "driver_push", "rows": [{"driver_id": 7, "name": "new", "event_time": "2026-08-21T11:00:00Z"}]}`
+	answer[api.PushResponse](h, h.post("push", newer))
+	type request struct{ path, body string }
+	requests := []request{
+		{"push", strings.NewReplacer("new", "old", "T11", "T10").Replace(newer)},
+		{"push", `{"push_source": "driver_push", "columns": {"driver_id": [7], "name": ["old"], "flag": ["x"], "event_time": ["2026-08-21T10:00:00Z"]}}`},
+		{"push", `{"view": "driver_flags", "rows": [{"driver_id": 7, "flag": "y"}]}`},
+		{"delete", `{"view": "driver_flags", "entities": {"driver_id": [7]}}`},
+	}
+	var first []api.PushResponse
+	for i, r := range requests {
+		first = append(first, answer[api.PushResponse](h, h.post(r.path, r.body, api.HeaderIdempotency, strconv.Itoa(i))))
+	}
+	if first[0].Superseded != 1 || first[1].Superseded != 0 {
+		t.Errorf("got %+v, %+v; want row 0 superseded in the first and, for its flag, not in the second", first[0], first[1])
+	}
+	h.apply(mixed)
+	before, _ := h.stored()
+	for i, r := range requests {
+		again := answer[api.PushResponse](h, h.post(r.path, r.body, api.HeaderIdempotency, strconv.Itoa(i)))
+		want := first[i]
+		want.Repeated = true
+		if !reflect.DeepEqual(again, want) {
+			t.Errorf("%s: got %+v, want %+v", r.body, again, want)
+		}
+		p := h.problem(h.post(r.path, r.body+" ", api.HeaderIdempotency, strconv.Itoa(i)))
+		if p.Code != api.CodeIdempotencyKeyReused {
+			t.Errorf("another body: got %+v", p)
+		}
+	}
+	if after, _ := h.stored(); after != before {
+		t.Errorf("%d entries, then %d", before, after)
 	}
 }
 

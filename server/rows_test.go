@@ -103,23 +103,3 @@ func TestChangesAreOrderedAsTheStoreWantsThem(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
-
-func TestSupersededRowsLostEveryChange(t *testing.T) {
-	// Rows 0 and 2 feed two views, row 1 one of them.
-	rs := &rows{n: 3, of: []int{0, 0, 1, 2, 2}}
-	for _, tt := range []struct {
-		changes []int
-		want    []int
-	}{
-		{nil, nil},
-		{[]int{0}, nil},
-		{[]int{0, 1}, []int{0}},
-		{[]int{1, 2, 3}, []int{1}},
-		{[]int{0, 1, 2, 3, 4}, []int{0, 1, 2}},
-	} {
-		n, named := rs.superseded(tt.changes)
-		if n != len(tt.want) || !slices.Equal(named, tt.want) {
-			t.Errorf("%v: got %d, %v; want %v", tt.changes, n, named, tt.want)
-		}
-	}
-}

@@ -21,8 +21,8 @@ type write struct {
 	views   []*feature.ResolvedView
 	rows    *rows
 	logOnly bool
-	// body tells a repeated request from another one under the same key.
-	body []byte
+	// idempotency names the request, nil when it need not be recognized.
+	idempotency *online.Idempotency
 }
 
 // write stores w as its request's headers ask: after what its session has
@@ -37,10 +37,6 @@ func (s *Server) write(r *request, w write) (*api.PushResponse, error) {
 	if err != nil {
 		return nil, err
 	}
-	idempotency, err := r.idempotency(w.body)
-	if err != nil {
-		return nil, err
-	}
 	targets := w.targets()
 	for _, c := range asked.list {
 		admit := consistency.Write{Concern: c, Token: token, Wait: asked.wait}
@@ -51,14 +47,41 @@ func (s *Server) write(r *request, w write) (*api.PushResponse, error) {
 	var receipt online.Receipt
 	if len(w.rows.changes) > 0 {
 		receipt, err = s.cfg.Online.Append(r.context(), online.Write{
-			Changes: w.rows.changes, LogOnly: w.logOnly, Idempotency: idempotency,
+			Changes: w.rows.changes, Rows: w.rows.of, LogOnly: w.logOnly, Idempotency: w.idempotency,
 			Deps: dependencies(&token, targets, s.cfg.Online.Identity().Origin),
 		})
 		if err != nil {
 			return nil, w.refused(err)
 		}
 	}
-	return s.acknowledge(r, w, asked, token, targets, receipt)
+	return s.acknowledge(r, w.rows.n, asked, token, targets, receipt)
+}
+
+// repeated answers a request of n rows that was done before under its
+// idempotency key; nil when it was not. Nothing of its rows is looked at: what
+// was applied meanwhile may have dropped their view or a feature, and the
+// first answer holds all the same.
+func (s *Server) repeated(r *request, id *online.Idempotency, views []*feature.ResolvedView, n int) (*api.PushResponse, error) {
+	if id == nil {
+		return nil, nil
+	}
+	receipt, found, err := s.cfg.Online.Repeated(id)
+	if !found || err != nil {
+		return nil, err
+	}
+	asked, err := r.concerns(views)
+	if err != nil {
+		return nil, err
+	}
+	token, err := s.sessionOf(r)
+	if err != nil {
+		return nil, err
+	}
+	var targets []consistency.Target
+	for _, p := range receipt.Positions {
+		targets = consistency.Targets(targets, consistency.Target{Shard: p.Shard})
+	}
+	return s.acknowledge(r, n, asked, token, targets, receipt)
 }
 
 // targets are the shards that the write touches, each once.
@@ -102,11 +125,12 @@ func dependencies(t *consistency.Token, targets []consistency.Target, self hlc.O
 
 // acknowledge says who has a write that is stored here, and adds it to the
 // session.
-func (s *Server) acknowledge(r *request, w write, asked concerns, token consistency.Token, targets []consistency.Target, receipt online.Receipt) (*api.PushResponse, error) {
+func (s *Server) acknowledge(r *request, n int, asked concerns, token consistency.Token, targets []consistency.Target, receipt online.Receipt) (*api.PushResponse, error) {
 	out := &api.PushResponse{
-		Accepted: w.rows.n, Repeated: receipt.Repeated,
-		Position: api.Position{Region: s.cfg.Region},
-		Concern:  api.ConcernMet{Asked: asked.String(), Met: true},
+		Accepted: n, Repeated: receipt.Repeated, Superseded: len(receipt.Superseded),
+		SupersededRows: receipt.Superseded[:min(len(receipt.Superseded), api.MaxSupersededRows)],
+		Position:       api.Position{Region: s.cfg.Region},
+		Concern:        api.ConcernMet{Asked: asked.String(), Met: true},
 	}
 	var last hlc.Timestamp
 	for _, p := range receipt.Positions {
@@ -116,7 +140,6 @@ func (s *Server) acknowledge(r *request, w write, asked concerns, token consiste
 	if last > 0 {
 		out.Position.At = last.String()
 	}
-	out.Superseded, out.SupersededRows = w.rows.superseded(receipt.Superseded)
 	for i, c := range asked.list {
 		got := s.cfg.Coordinator.Acknowledge(&consistency.Write{Concern: c}, targets)
 		out.Concern.Met = out.Concern.Met && got.Met
@@ -146,31 +169,6 @@ func acked(a consistency.Acks) api.Acked {
 	return out
 }
 
-// superseded counts the rows of which nothing is left: every change that the
-// row made lost. It names the first of them.
-func (rs *rows) superseded(changes []int) (n int, named []int) {
-	if len(changes) == 0 {
-		return 0, nil
-	}
-	made := make(map[int]int, len(changes)) // changes of each row that has a loser
-	for _, i := range changes {
-		made[rs.of[i]]--
-	}
-	for _, row := range rs.of {
-		if _, ok := made[row]; ok {
-			made[row]++
-		}
-	}
-	for row, winners := range made {
-		if winners == 0 {
-			n++
-			named = append(named, row)
-		}
-	}
-	slices.Sort(named)
-	return n, named[:min(len(named), api.MaxSupersededRows)]
-}
-
 // concerns are the write concerns of one request: that of its header, or the
 // defaults of its views, which may differ.
 type concerns struct {
@@ -194,6 +192,9 @@ var defaultConcern = consistency.Concern{Kind: consistency.RegionQuorum}
 func (r *request) concerns(views []*feature.ResolvedView) (concerns, error) {
 	out := concerns{wait: consistency.DefaultFallback.Wait, degrade: true}
 	header := r.Request().Header.Get(api.HeaderWriteConcern)
+	if len(views) == 0 { // they were dropped since
+		views = []*feature.ResolvedView{{Group: &feature.Group{}}}
+	}
 	for _, v := range views {
 		d := v.WriteDefaults()
 		out.degrade = out.degrade && d.OnTimeout == "degrade"
