@@ -69,10 +69,10 @@ type Config struct {
 	Waiters int
 
 	// MinFreeBytes is the free space below which writes are refused; default
-	// DefaultMinFreeBytes, at least four times MemTableBytes, negative for no
-	// check. Badger maps its files into memory: without room to write them the
-	// process is killed. What compaction needs beside what is written, up to
-	// some 100 MiB, is not foreseen by this check and must fit in it.
+	// DefaultMinFreeBytes, at least 12 times MemTableBytes and 48 MiB, negative
+	// for no check. Badger maps its files into memory: the process is killed
+	// when it compacts them without room. Other programs that fill the same disk
+	// can bring that about; nothing acknowledged is lost then.
 	MinFreeBytes int64
 	// RequestTTL is how long request ids are remembered; default
 	// DefaultRequestTTL.

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	}
 	flag.Parse()
 	if dir := os.Getenv(victimDir); dir != "" {
-		os.Exit(victim(dir))
+		os.Exit(victim(dir, os.Getenv(victimFault) != ""))
 	}
 	goleak.VerifyTestMain(m,
 		// Started once per process by libraries, never stopped.
@@ -35,7 +35,10 @@ func TestMain(m *testing.M) {
 type house struct {
 	testing.TB
 	*Store
-	cfg  Config
+	cfg Config
+	// end ends Run, then closes, and returns the error of Close; stop wants none
+	// but that of a failed disk.
+	end  func() error
 	stop func()
 }
 
@@ -46,7 +49,12 @@ func testConfig(dir string) Config {
 
 func openHouse(t testing.TB, edit ...func(*Config)) *house {
 	t.Helper()
-	cfg := testConfig(t.TempDir())
+	return openHouseIn(t, t.TempDir(), edit...)
+}
+
+func openHouseIn(t testing.TB, dir string, edit ...func(*Config)) *house {
+	t.Helper()
+	cfg := testConfig(dir)
 	for _, e := range edit {
 		e(&cfg)
 	}
@@ -63,27 +71,32 @@ func (h *house) start() {
 	if err != nil {
 		h.Fatal(err)
 	}
-	h.Store, h.stop = s, run(h.TB, s)
+	h.runs(s)
 }
 
-// run runs s until the function it returns is called, which closes it.
-func run(t testing.TB, s *Store) (stop func()) {
+// runs runs s until end or stop is called. Both do nothing a second time.
+func (h *house) runs(s *Store) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
 	stopped := false
-	return func() {
-		t.Helper()
+	h.Store = s
+	h.end = func() error {
+		h.Helper()
 		if stopped {
-			return
+			return nil
 		}
 		stopped = true
 		cancel()
 		if err := <-ended; err != nil {
-			t.Errorf("Run: %v", err)
+			h.Errorf("Run: %v", err)
 		}
-		if err := s.Close(); err != nil && !errors.Is(err, ErrReadOnly) {
-			t.Errorf("Close: %v", err)
+		return s.Close()
+	}
+	h.stop = func() {
+		h.Helper()
+		if err := h.end(); err != nil && !errors.Is(err, ErrReadOnly) {
+			h.Errorf("Close: %v", err)
 		}
 	}
 }

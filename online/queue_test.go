@@ -48,7 +48,8 @@ func TestAFullQueueAnswersOverloadedWhenTheContextEnds(t *testing.T) {
 				}
 			}
 			// They gave up: the committer, when it comes, writes none of them.
-			h := &house{TB: t, Store: s, stop: run(t, s)}
+			h := &house{TB: t}
+			h.runs(s)
 			h.append(write(change(1, 1, addTrips(1))))
 			if n := len(h.entries(shardA)); n != 1 {
 				t.Errorf("%d entries, want only the write that did not give up", n)

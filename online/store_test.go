@@ -156,7 +156,8 @@ func TestAnUncleanEndIsRecovered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other := &house{TB: t, Store: s, cfg: cfg, stop: run(t, s)}
+	other := &house{TB: t, cfg: cfg}
+	other.runs(s)
 	defer other.stop()
 	if got := read(other.row(shardA, 1, entity(1)), trips); got != feature.OfInt64(1) {
 		t.Errorf("trips = %v, want 1", got)

@@ -285,7 +285,8 @@ func TestOthersOfABatchGoOn(t *testing.T) {
 		wg.Go(func() { _, errs[i] = s.Append(t.Context(), w) })
 	}
 	waitFor(t, func() bool { return s.queue.length.Load() == n })
-	h := &house{TB: t, Store: s, stop: run(t, s)}
+	h := &house{TB: t}
+	h.runs(s)
 	defer h.stop()
 	wg.Wait()
 	for i, err := range errs {
