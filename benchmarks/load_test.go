@@ -78,19 +78,48 @@ func load(b *testing.B, order loadOrder) loadReport {
 	return r
 }
 
-// measure runs b.N requests and reports requests a second and latencies.
-func measure(b *testing.B, order loadOrder) {
+// side is one server of a comparison.
+type side struct {
+	name  string
+	order loadOrder
+}
+
+// compare lets the sides take turns, a slice of requests each, until b is done,
+// so that whatever else the machine does falls on all of them. It reports the
+// requests a second of each, the latencies of the first, and what part of the
+// other sides' rates the first reaches.
+func compare(b *testing.B, requests int, sides []side) {
 	b.Helper()
-	order.Requests = order.Connections * 50
-	load(b, order) // warm connections, caches and the branch predictor
-	order.Requests = max(b.N, order.Connections)
-	b.ResetTimer()
-	r := load(b, order)
-	b.StopTimer()
-	b.ReportMetric(float64(r.Requests)/r.Elapsed.Seconds(), "req/s")
-	b.ReportMetric(float64(r.P50.Microseconds()), "p50-µs")
-	b.ReportMetric(float64(r.P99.Microseconds()), "p99-µs")
-	b.ReportMetric(float64(r.Bytes)/float64(r.Requests), "B/req")
+	totals := make([]loadReport, len(sides))
+	var p50, p99 []time.Duration
+	for i := range sides {
+		sides[i].order.Requests = requests
+		load(b, sides[i].order) // warm connections and caches
+	}
+	for b.Loop() {
+		for i, s := range sides {
+			r := load(b, s.order)
+			totals[i].Requests += r.Requests
+			totals[i].Bytes += r.Bytes
+			totals[i].Elapsed += r.Elapsed
+			if i == 0 {
+				p50, p99 = append(p50, r.P50), append(p99, r.P99)
+			}
+		}
+	}
+	slices.Sort(p50)
+	slices.Sort(p99)
+	rate := func(r loadReport) float64 { return float64(r.Requests) / r.Elapsed.Seconds() }
+	b.ReportMetric(0, "ns/op") // a round of turns; says nothing
+	b.ReportMetric(float64(p50[len(p50)/2].Microseconds()), "p50-µs")
+	b.ReportMetric(float64(p99[len(p99)/2].Microseconds()), "p99-µs")
+	b.ReportMetric(float64(totals[0].Bytes)/float64(totals[0].Requests), "B/req")
+	for i, s := range sides {
+		b.ReportMetric(rate(totals[i]), s.name+"-req/s")
+		if i > 0 {
+			b.ReportMetric(rate(totals[0])/rate(totals[i]), "of-"+s.name)
+		}
+	}
 }
 
 func generate(text string, out io.Writer) error {

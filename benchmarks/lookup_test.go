@@ -19,8 +19,8 @@ const (
 // BenchmarkLookup asks for ten features of 1, 10 and 100 of a million drivers,
 // uniformly drawn, over eight keep-alive connections in a closed loop from a
 // second process. Beside the store stand an Echo handler that reads the request
-// and returns an answer of the same bytes from memory, and a plain Go client
-// that reads the same rows from Redis as hashes.
+// and returns the same bytes, header and body, from memory, and a plain Go
+// client that reads the same rows from Redis as hashes; they take turns.
 func BenchmarkLookup(b *testing.B) {
 	address := startReplica(b, lookupRows, 512<<20, true)
 	redisAddress := startRedis(b)
@@ -29,19 +29,17 @@ func BenchmarkLookup(b *testing.B) {
 			Kind: "http", Address: address, Path: "/v1/projects/bench/lookup",
 			Connections: lookupConnections, Entities: entities, Keys: lookupRows,
 		}
-		b.Run(fmt.Sprintf("entities=%d/server=featurestore", entities), func(b *testing.B) { measure(b, order) })
-		b.Run(fmt.Sprintf("entities=%d/server=echo", entities), func(b *testing.B) {
-			echoed := order
-			echoed.Address = startEcho(b, post(b, "http://"+address+order.Path, someLookup(entities)))
-			measure(b, echoed)
-		})
-		b.Run(fmt.Sprintf("entities=%d/server=redis", entities), func(b *testing.B) {
-			if redisAddress == "" {
-				b.Skip("redis-server is not installed: apt-get install redis-server")
+		b.Run(fmt.Sprintf("entities=%d", entities), func(b *testing.B) {
+			echoed, direct := order, order
+			echoed.Address = startEcho(b, ask(b, "http://"+address+order.Path, someLookup(entities)))
+			sides := []side{{"featurestore", order}, {"echo", echoed}}
+			if redisAddress != "" {
+				direct.Kind, direct.Address = "redis", redisAddress
+				sides = append(sides, side{"redis", direct})
+			} else {
+				b.Log("without Redis: apt-get install redis-server")
 			}
-			direct := order
-			direct.Kind, direct.Address = "redis", redisAddress
-			measure(b, direct)
+			compare(b, 8000/(1+entities/4), sides)
 		})
 	}
 }
@@ -57,8 +55,8 @@ func someLookup(entities int) []byte {
 	return append(b, "]}}"...)
 }
 
-// startEcho serves answer to every request, having read its body.
-func startEcho(b *testing.B, answer []byte) (address string) {
+// startEcho serves the answer to every request, having read its body.
+func startEcho(b *testing.B, given answer) (address string) {
 	b.Helper()
 	e := echo.New()
 	e.POST("/v1/projects/:project/lookup", func(c echo.Context) error {
@@ -66,8 +64,10 @@ func startEcho(b *testing.B, answer []byte) (address string) {
 			return err
 		}
 		h := c.Response().Header()
-		h["Content-Length"] = []string{strconv.Itoa(len(answer))}
-		return c.Blob(http.StatusOK, "application/json", answer)
+		for name, values := range given.header {
+			h[name] = values
+		}
+		return c.Blob(http.StatusOK, "application/json", given.body)
 	})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -77,11 +77,18 @@ type Met struct {
 // (C2). Errors: ErrBehind, ErrTooStale, ErrSessionLost, ErrLevelNotOffered, or
 // ctx's.
 func (c *Coordinator) AdmitRead(ctx context.Context, r *Read, targets []Target) (Met, error) {
-	met := Met{Asked: r.Alternatives[0], Met: r.Alternatives[0]}
-	if c.unmet(r.Alternatives[0], &r.Token, targets) == nil {
-		return met, nil // the common case costs no clock and no allocation
+	if met, ok := c.MeetsNow(r, targets); ok {
+		return met, nil
 	}
-	return c.admitSlowly(ctx, r, targets, met)
+	return c.admitSlowly(ctx, r, targets, Met{Asked: r.Alternatives[0]})
+}
+
+// MeetsNow reports whether the store may answer the read as it would like best,
+// without waiting. It is what AdmitRead begins with, for callers to whom a
+// context that may be waited on is an expense.
+func (c *Coordinator) MeetsNow(r *Read, targets []Target) (Met, bool) {
+	best := r.Alternatives[0]
+	return Met{Asked: best, Met: best}, c.unmet(best, &r.Token, targets) == nil
 }
 
 func (c *Coordinator) admitSlowly(ctx context.Context, r *Read, targets []Target, met Met) (Met, error) {

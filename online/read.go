@@ -16,11 +16,22 @@ import (
 //
 // It does not allocate when the hot tier has all rows and b is warm.
 func (s *Store) Read(ctx context.Context, b *Batch) error {
-	b.clearRows()
-	s.hot.read(b)
-	if len(b.missed) == 0 {
+	if s.ReadHot(b) {
 		return nil
 	}
+	return s.ReadRest(ctx, b)
+}
+
+// ReadHot is the part of Read that never waits: it takes from memory what is
+// there, and reports whether that is all. If not, ReadRest must follow.
+func (s *Store) ReadHot(b *Batch) (all bool) {
+	b.clearRows()
+	s.hot.read(b)
+	return len(b.missed) == 0
+}
+
+// ReadRest reads what ReadHot did not find.
+func (s *Store) ReadRest(ctx context.Context, b *Batch) error {
 	began := time.Now()
 	err := s.readMissed(ctx, b)
 	if err != nil {

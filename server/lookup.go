@@ -169,20 +169,26 @@ func (s *Server) run(l *lookup, r *request) (consistency.Met, error) {
 	if err := l.address(); err != nil {
 		return consistency.Met{}, err
 	}
-	ctx := r.context()
-	met, err := s.cfg.Coordinator.AdmitRead(ctx, &l.read, l.targets)
-	if err != nil {
-		return met, err
+	// What is met now and read from memory never waits, and needs no context
+	// with a deadline.
+	met, ok := s.cfg.Coordinator.MeetsNow(&l.read, l.targets)
+	if !ok {
+		var err error
+		if met, err = s.cfg.Coordinator.AdmitRead(r.context(), &l.read, l.targets); err != nil {
+			return met, err
+		}
 	}
-	if err := s.cfg.Online.Read(ctx, &l.batch); err != nil {
-		return met, err
+	if !s.cfg.Online.ReadHot(&l.batch) {
+		if err := s.cfg.Online.ReadRest(r.context(), &l.batch); err != nil {
+			return met, err
+		}
 	}
 	l.now = s.cfg.Now().UnixNano()
 	if err := l.fill(); err != nil {
 		return met, err
 	}
 	for i, n := range l.uncomputed {
-		s.metrics.notComputed(ctx, l.plan.derived[i].name, n)
+		s.metrics.notComputed(r.Request().Context(), l.plan.derived[i].name, n)
 	}
 	return met, nil
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"net/http"
 	"sync"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -70,7 +71,11 @@ func (m *metrics) observe(r *request) {
 	}
 	ctx := r.Request().Context()
 	l := labels{route: r.route.path, dialect: r.route.dialect, status: r.Response().Status}
-	m.duration.Record(ctx, r.elapsed().Seconds(), m.option(l))
+	if l.status == http.StatusOK {
+		m.duration.Record(ctx, r.elapsed().Seconds(), r.route.succeeded(m))
+	} else {
+		m.duration.Record(ctx, r.elapsed().Seconds(), m.option(l))
+	}
 	if r.code != "" {
 		m.refused.Add(ctx, 1, m.option(labels{route: l.route, dialect: l.dialect, code: string(r.code)}))
 	}
@@ -82,6 +87,17 @@ func (m *metrics) notComputed(ctx context.Context, view string, entities int64) 
 		return
 	}
 	m.uncomputed.Add(ctx, entities, metric.WithAttributes(attribute.String("view", view)))
+}
+
+// succeeded returns the attributes of the route's answers with status 200, which
+// nearly all have.
+func (rt *route) succeeded(m *metrics) metric.MeasurementOption {
+	if o := rt.ok.Load(); o != nil {
+		return *o
+	}
+	o := m.option(labels{route: rt.path, dialect: rt.dialect, status: http.StatusOK})
+	rt.ok.Store(&o)
+	return o
 }
 
 // option returns the attributes of l. Routes, statuses and codes are few, so

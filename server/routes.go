@@ -1,6 +1,11 @@
 package server
 
-import "net/http"
+import (
+	"net/http"
+	"sync/atomic"
+
+	"go.opentelemetry.io/otel/metric"
+)
 
 // A route is one method at one path. Paths are in Echo's form: ":project" is a
 // parameter.
@@ -12,6 +17,8 @@ type route struct {
 	handle  func(*request) error
 	// fail writes an error in the dialect's form; nil writes problem+json.
 	fail func(*request, *problem) error
+	// ok are the attributes of answers with status 200, once there was one.
+	ok atomic.Pointer[metric.MeasurementOption]
 	// always serves the route while draining and beyond the in-flight limit.
 	always bool
 }
