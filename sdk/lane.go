@@ -23,6 +23,7 @@ type lane struct {
 		open   *batch   // being filled; nil when empty
 		ready  []*batch // sealed, the oldest first
 		last   *batch   // sealed last
+		hurry  bool     // the open batch is not to wait for more rows
 		closed bool
 	}
 }
@@ -66,6 +67,17 @@ func (l *lane) seal() *batch {
 	return l.mu.last
 }
 
+// urge lets the open batch go as soon as the lane has nothing else to send,
+// for there is no room to fill it. It is not sealed before: while others are on
+// their way it takes the rows that their room is for, or batches would become
+// smaller and smaller.
+func (l *lane) urge() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.mu.hurry = true
+	l.signal()
+}
+
 func (l *lane) shut() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -99,7 +111,8 @@ func (l *lane) next() *batch {
 func (l *lane) wait(timer *time.Timer) (over bool) {
 	for {
 		l.mu.Lock()
-		if b := l.mu.open; b != nil && !time.Now().Before(b.due) {
+		if b := l.mu.open; b != nil && len(l.mu.ready) == 0 && (l.mu.hurry || !time.Now().Before(b.due)) {
+			l.mu.hurry = false
 			l.sealLocked()
 		}
 		ready, closed, open := len(l.mu.ready) > 0, l.mu.closed, l.mu.open

@@ -19,7 +19,8 @@ type WriterConfig struct {
 	// 1000 rows, so that an answer names every superseded one.
 	MaxBatchRows  int
 	MaxBatchBytes int
-	// MaxDelay closes a batch this long after its first row; 5 ms.
+	// MaxDelay closes a batch this long after its first row, or when those before
+	// it are sent, if that is later; 5 ms.
 	MaxDelay time.Duration
 	// MaxInFlight batches are on their way at once, each with rows of other
 	// entities (K7); 4. It is 1 in effect for a push source over views that have
@@ -191,7 +192,7 @@ func (w *writer) add(ctx context.Context, row []byte, hash uint64) (*Future, err
 	if len(row) > w.cfg.MaxBatchBytes {
 		return nil, fmt.Errorf("row has %d bytes; at most MaxBatchBytes, %d", len(row), w.cfg.MaxBatchBytes)
 	}
-	if err := w.budget.take(ctx, len(row), w.sealAll); err != nil {
+	if err := w.budget.take(ctx, len(row), w.urge); err != nil {
 		if err == ErrClosed {
 			return nil, err
 		}
@@ -206,10 +207,10 @@ func (w *writer) add(ctx context.Context, row []byte, hash uint64) (*Future, err
 	return f, nil
 }
 
-// sealAll sends what waits for its batch to fill: there is no room to fill it.
-func (w *writer) sealAll() {
+// urge sends what waits for its batch to fill: there is no room to fill it.
+func (w *writer) urge() {
 	for _, l := range w.lanes {
-		l.seal()
+		l.urge()
 	}
 }
 
