@@ -73,7 +73,10 @@ func (s *Store) closeFiles() error {
 	s.open.closed = true
 	s.metrics.close()
 	s.progress.close()
-	if err := errors.Join(s.disk.dir.isThere(), s.disk.dir.room(s.disk.dir.leastFree)); err != nil {
+	if err := s.disk.dir.isThere(); err != nil {
+		return s.abandoned(err)
+	}
+	if err := s.disk.dir.room(s.disk.dir.leastFree); err != nil {
 		return s.abandoned(err)
 	}
 	var errs []error

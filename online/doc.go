@@ -37,17 +37,20 @@
 //	S7. A write that fails changes nothing, whatever else its batch holds.
 //	S8. A request id writes once; its repetition is answered with the first
 //	    receipt, while the record lasts.
-//	S9. After an error of the disk nothing is acknowledged and nothing more is
-//	    written until the store is opened anew; reads go on at what was
-//	    published.
+//	S9. After an error of the disk, or once the directory is gone, nothing is
+//	    acknowledged and nothing more is written until the store is opened anew;
+//	    reads go on at what was published, or fail, and never show less.
 //	S10. A snapshot stays whole while it is read: versions are discarded only
 //	    below every pinned one, and a lookup, which pins none, starts over when
 //	    it took so long that its snapshot may have gone.
 //	S11. Bytes that fail their checksum are an error that names the key, and
 //	    are never served.
 //	S12. Opening reads no rows: it takes as long for a million as for none.
+//	S13. Nothing is written that the disk may have no room for, what Badger
+//	    compacts of its own included; reads go on.
+//	S14. Run and Close end, whatever the disk does.
 //
 // Group commit after DeWitt et al., "Implementation Techniques for Main Memory
 // Database Systems", 1984. The stripe check is the version check of optimistic
-// concurrency control (Kung and Robinson, 1981). See ADR 1 and ADR 5.
+// concurrency control (Kung and Robinson, 1981). See ADR 1, 5 and 8.
 package online
