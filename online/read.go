@@ -19,21 +19,21 @@ func (s *Store) Read(ctx context.Context, b *Batch) error {
 	if s.ReadHot(b) {
 		return nil
 	}
-	return s.ReadRest(ctx, b)
+	return s.ReadMissed(ctx, b)
 }
 
 // ReadHot is the part of Read that never waits: it takes from memory what is
-// there, and reports whether that is all. If not, ReadRest must follow.
+// there, and reports whether that is all. If not, ReadMissed must follow.
 func (s *Store) ReadHot(b *Batch) (all bool) {
 	b.clearRows()
 	s.hot.read(b)
 	return len(b.missed) == 0
 }
 
-// ReadRest reads what ReadHot did not find.
-func (s *Store) ReadRest(ctx context.Context, b *Batch) error {
+// ReadMissed reads what ReadHot did not find.
+func (s *Store) ReadMissed(ctx context.Context, b *Batch) error {
 	began := time.Now()
-	err := s.readMissed(ctx, b)
+	err := s.readSettled(ctx, b)
 	if err != nil {
 		b.clearRows()
 	}
@@ -41,8 +41,8 @@ func (s *Store) ReadRest(ctx context.Context, b *Batch) error {
 	return err
 }
 
-// readMissed reads from Badger until a snapshot held through the whole reading.
-func (s *Store) readMissed(ctx context.Context, b *Batch) (err error) {
+// readSettled reads from Badger until a snapshot held through the whole reading.
+func (s *Store) readSettled(ctx context.Context, b *Batch) (err error) {
 	if err := s.reading(); err != nil {
 		return err
 	}

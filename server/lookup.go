@@ -179,7 +179,7 @@ func (s *Server) run(l *lookup, r *request) (consistency.Met, error) {
 		}
 	}
 	if !s.cfg.Online.ReadHot(&l.batch) {
-		if err := s.cfg.Online.ReadRest(r.context(), &l.batch); err != nil {
+		if err := s.cfg.Online.ReadMissed(r.context(), &l.batch); err != nil {
 			return met, err
 		}
 	}
