@@ -20,6 +20,7 @@ type ScannedLookup struct {
 	Consistency      []byte
 	FullFeatureNames bool
 
+	most  int      // values of a column
 	cells [][]byte // of all columns
 	seen  []string
 }
@@ -32,9 +33,10 @@ type Column struct {
 	to     int
 }
 
-// ScanLookup reads the body of a native lookup into l. Errors are Problems that
-// name the field.
-func (l *ScannedLookup) ScanLookup(body []byte) error {
+// ScanLookup reads the body of a native lookup of at most so many entities into
+// l. Errors are Problems that name the field.
+func (l *ScannedLookup) ScanLookup(body []byte, maxEntities int) error {
+	l.most = maxEntities
 	return l.scan(body, func(s *Scanner, key string) error {
 		switch key {
 		case "service":
@@ -60,7 +62,8 @@ func (l *ScannedLookup) ScanLookup(body []byte) error {
 // ScanFeastLookup reads the body of POST /get-online-features into l. As
 // Feast's servers do, it ignores fields it does not know, and takes columns
 // and features also in their protobuf form {"val": […]}.
-func (l *ScannedLookup) ScanFeastLookup(body []byte) error {
+func (l *ScannedLookup) ScanFeastLookup(body []byte, maxEntities int) error {
+	l.most = maxEntities
 	return l.scan(body, func(s *Scanner, key string) error {
 		switch key {
 		case "feature_service":
@@ -172,7 +175,7 @@ func scanProblem(err error) error {
 
 func (l *ScannedLookup) reset() {
 	*l = ScannedLookup{
-		Entities: l.Entities[:0], Request: l.Request[:0], cells: l.cells[:0], seen: l.seen[:0],
+		Entities: l.Entities[:0], Request: l.Request[:0], most: l.most, cells: l.cells[:0], seen: l.seen[:0],
 	}
 }
 
@@ -193,10 +196,14 @@ func (l *ScannedLookup) columns(s *Scanner, field string, dst *[]Column, wrapped
 		if len(*dst) == maxNames {
 			return tooManyNames(field)
 		}
+		var fits bool
 		if wrapped && s.NextIs('{') {
-			l.wrappedColumn(s, name, dst)
+			fits = l.wrappedColumn(s, name, dst)
 		} else {
-			l.column(s, name, dst)
+			fits = l.column(s, name, dst)
+		}
+		if !fits {
+			return Problemf(CodeTooManyEntities, field, "column %s has more values than there are entities in one lookup, at most %d", clipName(name), l.most)
 		}
 		if s.Err() != nil {
 			return columnProblem(s.Err(), field, name)
@@ -213,30 +220,43 @@ func tooManyNames(field string) error {
 	return Problemf(CodeInvalidRequest, field, "more than %d names in one object", maxNames)
 }
 
-func (l *ScannedLookup) column(s *Scanner, name []byte, dst *[]Column) {
+// column reads an array of values. It returns false, and reads no further, when
+// there are too many.
+func (l *ScannedLookup) column(s *Scanner, name []byte, dst *[]Column) (fits bool) {
 	c := Column{Name: name, from: len(l.cells)}
 	open := s.Array()
 	for first := true; open && s.Element(first); first = false {
+		if len(l.cells)-c.from == l.most {
+			return false
+		}
 		l.cells = append(l.cells, s.Raw())
 	}
 	c.to = len(l.cells)
 	*dst = append(*dst, c)
+	return true
 }
 
 // wrappedColumn reads {"val": […]}.
-func (l *ScannedLookup) wrappedColumn(s *Scanner, name []byte, dst *[]Column) {
+func (l *ScannedLookup) wrappedColumn(s *Scanner, name []byte, dst *[]Column) (fits bool) {
+	found := false
 	open := s.Object()
 	for first := true; open; first = false {
 		key, ok := s.Key(first)
 		if !ok {
-			return
+			return true
 		}
-		if string(key) == "val" {
-			l.column(s, name, dst)
-		} else {
+		switch {
+		case string(key) != "val":
 			s.Raw()
+		case found:
+			s.fail("val stands twice")
+		case !l.column(s, name, dst):
+			return false
+		default:
+			found = true
 		}
 	}
+	return true
 }
 
 func columnProblem(err error, field string, name []byte) error {

@@ -28,7 +28,7 @@ func TestScanLookupReadsWhatEncodingJSONReads(t *testing.T) {
 func compareWithLibrary(t testing.TB, body []byte) {
 	t.Helper()
 	var l ScannedLookup
-	if err := l.ScanLookup(body); err != nil {
+	if err := l.ScanLookup(body, 1000); err != nil {
 		var p *Problem
 		if !errors.As(err, &p) {
 			t.Fatalf("scan %q: error %v is no Problem", body, err)
@@ -90,7 +90,7 @@ func TestScanLookupNamesWhatIsWrong(t *testing.T) {
 		{`null`, "invalid_json", "expected an object"},
 	} {
 		var l ScannedLookup
-		err := l.ScanLookup([]byte(tt.body))
+		err := l.ScanLookup([]byte(tt.body), 1000)
 		if err == nil || !errors.Is(err, Code(tt.code)) || !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%s: got %v, want %s that says %q", tt.body, err, tt.code, tt.says)
 		}
@@ -103,7 +103,7 @@ func TestScanFeastLookupTakesBothForms(t *testing.T) {
 		`{"entities":{"driver_id":{"val":[1,2]}},"features":{"val":["v:a"]},"unknown":[1,{}]}`,
 	} {
 		var l ScannedLookup
-		if err := l.ScanFeastLookup([]byte(body)); err != nil {
+		if err := l.ScanFeastLookup([]byte(body), 1000); err != nil {
 			t.Fatalf("%s: %v", body, err)
 		}
 		if len(l.Entities) != 1 || len(l.Entities[0].Values) != 2 || string(l.Features) != `["v:a"]` || l.Service != nil {
@@ -114,7 +114,7 @@ func TestScanFeastLookupTakesBothForms(t *testing.T) {
 
 func TestEmptyColumnsDoNotTakeTheirNeighboursValues(t *testing.T) {
 	var l ScannedLookup
-	if err := l.ScanLookup([]byte(`{"entities":{"a":[],"b":[1,2,3],"c":[]},"service":"s"}`)); err != nil {
+	if err := l.ScanLookup([]byte(`{"entities":{"a":[],"b":[1,2,3],"c":[]},"service":"s"}`), 1000); err != nil {
 		t.Fatal(err)
 	}
 	for i, want := range []int{0, 3, 0} {
@@ -142,7 +142,7 @@ func FuzzScanLookup(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		compareWithLibrary(t, body)
 		var l ScannedLookup
-		_ = l.ScanFeastLookup(body) // must not panic
+		_ = l.ScanFeastLookup(body, 1000) // must not panic
 	})
 }
 
@@ -152,7 +152,7 @@ func BenchmarkScanLookup(b *testing.B) {
 		var l ScannedLookup
 		b.ReportAllocs()
 		for b.Loop() {
-			if err := l.ScanLookup(body); err != nil {
+			if err := l.ScanLookup(body, 1000); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -182,8 +182,32 @@ func TestScanLookupBoundsNames(t *testing.T) {
 		if feast {
 			scan = l.ScanFeastLookup
 		}
-		if err := scan([]byte(body)); err == nil || !strings.Contains(err.Error(), "more than 1024 names") {
+		if err := scan([]byte(body), 1000); err == nil || !strings.Contains(err.Error(), "more than 1024 names") {
 			t.Errorf("got %v", err)
 		}
+	}
+}
+
+func TestScanLookupBoundsValues(t *testing.T) {
+	var l ScannedLookup
+	column := func(n int) string { return `[1` + strings.Repeat(`,1`, n-1) + `]` }
+	for _, tt := range []struct {
+		body string
+		ok   bool
+	}{
+		{`{"entities":{"a":` + column(3) + `,"b":` + column(3) + `}}`, true},
+		{`{"entities":{"a":` + column(4) + `}}`, false},
+		{`{"entities":{"a":{"val":` + column(3) + `}}}`, true},
+		{`{"entities":{"a":{"val":` + column(4) + `}}}`, false},
+		{`{"entities":{"a":{"val":` + column(3) + `,"val":` + column(3) + `}}}`, false},
+	} {
+		if err := l.ScanFeastLookup([]byte(tt.body), 3); (err == nil) != tt.ok {
+			t.Errorf("%s: got %v", tt.body, err)
+		}
+	}
+	err := l.ScanLookup([]byte(`{"entities":{"a":`+column(1<<20)+`}}`), 1000)
+	var p *Problem
+	if !errors.As(err, &p) || p.Code != CodeTooManyEntities || p.Field != "entities" || cap(l.cells) > 4096 {
+		t.Errorf("got %v with space for %d values", err, cap(l.cells))
 	}
 }

@@ -11,6 +11,11 @@ import (
 // reused: after a few lookups it allocates no more. It belongs to one goroutine
 // at a time. The zero value is ready.
 type Batch struct {
+	// MaxBytes bounds the rows together, 0 not at all. A Read that comes to more
+	// ends with ErrTooLarge: a few large rows, asked for often, must not fill
+	// memory.
+	MaxBytes int
+
 	keys  []byte // one after the other
 	ends  []int  // where each key ends
 	rows  []byte // one after the other
@@ -74,6 +79,9 @@ func (b *Batch) key(i int) []byte {
 func (b *Batch) sortMissed() {
 	slices.SortFunc(b.missed, func(i, j int) int { return bytes.Compare(b.key(i), b.key(j)) })
 }
+
+// isFull reports that the rows are beyond MaxBytes.
+func (b *Batch) isFull() bool { return b.MaxBytes > 0 && len(b.rows) > b.MaxBytes }
 
 // put records a row that was appended to rows since from.
 func (b *Batch) put(i, from int) {

@@ -57,7 +57,7 @@ var (
 
 // TooLargeError is the detail of ErrTooLarge, which it matches.
 type TooLargeError struct {
-	What  string // "write", "row" or "registry"
+	What  string // "write", "row", "registry" or "batch of rows"
 	Bytes int    // its size as it would be stored
 	Limit int    // the size allowed
 }

@@ -74,6 +74,9 @@ func (h *hotTier) read(b *Batch) {
 	l.RLock()
 	b.touched = h.table.touch(b.hashes)
 	for i := range b.ends {
+		if b.isFull() {
+			break // ReadMissed says so
+		}
 		from := len(b.rows)
 		row, found := h.table.find(b.hashes[i], b.key(i))
 		b.rows = append(b.rows, row...)

@@ -12,7 +12,7 @@ import (
 // Read looks up what b asks for. Every row is at least as new as what Progress
 // said before the call (S4). Rows are read one by one: those of one batch may
 // come from different moments. After an error b holds no rows; errors are
-// ctx's, ErrClosed and ErrCorrupt.
+// ctx's, ErrTooLarge (see Batch.MaxBytes), ErrClosed and ErrCorrupt.
 //
 // It does not allocate when the hot tier has all rows and b is warm.
 func (s *Store) Read(ctx context.Context, b *Batch) error {
@@ -27,7 +27,7 @@ func (s *Store) Read(ctx context.Context, b *Batch) error {
 func (s *Store) ReadHot(b *Batch) (all bool) {
 	b.clearRows()
 	s.hot.read(b)
-	return len(b.missed) == 0
+	return len(b.missed) == 0 && !b.isFull()
 }
 
 // ReadMissed reads what ReadHot did not find.
@@ -47,6 +47,9 @@ func (s *Store) readSettled(ctx context.Context, b *Batch) (err error) {
 		return err
 	}
 	defer s.done(&err)
+	if b.isFull() {
+		return &TooLargeError{What: "batch of rows", Bytes: len(b.rows), Limit: b.MaxBytes}
+	}
 	b.sortMissed()
 	rows := len(b.rows)
 	for {
@@ -77,6 +80,9 @@ func (s *Store) readAt(ctx context.Context, b *Batch, at uint64) error {
 			return err
 		}
 		b.put(i, from)
+		if b.isFull() {
+			return &TooLargeError{What: "batch of rows", Bytes: len(b.rows), Limit: b.MaxBytes}
+		}
 	}
 	b.fills = b.fills[:0]
 	for _, i := range b.missed {

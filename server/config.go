@@ -67,6 +67,11 @@ type Limits struct {
 	Rows      int // rows of one push, entities of one delete; 10,000
 	Entities  int // entities of one lookup; 1,000
 	Features  int // features of one lookup; 1,000
+	// AnswerBytes are the rows that one lookup reads, and the values that it
+	// answers with before they are JSON; 32 MiB. Changes bounds what one push
+	// makes of its rows, one for each view that a row feeds; 100,000.
+	AnswerBytes int
+	Changes     int
 }
 
 // withDefaults returns c with every zero field set to its documented default.
@@ -79,6 +84,8 @@ func (c Config) withDefaults() Config {
 	orDefault(&c.Limits.Rows, 10_000)
 	orDefault(&c.Limits.Entities, 1_000)
 	orDefault(&c.Limits.Features, 1_000)
+	orDefault(&c.Limits.AnswerBytes, 32<<20)
+	orDefault(&c.Limits.Changes, 100_000)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -117,6 +124,7 @@ func (c Config) Validate() error {
 	}{
 		{"BodyBytes", d.Limits.BodyBytes}, {"HeldBytes", d.Limits.HeldBytes}, {"InFlight", d.Limits.InFlight},
 		{"Rows", d.Limits.Rows}, {"Entities", d.Limits.Entities}, {"Features", d.Limits.Features},
+		{"AnswerBytes", d.Limits.AnswerBytes}, {"Changes", d.Limits.Changes},
 	} {
 		fault(l.n < 0, "Limits.%s is %d; want a positive number, or 0 for the default", l.name, l.n)
 	}

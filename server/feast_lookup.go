@@ -21,7 +21,7 @@ func (s *Server) feastLookup(r *request) error {
 	}
 	l := lookups.Get().(*lookup)
 	defer l.release()
-	if err := l.scanned.ScanFeastLookup(body); err != nil {
+	if err := l.scanned.ScanFeastLookup(body, s.cfg.Limits.Entities); err != nil {
 		return err
 	}
 	service, features := l.scanned.Service, l.scanned.Features

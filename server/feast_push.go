@@ -77,7 +77,7 @@ func feastRows(views []*feature.ResolvedView, scanned *api.ScannedFeastWrite, li
 	if err != nil {
 		return nil, err
 	}
-	rules := rowRules{feast: true, now: now}
+	rules := rowRules{feast: true, now: now, most: limits.Changes}
 	if rules.eventTime, err = eventTimeColumn(views, frame); err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"errors"
 	"strconv"
 	"strings"
 	"sync"
@@ -66,7 +67,7 @@ func (s *Server) lookup(r *request) error {
 	}
 	l := lookups.Get().(*lookup)
 	defer l.release()
-	if err := l.scanned.ScanLookup(body); err != nil {
+	if err := l.scanned.ScanLookup(body, s.cfg.Limits.Entities); err != nil {
 		return err
 	}
 	if (l.scanned.Service == nil) == (l.scanned.Features == nil) {
@@ -178,19 +179,45 @@ func (s *Server) run(l *lookup, r *request) (consistency.Met, error) {
 			return met, err
 		}
 	}
+	l.batch.MaxBytes = s.cfg.Limits.AnswerBytes
 	if !s.cfg.Online.ReadHot(&l.batch) {
 		if err := s.cfg.Online.ReadMissed(r.context(), &l.batch); err != nil {
-			return met, err
+			return met, l.tooMuch(err)
 		}
 	}
 	l.now = s.cfg.Now().UnixNano()
 	if err := l.fill(); err != nil {
 		return met, err
 	}
+	if l.valueBytes(s.cfg.Limits.AnswerBytes) > s.cfg.Limits.AnswerBytes {
+		return met, l.tooMuch(online.ErrTooLarge)
+	}
 	for i, n := range l.uncomputed {
 		s.metrics.notComputed(r.Request().Context(), l.plan.derived[i].name, n)
 	}
 	return met, nil
+}
+
+// valueBytes adds up the text of all values of the answer, at most a little
+// beyond a limit: one stored value may stand in it many times.
+func (l *lookup) valueBytes(limit int) (n int) {
+	width := len(l.plan.defaults)
+	for row := 0; row < l.rows && n <= limit; row++ {
+		line := l.cells[row*width : (row+1)*width]
+		for i := range l.plan.outputs {
+			n += len(line[l.plan.outputs[i].slot].value.Text())
+		}
+	}
+	return n
+}
+
+// tooMuch says what to do about rows that are too large together.
+func (l *lookup) tooMuch(err error) error {
+	if !errors.Is(err, online.ErrTooLarge) {
+		return err
+	}
+	return api.Problemf(api.CodeTooManyEntities, "entities",
+		"the rows of these %d entities take more than one answer may hold, %d bytes; ask for fewer entities or features at once", l.rows, l.batch.MaxBytes)
 }
 
 // readPolicy takes the levels from the body, else the header, else the views.

@@ -18,10 +18,12 @@ type plans struct {
 	}
 }
 
-// maxPlans bounds the plans kept of one catalog, maxCatalogs the catalogs.
+// maxPlans bounds the plans kept of one catalog, maxCatalogs the catalogs, and
+// maxPlanName the list of features that names a plan, spaces included.
 const (
 	maxPlans    = 1024
 	maxCatalogs = 64
+	maxPlanName = 32 << 10
 )
 
 // find returns the plan of a service or of a raw JSON list of references.
@@ -45,7 +47,9 @@ func (p *plans) find(c *feature.Catalog, service, features []byte, limits Limits
 		return nil, err
 	}
 	made.byService = service != nil
-	p.keep(c, string(name), made)
+	if len(name) <= maxPlanName {
+		p.keep(c, string(name), made)
+	}
 	return made, nil
 }
 

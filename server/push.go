@@ -42,7 +42,7 @@ func (s *Server) push(r *request) error {
 	if err != nil {
 		return err
 	}
-	rules := rowRules{eventTime: api.EventTimeField, generation: push.Generation, now: s.cfg.Now().UnixNano()}
+	rules := rowRules{eventTime: api.EventTimeField, generation: push.Generation, now: s.cfg.Now().UnixNano(), most: s.cfg.Limits.Changes}
 	rows, err := convert(views, rules, src)
 	if err != nil {
 		return err
@@ -121,7 +121,7 @@ func (s *Server) delete(r *request) error {
 	if unknown != nil {
 		return unknown
 	}
-	rules := rowRules{deletes: true, now: s.cfg.Now().UnixNano()}
+	rules := rowRules{deletes: true, now: s.cfg.Now().UnixNano(), most: s.cfg.Limits.Changes}
 	eventTime := rules.now
 	if len(d.EventTime) > 0 && string(d.EventTime) != "null" {
 		if eventTime, err = api.DecodeTime(d.EventTime); err != nil {

@@ -31,6 +31,8 @@ type rowRules struct {
 	generation uint16
 	// now is the store's clock, the event time of rows that give none.
 	now int64
+	// most bounds the changes that the rows make.
+	most int
 }
 
 // rows are the changes that a request's rows mean, all of them checked (S1).
@@ -76,10 +78,14 @@ func convert(views []*feature.ResolvedView, rules rowRules, src rowSource) (*row
 		c.parts[i] = part{given: make([]bool, len(v.Keys)), keys: make([]feature.Value, len(v.Keys))}
 	}
 	c.out.n = src.len()
-	c.out.changes = make([]online.Placed, 0, c.out.n*len(views))
-	c.out.of = make([]int, 0, c.out.n*len(views))
+	// A row that feeds one of many views makes one change.
+	c.out.changes = make([]online.Placed, 0, c.out.n)
+	c.out.of = make([]int, 0, c.out.n)
 	for i := range c.out.n {
 		c.convertRow(i, src)
+		if made := len(c.out.changes); made > rules.most {
+			return nil, api.Problemf(api.CodeTooManyRows, "rows", "%d rows make more than %d changes in %d views; push fewer rows at once", c.out.n, rules.most, len(views))
+		}
 	}
 	if err := c.faults.problem(); err != nil {
 		return nil, err

@@ -44,7 +44,7 @@ func BenchmarkConvert(b *testing.B) {
 						b.Fatal(err)
 					}
 				}
-				if _, err := convert([]*feature.ResolvedView{view}, rowRules{eventTime: "event_time", now: noon.UnixNano()}, src); err != nil {
+				if _, err := convert([]*feature.ResolvedView{view}, rowRules{eventTime: "event_time", now: noon.UnixNano(), most: 1 << 20}, src); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -72,7 +72,7 @@ func converted(t *rapid.T, views []*feature.ResolvedView, body string) *rows {
 			t.Fatalf("%s: %v", body, err)
 		}
 	}
-	out, err := convert(views, rowRules{eventTime: api.EventTimeField, now: noon.UnixNano()}, src)
+	out, err := convert(views, rowRules{eventTime: api.EventTimeField, now: noon.UnixNano(), most: 1000}, src)
 	if err != nil {
 		text, _ := json.Marshal(err)
 		t.Fatalf("%s: %s", body, text)
@@ -90,7 +90,7 @@ func TestChangesAreOrderedAsTheStoreWantsThem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := convert([]*feature.ResolvedView{view}, rowRules{now: noon.UnixNano()}, pushRows{push})
+	out, err := convert([]*feature.ResolvedView{view}, rowRules{now: noon.UnixNano(), most: 1000}, pushRows{push})
 	if err != nil {
 		t.Fatal(err)
 	}
