@@ -12,12 +12,6 @@ import (
 // to the value log, whose sync errors Badger logs and does not return.
 const valueThreshold = 1 << 20
 
-// The sizes of Badger's first levels bound what one compaction copies.
-const (
-	baseLevelBytes     = 32 << 20
-	maxLevelZeroTables = 8 // each as large as a memtable
-)
-
 // badgerOptions sets what a promise rests on explicitly, whatever Badger's
 // defaults become.
 func badgerOptions(cfg Config) badger.Options {
@@ -45,9 +39,9 @@ func badgerOptions(cfg Config) badger.Options {
 		// largest table it ever held, which is a memtable. Tables of 2 MiB beside
 		// memtables of 8 make that 12 MiB each; with the defaults it was 60.
 		WithBaseTableSize(2 << 20).
-		WithBaseLevelSize(baseLevelBytes).
+		WithBaseLevelSize(32 << 20).
 		WithNumLevelZeroTables(3).
-		WithNumLevelZeroTablesStall(maxLevelZeroTables).
+		WithNumLevelZeroTablesStall(8).
 		WithNumCompactors(2).
 		WithCompactL0OnClose(false)
 	o.TableSizeMultiplier = 1

@@ -69,10 +69,11 @@ type Config struct {
 	Waiters int
 
 	// MinFreeBytes is the free space below which writes are refused; default
-	// DefaultMinFreeBytes, at least 12 times MemTableBytes and 48 MiB, negative
-	// for no check. Badger maps its files into memory: the process is killed
-	// when it compacts them without room. Other programs that fill the same disk
-	// can bring that about; nothing acknowledged is lost then.
+	// DefaultMinFreeBytes, negative for no check. Badger maps its files into
+	// memory: the process is killed when it compacts them without room. So more
+	// is kept free while compactions are large, and 120 MiB at the least with
+	// the default MemTableBytes. Other programs that fill the same disk can still
+	// bring that about; nothing acknowledged is lost then.
 	MinFreeBytes int64
 	// RequestTTL is how long request ids are remembered; default
 	// DefaultRequestTTL.

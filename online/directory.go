@@ -15,8 +15,9 @@ type directory struct {
 	// mark is the file that Badger makes when it takes the directory. Another
 	// in its place, or none, is another directory.
 	mark os.FileInfo
-	// Bytes that must be free: leastFree to open and to close, minFree for
-	// writes. Negative for any.
+	// leastFree are the bytes that must be free to open and to close, minFree
+	// those for writes, as far as they do not depend on what there is to compact.
+	// Negative for any.
 	leastFree, minFree int64
 }
 
@@ -29,9 +30,7 @@ func newDirectory(cfg Config) directory {
 	if cfg.MinFreeBytes >= 0 {
 		// Three memtables may have to become files, and a fourth gets its log.
 		d.leastFree = 4 * cfg.MemTableBytes
-		// A compaction writes the first level anew, with all that fell into it,
-		// before it removes what was there. It may exceed its size by a half.
-		d.minFree = max(cfg.MinFreeBytes, d.leastFree+maxLevelZeroTables*cfg.MemTableBytes+baseLevelBytes*3/2)
+		d.minFree = max(d.leastFree, cfg.MinFreeBytes)
 	}
 	return d
 }

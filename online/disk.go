@@ -108,13 +108,34 @@ func (d *disk) health() error {
 	}
 	err := d.dir.isThere()
 	if err == nil {
-		err = d.dir.room(d.dir.minFree)
+		err = d.dir.room(d.leastForWrites())
 	}
 	if errors.Is(err, errGone) {
 		return d.fail(err)
 	}
 	return err
 }
+
+// leastForWrites is the free space that writes need: what Config asks for, but
+// at least what Badger may take by itself while they go on. Negative for any.
+func (d *disk) leastForWrites() int64 {
+	if d.dir.minFree < 0 {
+		return d.dir.minFree
+	}
+	// The memtables become files, which are compacted in turn.
+	need := d.dir.leastFree + 3*d.db.Opts().MemTableSize + otherCompactionBytes
+	for _, level := range d.db.Levels() {
+		// These two are compacted whole, and removed when the copy is complete.
+		if level.Level == 0 || level.IsBaseLevel {
+			need += level.Size
+		}
+	}
+	return max(need, d.dir.minFree)
+}
+
+// otherCompactionBytes is for compactions below the base level: a table with
+// what it overlaps, twice as much as with tables that are evenly spread.
+const otherCompactionBytes = 64 << 20
 
 // settled returns why there are no more commits, nil when there are, as it is
 // after the commit under way.

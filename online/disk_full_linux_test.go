@@ -2,6 +2,7 @@ package online
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"strings"
@@ -11,6 +12,8 @@ import (
 
 	"featurestore/feature"
 )
+
+var diskMiB = flag.Int("disk.mib", 260, "size of the disk that a test fills, in memory")
 
 // smallDisk mounts a file system of some MiB and returns its path and how to
 // change its size.
@@ -38,13 +41,14 @@ func smallDisk(t *testing.T, mib int) (path string, resize func(mib int)) {
 }
 
 // A store that fills its disk: it stops in time, keeps what it acknowledged,
-// and goes on when there is room.
+// and goes on when there is room. Levels grow with the disk, and compactions
+// with them: run it larger with -disk.mib.
 func TestAStoreThatFillsItsDisk(t *testing.T) {
 	if testing.Short() {
-		t.Skip("writes a few hundred MiB to memory")
+		t.Skip("writes some hundred MiB to memory")
 	}
 	const writers = 4
-	dir, resize := smallDisk(t, 260)
+	dir, resize := smallDisk(t, *diskMiB)
 	h := openHouseIn(t, dir, fromBadger, func(c *Config) { c.MinFreeBytes = 1 }) // as little as it accepts
 	var wg sync.WaitGroup
 	var acknowledged [writers]int64
@@ -86,7 +90,7 @@ func TestAStoreThatFillsItsDisk(t *testing.T) {
 	}
 	h.start()
 	wantAll()
-	resize(600)
+	resize(*diskMiB + 400)
 	h.append(write(change(1, 1, addTrips(1))))
 	wantAll()
 	if err := h.end(); err != nil {

@@ -23,7 +23,7 @@ var (
 	// ErrIdempotencyMismatch reports a request id that was used for another
 	// request. Nothing was written by this one.
 	ErrIdempotencyMismatch = errors.New("request id was used for another request")
-	// ErrDiskFull reports less free space than Config.MinFreeBytes asks for.
+	// ErrDiskFull reports less free space than Config.MinFreeBytes describes.
 	// Nothing was written; writes go on by themselves when there is room again.
 	// From Open it reports too little to begin with; from Close, with
 	// ErrAbandoned, too little to tidy up.
