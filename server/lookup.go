@@ -110,7 +110,7 @@ func (s *Server) run(l *lookup, r *request) (consistency.Met, error) {
 		}
 	}
 	l.now = s.cfg.Now().UnixNano()
-	if err := l.fill(); err != nil {
+	if err := l.fill(r.hasTime); err != nil {
 		return met, err
 	}
 	if l.valueBytes(s.cfg.Limits.AnswerBytes) > s.cfg.Limits.AnswerBytes {

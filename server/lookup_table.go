@@ -35,8 +35,9 @@ type cell struct {
 }
 
 // fill decodes the rows that were read into the table of cells: one line an
-// entity, one column a slot.
-func (l *lookup) fill() error {
+// entity, one column a slot. What is computed may take long, so more asks before
+// each whether the request still has time.
+func (l *lookup) fill(more func() error) error {
 	width := len(l.plan.defaults)
 	l.cells = grow(l.cells, l.rows*width)
 	l.uncomputed = grow(l.uncomputed, len(l.plan.derived))
@@ -49,7 +50,7 @@ func (l *lookup) fill() error {
 				return err
 			}
 		}
-		if err := l.derive(row, line); err != nil {
+		if err := l.derive(row, line, more); err != nil {
 			return err
 		}
 	}
@@ -128,8 +129,11 @@ func (l *lookup) decode(c *feature.EncodedCell, s *source, slot int) (cell, erro
 
 // derive computes the on-demand features of one entity. The event time of a
 // derived value is the oldest of its inputs': it is no fresher than they are.
-func (l *lookup) derive(row int, line []cell) error {
+func (l *lookup) derive(row int, line []cell, more func() error) error {
 	for i := range l.plan.derived {
+		if err := more(); err != nil {
+			return err
+		}
 		d := &l.plan.derived[i]
 		l.inputs, l.requestValues, l.results = l.inputs[:0], l.requestValues[:0], grow(l.results, len(d.outputs))
 		base := cell{}

@@ -74,6 +74,15 @@ func (r *request) context() context.Context {
 // deadline returns when the request's time is up.
 func (r *request) deadline() time.Time { return r.start.Add(r.timeout) }
 
+// hasTime returns nil while the request's time is not up and its client is
+// there. It is context().Err() without a context.
+func (r *request) hasTime() error {
+	if r.elapsed() > r.timeout {
+		return context.DeadlineExceeded
+	}
+	return r.Request().Context().Err()
+}
+
 // readTimeout takes the request's own timeout from its header.
 func (r *request) readTimeout() error {
 	text := r.Request().Header.Get(api.HeaderTimeout)
