@@ -71,7 +71,8 @@ func (s *Server) problemOf(r *request, err error) *api.Problem {
 		// The whole text names files of the store's machine.
 		p.Detail = "writes go on by themselves when there is room again; lookups go on"
 		if !errors.Is(err, online.ErrDiskFull) {
-			p.Detail = "its disk failed; lookups go on"
+			p.Detail = "its disk failed, and what this request wrote may or may not be there once the store is opened anew: " +
+				"repeat it then with the same Idempotency-Key; lookups go on"
 		}
 	}
 	p.RequestID = r.id
