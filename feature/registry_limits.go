@@ -16,7 +16,7 @@ const (
 	MaxOnDemands           = 10_000   // of a project
 	MaxOnDemandFields      = 256      // of an on-demand view; also inputs, also request fields
 	MaxServices            = 10_000   // of a project
-	MaxServiceFields       = 4_096    // of a service
+	MaxServiceFields       = 1_000    // of a service, as many as one lookup takes
 	MaxPartitions          = 1_024    // of a group
 	MaxRegions             = 64       // of a group
 	MaxFallback            = 8        // steps of a read

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"iter"
 	"maps"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -105,6 +106,33 @@ func (v *validator) services() {
 		for _, ref := range s.Features {
 			v.reference(path+".features", ref)
 		}
+		v.serviceKeys(path+".features", s)
+	}
+}
+
+// serviceKeys checks that one lookup can name the entities of all views of a
+// service, the inputs of computed ones included.
+func (v *validator) serviceKeys(path string, s Service) {
+	var entities []string
+	add := func(view string) {
+		if x, ok := v.views[view]; ok {
+			for _, name := range x.Entities {
+				if _, ok := v.entities[name]; ok && !slices.Contains(entities, name) {
+					entities = append(entities, name)
+				}
+			}
+		}
+	}
+	for _, ref := range s.Features {
+		add(ref.View)
+		if o, ok := v.onDemands[ref.View]; ok {
+			for _, input := range o.Inputs {
+				add(input.View)
+			}
+		}
+	}
+	if _, err := unionKeys(entities, func(name string) (*Entity, bool) { return v.entities[name], true }); err != nil {
+		v.add(path, "one lookup cannot name all its entities: %v", err)
 	}
 }
 

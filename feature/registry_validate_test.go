@@ -74,6 +74,11 @@ func TestPlanRefusesWhatIsNotValid(t *testing.T) {
 		{"a home without leaders", func(d *D) { d.Groups = []feature.Group{{Name: "g", Home: []string{"us"}}} }, "only placement leader has home regions"},
 		{"a region twice", func(d *D) { d.Groups = []feature.Group{{Name: "g", Regions: []string{"eu", "eu"}}} }, `"eu" stands twice`},
 		{"a service without features", func(d *D) { d.Services[0].Features = nil }, "services[driver_v1].features: a service needs a feature"},
+		{"a service over views that type one join key differently", func(d *D) {
+			d.Entities = append(d.Entities, feature.Entity{Name: "cab", JoinKeys: []feature.JoinKey{{Name: "driver_id", Type: scalar(feature.String)}}})
+			d.Views = append(d.Views, feature.View{Name: "cabs", Entities: []string{"cab"}, Online: true, Offline: true, Fields: []feature.Field{{Name: "doors", Type: scalar(feature.Int64)}}})
+			d.Services[0].Features = append(d.Services[0].Features, feature.Reference{View: "cabs", Feature: "doors"})
+		}, "services[driver_v1].features: one lookup cannot name all its entities: join key driver_id is int64 in one entity and string in another: give it one type, or two names"},
 		{"a service of an unknown feature", func(d *D) { d.Services[0].Features[0].Feature = "trip" }, `services[driver_v1].features: "driver_stats:trip": view driver_stats has no feature "trip"; did you mean trips?`},
 		{"a service of an unknown view", func(d *D) { d.Services[0].Features[0].View = "driver_stat" }, `no view "driver_stat" is declared; did you mean driver_stats?`},
 		{"a feature twice in a service", func(d *D) { d.Services[0].Features = append(d.Services[0].Features, d.Services[0].Features[0]) }, `"driver_stats:trips" stands twice`},

@@ -59,11 +59,13 @@ var settings = []Setting{
 	{Key: "timeout", Default: "2s", Help: "time for a request that names no timeout", set: duration(func(c *Config) *time.Duration { return &c.Timeout })},
 	{Key: "max_timeout", Default: "1m", Help: "longest timeout that a request may name", set: duration(func(c *Config) *time.Duration { return &c.MaxTimeout })},
 	{Key: "max_body_bytes", Default: "8MiB", Help: "largest body of a request", set: size(func(c *Config) *int { return &c.Limits.BodyBytes })},
-	{Key: "max_held_bytes", Default: "256MiB", Help: "bodies of all requests together", set: size(func(c *Config) *int { return &c.Limits.HeldBytes })},
+	{Key: "max_held_bytes", Default: "64MiB", Help: "bodies of all requests together", set: size(func(c *Config) *int { return &c.Limits.HeldBytes })},
 	{Key: "max_in_flight", Default: "4096", Help: "requests answered at once", set: count(func(c *Config) *int { return &c.Limits.InFlight })},
 	{Key: "max_rows", Default: "10000", Help: "rows of one push, entities of one delete", set: count(func(c *Config) *int { return &c.Limits.Rows })},
 	{Key: "max_entities", Default: "1000", Help: "entities of one lookup", set: count(func(c *Config) *int { return &c.Limits.Entities })},
 	{Key: "max_features", Default: "1000", Help: "features of one lookup", set: count(func(c *Config) *int { return &c.Limits.Features })},
+	{Key: "max_answer_bytes", Default: "32MiB", Help: "rows that one lookup reads, and the values of its answer", set: size(func(c *Config) *int { return &c.Limits.AnswerBytes })},
+	{Key: "max_changes", Default: "100000", Help: "rows of one push times the views that each feeds", set: count(func(c *Config) *int { return &c.Limits.Changes })},
 	{Key: "drain", Default: DefaultDrain.String(), Help: "time for requests in flight when the store stops", set: duration(func(c *Config) *time.Duration { return &c.Drain })},
 	{Key: "log_level", Default: "info", Help: "debug, info, warn or error", set: func(c *Config, s string) error {
 		return plain(c.LogLevel.UnmarshalText([]byte(s)), s, "debug, info, warn or error")

@@ -278,6 +278,30 @@ func (h *house) futureToken() string {
 	return string(h.server.cfg.Signer.Append(nil, &token))
 }
 
+// One name in the request may be taken by two views as two types.
+func TestRequestValuesAreReadInEachViewsType(t *testing.T) {
+	h := newHouse(t)
+	d, err := definition.Parse("market.yaml", strings.NewReader(market+`
+  - {name: both, features: ["offer:total", "rough:rounded"]}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.OnDemands = append(d.OnDemands, feature.OnDemand{
+		Name:    "rough",
+		Request: []feature.RequestField{{Name: "quantity", Type: feature.ScalarOf(feature.Float64)}},
+		Fields:  []feature.Computed{{Name: "rounded", Type: feature.ScalarOf(feature.Float64), Expr: "quantity * 2.0"}},
+	})
+	if _, err := h.store.Apply(t.Context(), d, nil); err != nil {
+		t.Fatal(err)
+	}
+	h.push("items", `{"sku":"A","price":2.5,"event_time":"2026-08-21T11:00:00Z"}`)
+	r := h.lookup(`{"service":"both","entities":{"sku":["A"],"buyer_id":[1]},"request":{"quantity":[4]}}`)
+	if got, want := line(r, 0), `10 PRESENT 21T11:00:00Z | 8 PRESENT -`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 // A lookup keeps buffers between requests; none may show another's values.
 func TestLookupsShareNothing(t *testing.T) {
 	h := newMarket(t)

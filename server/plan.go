@@ -171,8 +171,10 @@ func (p *planner) computeDerived() error {
 	return nil
 }
 
+// request returns the index of a request value. Two views may take one name as
+// two types; each reads the column in its own.
 func (p *planner) request(field feature.RequestField) int {
-	i := slices.IndexFunc(p.plan.requests, func(f feature.RequestField) bool { return f.Name == field.Name })
+	i := slices.Index(p.plan.requests, field)
 	if i < 0 {
 		i = len(p.plan.requests)
 		p.plan.requests = append(p.plan.requests, field)
