@@ -2,8 +2,8 @@
 // acknowledged: read levels, write concerns, session tokens.
 //
 // The decisions are pure functions of what is asked and what is known here:
-// Covered, Concern.Count, Read.Unmet. One file, coordinator.go, waits. Data is
-// reached through the small interface Local, declared there.
+// CoveredPosition, Concern.Count, Alternative.unmet. One file, coordinator.go,
+// waits. Data is reached through the small interface Store, declared there.
 //
 // Invariants:
 //
