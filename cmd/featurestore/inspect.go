@@ -35,7 +35,8 @@ func newInspect(a *app) *cobra.Command {
   request    a remembered idempotency key and its receipt
   corrupt    a record that cannot be read, and why
 
-The store must not be running. Nothing is changed.
+The store must not be running, and one that was killed must be started and
+stopped once before. Nothing is changed.
 
 Given a session token, it prints the positions in it. It needs no secret, so it
 cannot tell whether the token is genuine.`,
