@@ -125,20 +125,42 @@ func (c *Coordinator) admitSlowly(ctx context.Context, r *Read, targets []Target
 	return met, first
 }
 
-// await tries one alternative for at most budget.
+// await tries one alternative for at most budget (C5).
 func (c *Coordinator) await(ctx context.Context, a Alternative, t *Token, targets []Target, budget time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, budget)
 	defer cancel()
 	for {
 		err := c.unmet(a, t, targets)
 		var behind *BehindError
-		if !errors.As(err, &behind) || behind.Want.Origin == 0 {
+		switch {
+		case errors.As(err, &behind) && behind.Want.Origin != 0:
+			want := hlc.Vector{behind.Want.Origin: behind.Want.At}
+			if c.cfg.Store.Wait(ctx, behind.Shard, want) != nil {
+				return err
+			}
+		case errors.As(err, &behind), errors.Is(err, ErrTooStale):
+			if !pause(ctx, safeTimeInterval) {
+				return err
+			}
+		default:
 			return err
 		}
-		want := hlc.Vector{behind.Want.Origin: behind.Want.At}
-		if c.cfg.Store.Wait(ctx, behind.Shard, want) != nil {
-			return err
-		}
+	}
+}
+
+// safeTimeInterval is how often a wait for the safe time looks. It moves by
+// itself, with nobody to wake those who wait for it.
+const safeTimeInterval = 5 * time.Millisecond
+
+// pause waits for d and returns true, or false when ctx ends first.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

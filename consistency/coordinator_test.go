@@ -29,7 +29,11 @@ func (r *replicaAt) Replica(feature.Shard) Replica {
 	return Replica{Progress: progress, Origins: r.self}
 }
 
+// SafeTime lags until what is on its way has arrived.
 func (r *replicaAt) SafeTime(feature.Shard) hlc.Timestamp {
+	if !r.arrives.IsZero() && !time.Now().Before(r.arrives) {
+		return hlc.FromTime(time.Now())
+	}
 	return hlc.FromTime(time.Now().Add(-r.lag))
 }
 
@@ -93,8 +97,9 @@ func TestReadLevels(t *testing.T) {
 		{name: "a preference list takes the next", ask: "session; within=5ms, eventual", token: tokenOf(other), arrives: time.Hour, met: Eventual, waited: 5 * time.Millisecond},
 		{name: "a write that cannot exist is lost at once", ask: "session", token: tokenOf(future), arrives: time.Hour, want: ErrSessionLost},
 		{name: "a lost session never degrades", ask: "session", token: tokenOf(future), arrives: time.Hour, unmet: Degrade, want: ErrSessionLost},
-		{name: "bounded within its bound", ask: "bounded; max-staleness=2s", lag: time.Second, met: Bounded},
-		{name: "bounded beyond its bound", ask: "bounded; max-staleness=2s", lag: 3 * time.Second, want: ErrTooStale},
+		{name: "bounded within its bound", ask: "bounded; max-staleness=2s", lag: time.Second, arrives: time.Hour, met: Bounded},
+		{name: "bounded beyond its bound", ask: "bounded; max-staleness=2s", lag: 3 * time.Second, arrives: time.Hour, want: ErrTooStale, waited: 30 * time.Millisecond},
+		{name: "bounded waits for its bound", ask: "bounded; max-staleness=2s", lag: 3 * time.Second, arrives: 20 * time.Millisecond, met: Bounded, waited: 20 * time.Millisecond},
 		{name: "bounded honours the token too", ask: "bounded; max-staleness=2s", token: tokenOf(other), arrives: time.Hour, want: ErrBehind, waited: 30 * time.Millisecond},
 		{name: "leader needs a leader group", ask: "leader", want: ErrLevelNotOffered},
 	} {
@@ -133,13 +138,19 @@ func TestFloorIsCoveredByTimeOnly(t *testing.T) {
 		var token Token
 		token.raiseFloor(floor{group: shard.Group, at: hlc.FromTime(time.Now())})
 		r := Read{Alternatives: []Alternative{{Level: Session}}, Token: token}
-		store := &replicaAt{self: Origins{Self: 1, SelfAt: 1}, arrives: time.Now()}
+		store := &replicaAt{self: Origins{Self: 1, SelfAt: 1}}
 		if _, err := newCoordinator(t, store).AdmitRead(t.Context(), &r, target); err != nil {
 			t.Errorf("a floor that everything passed: %v", err)
 		}
 		store.lag = time.Second
+		r.Fallback.Wait = 500 * time.Millisecond
 		if _, err := newCoordinator(t, store).AdmitRead(t.Context(), &r, target); !errors.Is(err, ErrBehind) {
 			t.Errorf("a floor beyond the safe time: got %v, want ErrBehind", err)
+		}
+		r.Fallback.Wait = 2 * time.Second
+		met, err := newCoordinator(t, store).AdmitRead(t.Context(), &r, target)
+		if err != nil || met.Waited < 400*time.Millisecond {
+			t.Errorf("a floor that the safe time passes in half a second: %v after %v", err, met.Waited)
 		}
 	})
 }
