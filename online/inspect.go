@@ -85,7 +85,7 @@ type InspectOptions struct {
 func Inspect(ctx context.Context, dir string, o InspectOptions) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		if err := inspect(ctx, dir, o, yield); err != nil {
-			yield(Record{}, fmt.Errorf("inspect: %w", err))
+			yield(Record{}, err) // it names the operation and the directory
 		}
 	}
 }
@@ -106,7 +106,7 @@ func inspect(ctx context.Context, dir string, o InspectOptions, yield func(Recor
 			return err
 		}
 		if err := c.read(db, math.MaxUint64, o.Prefix, from); err != nil {
-			return err
+			return fmt.Errorf("read %s: %w", dir, err)
 		}
 		for i := range c.len() {
 			key, value := c.at(i)

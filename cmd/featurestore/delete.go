@@ -23,7 +23,7 @@ join key with one value for each entity. A row that is not there is no error.
 A delete is an event: it covers what happened up to its event time, now by
 default, and a row pushed later with a later event time is served again.`,
 		Example: `  featurestore delete --view driver_stats driver_id=1001,1002`,
-		Args:    cobra.MinimumNArgs(1),
+		Args:    wantArgs(1, -1, "the join keys, such as driver_id=1001"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			columns, err := parseColumns(args, "driver_id=1001,1002")
 			if err != nil {
@@ -59,13 +59,17 @@ default, and a row pushed later with a later event time is served again.`,
 			if out.json() {
 				return out.print(a.out, answer)
 			}
-			_, err = fmt.Fprintf(a.out, "deleted %d, of which %d had newer rows that stay\nsession %s\n", answer.Accepted, answer.Superseded, answer.Session)
+			covered := ""
+			if answer.Superseded > 0 {
+				covered = fmt.Sprintf(", of which %d were covered by a later delete already", answer.Superseded)
+			}
+			_, err = fmt.Fprintf(a.out, "deleted %d%s\nsession %s\n", answer.Accepted, covered, answer.Session)
 			return err
 		},
 	}
 	cmd.Flags().StringVar(&request.View, "view", "", "view whose rows are deleted")
 	cmd.Flags().StringVar(&request.EventTime, "event-time", "", "time of the delete, RFC 3339; now by default")
-	_ = cmd.MarkFlagRequired("view")
+	wantFlags(cmd, "--view VIEW, the view whose rows are deleted", "view")
 	c.register(a, cmd)
 	c.registerProject(a, cmd)
 	out.register(cmd)

@@ -35,7 +35,7 @@ With --definitions, those are applied in place of the sample.`,
 		Example: `  featurestore dev
   featurestore dev --listen 127.0.0.1:0 --data ./data
   featurestore dev --definitions ./definitions --no-sample`,
-		Args: cobra.NoArgs,
+		Args: wantArgs(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error { return d.run(a, cmd) },
 	}
 	cmd.Flags().StringVar(&d.regions, "regions", "eu", "region to run; this version runs one")

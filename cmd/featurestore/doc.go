@@ -20,7 +20,7 @@
 //	L3. An error is one line, "featurestore: command: what", that says what
 //	    would be right; several faults are listed below it.
 //	L4. Repeating a push of the same file, after it failed or was interrupted,
-//	    stores each batch once.
+//	    stores each batch once, unless --again asks for another time.
 //
 // What is not flags and printing belongs to other rooms.
 package main

@@ -45,7 +45,7 @@ separated by commas, are tried in order.`,
 		Example: `  featurestore get --service driver_v1 driver_id=1001,1002 demand=1.5,2
   featurestore get --features driver_stats:trips driver_id=1001 --output json
   featurestore get --features driver_stats:trips driver_id=1001 --session "$token" --consistency session`,
-		Args: cobra.MinimumNArgs(1),
+		Args: wantArgs(1, -1, "the join keys, such as driver_id=1001"),
 		RunE: func(cmd *cobra.Command, args []string) error { return l.run(cmd.Context(), a, args) },
 	}
 	f := cmd.Flags()
@@ -53,8 +53,7 @@ separated by commas, are tried in order.`,
 	f.StringSliceVar(&l.features, "features", nil, "features to look up, as view:feature")
 	f.StringVar(&l.session, "session", "", "session token of what must be seen")
 	f.StringVar(&l.consistency, "consistency", "", "read level, or several in order of preference")
-	cmd.MarkFlagsMutuallyExclusive("service", "features")
-	cmd.MarkFlagsOneRequired("service", "features")
+	wantFlags(cmd, "--service NAME or --features VIEW:FEATURE,…, what to look up", "service", "features")
 	l.client.register(a, cmd)
 	l.client.registerProject(a, cmd)
 	l.out.register(cmd)

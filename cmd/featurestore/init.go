@@ -30,7 +30,7 @@ func newInit(a *app) *cobra.Command {
 It overwrites nothing: when one of the files is there, none is written.`,
 		Example: `  featurestore init rides && cd rides
   featurestore serve --config store.yaml`,
-		Args: cobra.MaximumNArgs(1),
+		Args: wantArgs(0, 1, "a folder to write to"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			folder := "."
 			if len(args) == 1 {

@@ -43,7 +43,7 @@ cannot tell whether the token is genuine.`,
 		Example: `  featurestore inspect ./data
   featurestore inspect ./data --kind row --limit 10
   featurestore inspect "$token"`,
-		Args: cobra.ExactArgs(1),
+		Args: wantArgs(1, 1, "a data directory, such as ./data, or a session token"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			for _, k := range kinds {
 				if !slices.Contains(recordKinds, k) {

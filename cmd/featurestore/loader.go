@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -27,8 +28,10 @@ type loader struct {
 	options   source.Options
 	parallel  int
 	skipBad   bool
+	again     bool      // do not recognize what an earlier run stored
 	report    io.Writer // progress, and rows that are left out
 
+	nonce   string // sets the batches of this run apart; empty unless again
 	view    api.View
 	fields  []loadField
 	ignored []string
@@ -63,6 +66,9 @@ func (l *loader) run(ctx context.Context) (_ *loadResult, err error) {
 	if err := l.chooseFields(); err != nil {
 		return nil, err
 	}
+	if l.again {
+		l.nonce = rand.Text()
+	}
 	in, err := source.Open(ctx, l.path, l.options)
 	if err != nil {
 		return nil, err
@@ -89,6 +95,9 @@ func (l *loader) explain(err error) error {
 	note := "no row was stored"
 	if n := l.mu.result.rows; n > 0 {
 		note = fmt.Sprintf("%d rows were stored before; running the command again stores them once", n)
+		if l.again {
+			note = fmt.Sprintf("%d rows were stored before; running the command again stores them another time", n)
+		}
 	}
 	return &notedError{err, note}
 }

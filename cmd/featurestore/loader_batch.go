@@ -234,10 +234,11 @@ func worthRetrying(err error) bool {
 }
 
 // idempotencyKey names a batch by where it is from and what it holds, so that
-// a file that was mended elsewhere is recognized up to there.
+// a file that was mended elsewhere is recognized up to there. With --again, a run
+// recognizes only itself.
 func (l *loader) idempotencyKey(body []byte, at int64) string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%s\x00%s\x00%s\x00%d\x00", l.client.project, l.viewName, filepath.Base(l.path), at)
+	fmt.Fprintf(h, "%s\x00%s\x00%s\x00%d\x00%s", l.client.project, l.viewName, filepath.Base(l.path), at, l.nonce)
 	h.Write(body)
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }

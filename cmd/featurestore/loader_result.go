@@ -16,7 +16,7 @@ import (
 
 // loadResult counts what a load did.
 type loadResult struct {
-	rows       int
+	rows       int // that are stored, by this run or an earlier one
 	superseded int
 	empty      int // rows without a feature
 	repeated   int // rows that an earlier run had stored
@@ -35,18 +35,23 @@ func (r *loadResult) add(rows int, answer api.PushResponse) {
 	r.session = answer.Session
 }
 
-// perSecond is the rate of rows, 0 when there was no time to measure.
+// perSecond is the rate of rows that were stored now, 0 when there was no time to measure.
 func (r *loadResult) perSecond() float64 {
 	if r.took <= 0 {
 		return 0
 	}
-	return float64(r.rows) / r.took.Seconds()
+	return float64(r.rows-r.repeated) / r.took.Seconds()
 }
 
 // String tells the result to people.
 func (r *loadResult) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "pushed %d rows in %s, %.0f rows a second\n", r.rows, r.took.Round(time.Millisecond), r.perSecond())
+	switch pushed := r.rows - r.repeated; {
+	case pushed == 0 && r.repeated > 0:
+		fmt.Fprintf(&b, "pushed nothing: every batch was stored by an earlier run; --again pushes them anew\n")
+	default:
+		fmt.Fprintf(&b, "pushed %d rows in %s, %.0f rows a second\n", pushed, r.took.Round(time.Millisecond), r.perSecond())
+	}
 	for _, c := range []struct {
 		n    int
 		what string

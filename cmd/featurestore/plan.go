@@ -31,7 +31,7 @@ Exit codes: 0 nothing would change; 2 something would; 1 an error.`,
 		Example: `  featurestore plan
   featurestore plan definitions/rides.yaml --output json
   featurestore plan; test $? -ne 1 && featurestore apply`,
-		Args: cobra.MaximumNArgs(1),
+		Args: wantArgs(0, 1, "a file or a folder of definitions"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			plan, err := sendDefinitions(cmd.Context(), &c, "plan", args, nil)
 			if err != nil {
@@ -68,7 +68,7 @@ With --expect, it applies only if the project is still at that revision, which
 plan shows as "from"; otherwise it prints what has changed since.`,
 		Example: `  featurestore apply
   featurestore apply definitions --expect 7`,
-		Args: cobra.MaximumNArgs(1),
+		Args: wantArgs(0, 1, "a file or a folder of definitions"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var query url.Values
 			if cmd.Flags().Changed("expect") {

@@ -39,12 +39,15 @@ batches of the same file name, place and contents for a day. Keep --batch as it
 was. --parallel sends several batches at once; rows of one entity with the same
 event time may then be stored in any order.
 
+--again pushes on purpose what was pushed before: counters count it again, and
+such a run, when it fails, is not recognized either.
+
 A row that does not fit is named by file, line and column, and ends the command
 with the batches before it stored. With --skip-bad-rows it is left out instead.`,
 		Example: `  featurestore push --view driver_stats drivers.csv
   featurestore push --view driver_stats --event-time seen_at --map conv_rate=rate drivers.parquet
   featurestore push --view customer --time-layout "1/2/2006 15:04" --skip-bad-rows retail.csv.gz`,
-		Args: cobra.ExactArgs(1),
+		Args: wantArgs(1, 1, "the file to push, such as drivers.csv"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			l.path = args[0]
 			l.columns = map[string]string{}
@@ -74,8 +77,9 @@ with the batches before it stored. With --skip-bad-rows it is left out instead.`
 	f.StringVar(&l.empty, "empty", "null", "what a null in the file does: null stores it, absent leaves the feature alone")
 	f.IntVar(&l.options.BatchRows, "batch", 1000, "rows in a batch")
 	f.IntVar(&l.parallel, "parallel", 1, "batches sent at once")
+	f.BoolVar(&l.again, "again", false, "push what an earlier run stored another time; counters count again")
 	f.BoolVar(&l.skipBad, "skip-bad-rows", false, "leave out rows that do not fit")
-	_ = cmd.MarkFlagRequired("view")
+	wantFlags(cmd, "--view VIEW, the view that the rows belong to", "view")
 	_ = cmd.RegisterFlagCompletionFunc("empty", cobra.FixedCompletions([]string{"null", "absent"}, cobra.ShellCompDirectiveNoFileComp))
 	l.client.register(a, cmd)
 	l.client.registerProject(a, cmd)

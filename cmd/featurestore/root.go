@@ -34,7 +34,7 @@ func newRoot(a *app) *cobra.Command {
 		Long:          rootHelp,
 		SilenceErrors: true, // execute prints them
 		SilenceUsage:  true, // a mistake deserves an answer, not a page
-		Args:          cobra.NoArgs,
+		Args:          wantCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetIn(a.in)

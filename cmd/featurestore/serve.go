@@ -33,7 +33,7 @@ Settings:
 		Example: `  featurestore serve --config store.yaml
   featurestore serve --region eu --store eu-1 --data ./data
   FEATURESTORE_LOG_FORMAT=json featurestore serve --config store.yaml --listen 127.0.0.1:9000`,
-		Args: cobra.NoArgs,
+		Args: wantArgs(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := replica.Load(replica.Sources{
 				File: file, Environ: a.environ, Others: clientVariables, Flags: givenSettings(cmd),

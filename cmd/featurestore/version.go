@@ -14,7 +14,7 @@ func newVersion(a *app) *cobra.Command {
 		Use:     "version",
 		Short:   "Tell what was built",
 		Example: "  featurestore version --output json",
-		Args:    cobra.NoArgs,
+		Args:    wantArgs(0, 0, ""),
 		RunE: func(*cobra.Command, []string) error {
 			b := readBuild()
 			if out.json() {
