@@ -86,6 +86,13 @@ func curlOf(command string) (path, body string, err error) {
 // command or flag that the program lacks, a program that the module lacks.
 func checkCommand(command string) error {
 	words := strings.Fields(command)
+	if len(words) == 2 && words[0] == "make" {
+		rules, err := os.ReadFile(filepath.Join(moduleRoot, "Makefile"))
+		if err == nil && !strings.Contains("\n"+string(rules), "\n"+words[1]+":") {
+			err = fmt.Errorf("%s\nnames a target that is not there", command)
+		}
+		return err
+	}
 	if len(words) < 3 || words[0] != "go" || words[1] != "run" && words[1] != "build" && words[1] != "test" {
 		return fmt.Errorf("%s\nis a command that no check knows", command)
 	}
@@ -169,6 +176,8 @@ func TestReadmeChecksFindPlantedFaults(t *testing.T) {
 		{"a command that is not there", "no command", "go run ./cmd/featurestore fetch"},
 		{"a flag that is not there", "unknown flag", "go run ./cmd/featurestore dev --sample"},
 		{"a folder that is not there", "not there", "go run ./cmd/featurestore dev --definitions examples/offline_retail"},
+		{"a target in order", "", "make check"},
+		{"a target that is not there", "not there", "make haste"},
 		{"a command of others", "no check knows", "docker run featurestore"},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
