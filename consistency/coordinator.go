@@ -3,7 +3,6 @@ package consistency
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"featurestore/feature"
@@ -56,12 +55,6 @@ func NewCoordinator(cfg Config) (*Coordinator, error) {
 		faults = append(faults, errors.New("coordinator: Self needs a store and a region"))
 	}
 	return &Coordinator{cfg: cfg}, errors.Join(faults...)
-}
-
-// Target is a shard that a request reads or writes, with what its group allows.
-type Target struct {
-	Shard     feature.Shard
-	Placement feature.Placement
 }
 
 // Met is what a read got.
@@ -236,28 +229,4 @@ func (c *Coordinator) Acknowledge(w *Write, targets []Target) Acknowledged {
 		}
 	}
 	return out
-}
-
-// Dependencies returns the positions of other origins that a write to shard
-// must be joined after.
-func (t *Token) Dependencies(shard feature.Shard, self hlc.Origin) hlc.Vector {
-	var deps hlc.Vector
-	t.Positions(shard, func(p hlc.Position) bool {
-		if p.Origin != self {
-			if deps == nil {
-				deps = hlc.Vector{}
-			}
-			deps[p.Origin] = p.At
-		}
-		return true
-	})
-	return deps
-}
-
-// Targets collects shards, each once, without allocating when space allows.
-func Targets(dst []Target, t Target) []Target {
-	if slices.Contains(dst, t) {
-		return dst
-	}
-	return append(dst, t)
 }

@@ -113,6 +113,22 @@ func (t *Token) Floor(group feature.GroupID) hlc.Timestamp {
 	return at
 }
 
+// Dependencies returns the positions of other origins that a write to shard
+// must be joined after.
+func (t *Token) Dependencies(shard feature.Shard, self hlc.Origin) hlc.Vector {
+	var deps hlc.Vector
+	t.Positions(shard, func(p hlc.Position) bool {
+		if p.Origin != self {
+			if deps == nil {
+				deps = hlc.Vector{}
+			}
+			deps[p.Origin] = p.At
+		}
+		return true
+	})
+	return deps
+}
+
 // Latest returns the greatest time in the token.
 func (t *Token) Latest() hlc.Timestamp {
 	var at hlc.Timestamp

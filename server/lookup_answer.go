@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 	"unsafe"
 
 	"featurestore/api"
@@ -194,3 +195,8 @@ func (p *plan) suggestKey(name string) string {
 
 // text views b as a string without a copy; b must not change meanwhile.
 func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// milliseconds rounds up, so that a wait is never told as none.
+func milliseconds(d time.Duration) int64 {
+	return int64((d + time.Millisecond - 1) / time.Millisecond)
+}
