@@ -74,23 +74,6 @@ func appendRegistryKey(dst []byte, revision uint64, part uint16) []byte {
 	return binary.BigEndian.AppendUint16(dst, part)
 }
 
-// append is the inverse of decodeKey.
-func (k storedKey) append(dst []byte) []byte {
-	switch k.kind {
-	case kindProgress:
-		return appendProgressKey(dst, k.shard, k.origin)
-	case kindRow:
-		return appendRowKey(dst, k.shard, k.view, k.entity)
-	case kindEntry:
-		return appendEntryKey(dst, k.shard, k.origin, k.at)
-	case kindRequest:
-		return appendRequestKey(dst, k.request)
-	case kindRegistry:
-		return appendRegistryKey(dst, k.revision, k.part)
-	}
-	return append(dst, byte(k.kind))
-}
-
 // keySizes is the length of the keys of a kind; of a row's, the least.
 var keySizes = map[keyKind]int{
 	kindStore: 1, kindProgress: 9, kindRow: 10, kindEntry: 17, kindRequest: 17, kindRegistry: 11,

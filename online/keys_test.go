@@ -191,3 +191,20 @@ func FuzzDecodeRecord(f *testing.F) {
 		}
 	})
 }
+
+// append is the inverse of decodeKey.
+func (k storedKey) append(dst []byte) []byte {
+	switch k.kind {
+	case kindProgress:
+		return appendProgressKey(dst, k.shard, k.origin)
+	case kindRow:
+		return appendRowKey(dst, k.shard, k.view, k.entity)
+	case kindEntry:
+		return appendEntryKey(dst, k.shard, k.origin, k.at)
+	case kindRequest:
+		return appendRequestKey(dst, k.request)
+	case kindRegistry:
+		return appendRegistryKey(dst, k.revision, k.part)
+	}
+	return append(dst, byte(k.kind))
+}

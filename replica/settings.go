@@ -27,10 +27,6 @@ type Setting struct {
 // Flag returns the setting's name as a flag, such as log-level.
 func (s Setting) Flag() string { return strings.ReplaceAll(s.Key, "_", "-") }
 
-// Variable returns the setting's name in the environment, such as
-// FEATURESTORE_LOG_LEVEL.
-func (s Setting) Variable() string { return variablePrefix + strings.ToUpper(s.Key) }
-
 const variablePrefix = "FEATURESTORE_"
 
 // Settings returns every setting, in the order in which help shows them.

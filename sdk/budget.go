@@ -66,10 +66,3 @@ func (b *budget) give(rows, bytes int) {
 		b.mu.changed = make(chan struct{})
 	}
 }
-
-// held returns what is taken now.
-func (b *budget) held() (rows, bytes int) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.mu.rows, b.mu.bytes
-}

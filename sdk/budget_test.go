@@ -88,3 +88,10 @@ func TestALaneSealsByRowsBytesAndTime(t *testing.T) {
 		t.Errorf("got body %s", got)
 	}
 }
+
+// held returns what is taken now.
+func (b *budget) held() (rows, bytes int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.mu.rows, b.mu.bytes
+}
