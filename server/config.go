@@ -74,8 +74,8 @@ type Limits struct {
 	Changes     int
 }
 
-// withDefaults returns c with every zero field set to its documented default.
-func (c Config) withDefaults() Config {
+// WithDefaults returns c with every zero field set to its documented default.
+func (c Config) WithDefaults() Config {
 	orDefault(&c.Timeout, 2*time.Second)
 	orDefault(&c.MaxTimeout, time.Minute)
 	orDefault(&c.Limits.BodyBytes, 8<<20)
@@ -110,7 +110,7 @@ func (c Config) Validate() error {
 			faults = append(faults, fmt.Errorf("server: "+format, args...))
 		}
 	}
-	d := c.withDefaults()
+	d := c.WithDefaults()
 	fault(c.Region == "", "Region is empty; name the region that answers shall show")
 	fault(c.Store == "", "Store is empty; name the store that answers shall show")
 	fault(c.Online == nil, "Online is nil; open a store")

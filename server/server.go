@@ -35,7 +35,7 @@ func New(cfg Config) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	cfg = cfg.withDefaults()
+	cfg = cfg.WithDefaults()
 	s := &Server{cfg: cfg, echo: echo.New(), servedBy: []string{cfg.Region + "/" + cfg.Store}}
 	var err error
 	if s.metrics, err = newMetrics(cfg.Meter, s); err != nil {
