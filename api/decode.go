@@ -142,7 +142,7 @@ func decodeText(text json.RawMessage, k feature.Kind) (feature.Value, error) {
 	}
 	b, err := base64.StdEncoding.Strict().DecodeString(s)
 	if err != nil || strings.ContainsAny(s, "\r\n") {
-		return feature.Value{}, fmt.Errorf("%q is not standard base64 with padding", clip(s))
+		return feature.Value{}, fmt.Errorf("%q is not standard base64 with padding", feature.Clip(s))
 	}
 	return feature.OfBytes(b), nil
 }
@@ -213,5 +213,5 @@ func glimpse(text json.RawMessage) string {
 	case text[0] == '[':
 		return "a list"
 	}
-	return clip(string(text))
+	return feature.Clip(string(text))
 }

@@ -20,10 +20,10 @@ func decodeInteger(text json.RawMessage, k feature.Kind, least, most int64) (int
 	}
 	n, err := exactInteger(number, 0)
 	if err == errNotWhole {
-		return 0, fmt.Errorf("%s is not a whole number, which %s needs", clip(number), k)
+		return 0, fmt.Errorf("%s is not a whole number, which %s needs", feature.Clip(number), k)
 	}
 	if err != nil || n < least || n > most {
-		return 0, fmt.Errorf("%s is outside %s, which goes from %d to %d", clip(number), k, least, most)
+		return 0, fmt.Errorf("%s is outside %s, which goes from %d to %d", feature.Clip(number), k, least, most)
 	}
 	return n, nil
 }

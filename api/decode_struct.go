@@ -97,7 +97,7 @@ func DecodeEdit(raw json.RawMessage, t feature.Type) (add, remove feature.Value,
 		case "remove":
 			into = &remove
 		default:
-			return fmt.Errorf(`a set takes a list or {"add": […], "remove": […]}, not %q`, clip(key))
+			return fmt.Errorf(`a set takes a list or {"add": […], "remove": […]}, not %q`, feature.Clip(key))
 		}
 		if *into, err = DecodeValue(list, t); err != nil {
 			return fmt.Errorf("%s: %w", key, err)
@@ -118,7 +118,7 @@ func DecodeIncrement(raw json.RawMessage, t feature.Type) (feature.Value, error)
 		found := false
 		err := members(&s, func(key string) error {
 			if key != "increment" {
-				return fmt.Errorf(`a counter takes a number or {"increment": number}, not %q`, clip(key))
+				return fmt.Errorf(`a counter takes a number or {"increment": number}, not %q`, feature.Clip(key))
 			}
 			found = true
 			var err error

@@ -5,10 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 	"unsafe"
+
+	"featurestore/feature"
 )
 
 // What encoding/json lets pass in silence is refused here: a key that stands
@@ -26,7 +27,7 @@ func members(s *Scanner, visit func(key string) error) error {
 		}
 		name := unsafeString(key)
 		if !seen.add(name) {
-			return Problemf(CodeDuplicateKey, clip(name), "key %q stands twice in one object, again before byte %d; once is right", clip(name), s.Offset())
+			return Problemf(CodeDuplicateKey, feature.Clip(name), "key %q stands twice in one object, again before byte %d; once is right", feature.Clip(name), s.Offset())
 		}
 		if err := visit(name); err != nil {
 			return err
@@ -167,12 +168,3 @@ func (s *keySet) add(key string) bool {
 // unsafeString returns b as a string without a copy; b must not change while
 // the string is in use.
 func unsafeString(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
-
-// clip shortens text from outside before it is put into an error.
-func clip(s string) string {
-	const limit = 64
-	if len(s) <= limit {
-		return strings.Clone(s)
-	}
-	return strings.ToValidUTF8(s[:limit], "") + "…"
-}

@@ -33,7 +33,7 @@ func ScanFeastPush(body []byte, maxRows int) (*ScannedFeastWrite, error) {
 		w.To = ToOnline
 	case ToOnline, ToOffline, ToBoth:
 	default:
-		return nil, Problemf(CodeInvalidRequest, "to", "%q is not known; use %s, %s or %s", clip(w.To), ToOnline, ToOffline, ToBoth)
+		return nil, Problemf(CodeInvalidRequest, "to", "%q is not known; use %s, %s or %s", feature.Clip(w.To), ToOnline, ToOffline, ToBoth)
 	}
 	return w, nil
 }
@@ -92,7 +92,7 @@ func (w *ScannedFeastWrite) scanFrame(s *Scanner, maxRows int) error {
 		if len(w.Columns)+len(w.Scalars) == maxFrameColumns {
 			return Problemf(CodeInvalidRequest, "df", "more than %d columns", maxFrameColumns)
 		}
-		path := "df." + clip(key)
+		path := "df." + feature.Clip(key)
 		switch {
 		case s.NextIs('{'):
 			return wantNext(s, '[', path, "a list, one value a row")

@@ -77,7 +77,7 @@ func ScanPush(body []byte, maxRows int) (*ScannedPush, error) {
 	case rows == columns:
 		return nil, Problemf(CodeInvalidRequest, "rows", "a push has either rows or columns")
 	case p.To != "" && p.To != ToOnline && p.To != ToOffline && p.To != ToBoth:
-		return nil, Problemf(CodeInvalidRequest, "to", "%q is not known; use %s, %s or %s", clip(p.To), ToOnline, ToOffline, ToBoth)
+		return nil, Problemf(CodeInvalidRequest, "to", "%q is not known; use %s, %s or %s", feature.Clip(p.To), ToOnline, ToOffline, ToBoth)
 	}
 	return p, nil
 }
@@ -164,7 +164,7 @@ func scanColumns(s *Scanner, field string, most int, tooMany Code) ([]Column, er
 	}
 	err := members(s, func(key string) error {
 		c := Column{Name: []byte(key)}
-		path := field + "." + clip(key)
+		path := field + "." + feature.Clip(key)
 		if err := wantNext(s, '[', path, "an array of values"); err != nil {
 			return err
 		}
@@ -232,13 +232,13 @@ func within(err error, field string) error {
 
 // unknownField refuses a field, suggesting the nearest of those known.
 func unknownField(what, key string, known ...string) error {
-	detail := fmt.Sprintf("%s has no field %q; ", what, clip(key))
+	detail := fmt.Sprintf("%s has no field %q; ", what, feature.Clip(key))
 	if near := feature.Nearest(key, known); near != "" {
 		detail += fmt.Sprintf("did you mean %q?", near)
 	} else {
 		detail += "use " + strings.Join(known, ", ")
 	}
 	p := NewProblem(CodeUnknownField, detail)
-	p.Field = clip(key)
+	p.Field = feature.Clip(key)
 	return p
 }

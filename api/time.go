@@ -21,7 +21,7 @@ func ParseTime(s string) (int64, error) {
 	// A date that does not exist, such as February 30, comes back as another.
 	exists := t.Year() == year && int(t.Month()) == month && t.Day() == day && t.Hour() == hour && t.Minute() == minute && t.Second() == second
 	if p.bad || p.rest != "" || !exists {
-		return 0, fmt.Errorf("%q is not a time such as 2026-08-21T10:59:42.123Z (RFC 3339, at most 9 digits of a fraction; without a zone it is UTC)", clip(s))
+		return 0, fmt.Errorf("%q is not a time such as 2026-08-21T10:59:42.123Z (RFC 3339, at most 9 digits of a fraction; without a zone it is UTC)", feature.Clip(s))
 	}
 	return feature.Nanos(t.Add(-zone))
 }

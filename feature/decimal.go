@@ -24,7 +24,7 @@ func ParseDecimal(s string) (Value, error) {
 		}
 	}
 	return Value{}, fmt.Errorf("%q is not a decimal number such as 12.50 (at most %d characters, and %d digits before and after the point)",
-		clip(s), maxDecimalDigits, maxDecimalDigits)
+		Clip(s), maxDecimalDigits, maxDecimalDigits)
 }
 
 // parseDecimal looks at the length first: the exponent and the digits of text

@@ -83,7 +83,7 @@ func DecodeKey(k Key) ([]Value, error) {
 	for rest := k; len(rest) > 0; {
 		v, n, err := cutKeyValue(rest)
 		if err != nil {
-			return nil, fmt.Errorf("key %x: %w", clip(string(k)), err)
+			return nil, fmt.Errorf("key %x: %w", Clip(string(k)), err)
 		}
 		vs = append(vs, v)
 		rest = rest[n:]

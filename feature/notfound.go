@@ -36,7 +36,7 @@ type NotFoundError struct {
 
 // Error names it and suggests the nearest name.
 func (e *NotFoundError) Error() string {
-	s := fmt.Sprintf("no %s %q", e.Kind, clip(e.Name))
+	s := fmt.Sprintf("no %s %q", e.Kind, Clip(e.Name))
 	if e.Project != "" {
 		s += fmt.Sprintf(" in project %q", e.Project)
 	}

@@ -50,7 +50,7 @@ func (e *InvalidError) Error() string {
 	var b strings.Builder
 	b.WriteString("definitions")
 	if e.Project != "" {
-		fmt.Fprintf(&b, " of project %q", clip(e.Project))
+		fmt.Fprintf(&b, " of project %q", Clip(e.Project))
 	}
 	if len(e.Problems) == 1 {
 		return b.String() + ": " + e.Problems[0].String()
@@ -90,7 +90,7 @@ type ConflictError struct {
 
 // Error names both revisions and what to do.
 func (e *ConflictError) Error() string {
-	return fmt.Sprintf("project %q is at revision %d, the plan was made against %d: plan again", clip(e.Project), e.Have, e.Want)
+	return fmt.Sprintf("project %q is at revision %d, the plan was made against %d: plan again", Clip(e.Project), e.Have, e.Want)
 }
 
 // Is makes errors.Is(e, ErrConflict) true.

@@ -69,11 +69,11 @@ func RestoreRegistry(s RegistryState) (*Registry, error) {
 	for i, ps := range s.Projects {
 		name := ps.Definitions.Project
 		if i > 0 && cmp.Compare(s.Projects[i-1].Definitions.Project, name) >= 0 {
-			return nil, fmt.Errorf("%w: projects are not in order at %q", ErrCorrupt, clip(name))
+			return nil, fmt.Errorf("%w: projects are not in order at %q", ErrCorrupt, Clip(name))
 		}
 		c, err := restoreCatalog(ps)
 		if err != nil {
-			return nil, fmt.Errorf("%w: project %q: %w", ErrCorrupt, clip(name), err)
+			return nil, fmt.Errorf("%w: project %q: %w", ErrCorrupt, Clip(name), err)
 		}
 		for _, v := range c.ordered {
 			if v.ID == 0 || v.ID > s.LastView || views[v.ID] {

@@ -117,7 +117,7 @@ func (v *validator) count(path string, n, limit int) {
 	}
 }
 
-func at(kind, name string) string { return kind + "[" + clip(name) + "]" }
+func at(kind, name string) string { return kind + "[" + Clip(name) + "]" }
 
 // name wants letters, digits and _: what fits column names, URLs and file
 // names everywhere.
@@ -136,7 +136,7 @@ func (v *validator) word(path, name string, hyphen bool) {
 		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', hyphen && c == '-':
 			continue
 		}
-		v.add(path, "%q is not a name: letters, digits and _%s only", clip(name), map[bool]string{true: " and -"}[hyphen])
+		v.add(path, "%q is not a name: letters, digits and _%s only", Clip(name), map[bool]string{true: " and -"}[hyphen])
 		return
 	}
 	if name == "" {
@@ -149,7 +149,7 @@ func (v *validator) unique(path string, list []string) {
 	seen := map[string]bool{}
 	for _, s := range list {
 		if seen[s] {
-			v.add(path, "%q stands twice", clip(s))
+			v.add(path, "%q stands twice", Clip(s))
 		}
 		seen[s] = true
 	}
@@ -175,9 +175,9 @@ func (v *validator) described(path, description, owner string, tags map[string]s
 		case k == "":
 			v.add(path+".tags", "a tag has no name")
 		case len(k) > MaxTagBytes || len(val) > MaxTagBytes:
-			v.add(path+".tags["+clip(k)+"]", "name and value have at most %d bytes each", MaxTagBytes)
+			v.add(path+".tags["+Clip(k)+"]", "name and value have at most %d bytes each", MaxTagBytes)
 		case !utf8.ValidString(k) || !utf8.ValidString(val):
-			v.add(path+".tags["+clip(k)+"]", "not valid UTF-8")
+			v.add(path+".tags["+Clip(k)+"]", "not valid UTF-8")
 		}
 	}
 }
@@ -220,7 +220,7 @@ func (v *validator) consistency(path, field, text string) {
 		return
 	}
 	if len(text) > MaxWordBytes || !utf8.ValidString(text) {
-		v.add(path+"."+field, "%q is longer than %d bytes or not text", clip(text), MaxWordBytes)
+		v.add(path+"."+field, "%q is longer than %d bytes or not text", Clip(text), MaxWordBytes)
 		return
 	}
 	if v.checks.Words == nil {

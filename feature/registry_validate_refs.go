@@ -140,13 +140,13 @@ func (v *validator) serviceKeys(path string, s Service) {
 func (v *validator) reference(path string, ref Reference) bool {
 	types, ok := v.types[ref.View]
 	if !ok {
-		v.add(path, "%q: no view %q is declared%s", clip(ref.String()), clip(ref.View), v.suggest(ref.View, maps.Keys(v.types)))
+		v.add(path, "%q: no view %q is declared%s", Clip(ref.String()), Clip(ref.View), v.suggest(ref.View, maps.Keys(v.types)))
 		return false
 	}
 	if _, ok := types[ref.Feature]; ok {
 		return true
 	}
-	v.add(path, "%q: view %s has no feature %q%s", clip(ref.String()), ref.View, clip(ref.Feature), v.suggest(ref.Feature, maps.Keys(types)))
+	v.add(path, "%q: view %s has no feature %q%s", Clip(ref.String()), ref.View, Clip(ref.Feature), v.suggest(ref.Feature, maps.Keys(types)))
 	return false
 }
 

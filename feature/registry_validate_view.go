@@ -23,7 +23,7 @@ func (v *validator) group(g *Group) {
 	for _, r := range g.Home {
 		v.region(path+".home", r)
 		if len(g.Regions) > 0 && !slices.Contains(g.Regions, r) {
-			v.add(path+".home", "%q is not among the group's regions %s", clip(r), listText(g.Regions))
+			v.add(path+".home", "%q is not among the group's regions %s", Clip(r), listText(g.Regions))
 		}
 	}
 	if len(g.Home) > 0 && g.Placement != Leader {
@@ -67,7 +67,7 @@ func (v *validator) view(view *View) {
 	v.described(path, view.Description, view.Owner, view.Tags)
 	keys := v.viewKeys(path, view)
 	if _, ok := v.groups[view.groupName()]; !ok && view.groupName() != DefaultGroup {
-		v.add(path+".group", "no group %q is declared%s", clip(view.Group), v.suggest(view.Group, maps.Keys(v.groups)))
+		v.add(path+".group", "no group %q is declared%s", Clip(view.Group), v.suggest(view.Group, maps.Keys(v.groups)))
 	}
 	v.fields(path, view, keys)
 	v.duration(path+".ttl", view.TTL)
@@ -93,7 +93,7 @@ func (v *validator) viewKeys(path string, view *View) map[string]bool {
 	var known []string
 	for _, name := range view.Entities {
 		if _, ok := v.entities[name]; !ok {
-			v.add(path+".entities", "no entity %q is declared%s", clip(name), v.suggest(name, maps.Keys(v.entities)))
+			v.add(path+".entities", "no entity %q is declared%s", Clip(name), v.suggest(name, maps.Keys(v.entities)))
 			continue
 		}
 		known = append(known, name)
@@ -132,7 +132,7 @@ func (v *validator) fields(path string, view *View, keys map[string]bool) {
 			continue
 		}
 		if other, ok := sources[f.RenamedFrom]; ok {
-			v.add(fp+".renamed_from", "%q is taken over by feature %q already", clip(f.RenamedFrom), other)
+			v.add(fp+".renamed_from", "%q is taken over by feature %q already", Clip(f.RenamedFrom), other)
 		}
 		sources[f.RenamedFrom] = f.Name
 	}

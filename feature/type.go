@@ -149,5 +149,5 @@ func parseKind(s string) (Kind, error) {
 		}
 	}
 	return Null, fmt.Errorf("type %q is not known; use one of %s, list<…> of these, or vector<float32,N>",
-		clip(s), strings.Join(kindNames[Bytes:], ", "))
+		Clip(s), strings.Join(kindNames[Bytes:], ", "))
 }

@@ -101,7 +101,7 @@ func OfBytes(b []byte) Value { return Value{kind: Bytes, data: string(b)} }
 // OfString returns a string value, or an error when s is not valid UTF-8.
 func OfString(s string) (Value, error) {
 	if !utf8.ValidString(s) {
-		return Value{}, fmt.Errorf("string %q is not valid UTF-8", clip(s))
+		return Value{}, fmt.Errorf("string %q is not valid UTF-8", Clip(s))
 	}
 	return Value{kind: String, data: s}, nil
 }
@@ -117,7 +117,7 @@ func OfUUID(u uuid.UUID) Value { return Value{kind: UUID, data: string(u[:])} }
 func ParseUUID(s string) (Value, error) {
 	u, err := uuid.Parse(s)
 	if err != nil || len(s) != 36 {
-		return Value{}, fmt.Errorf("%q is not a uuid such as 123e4567-e89b-12d3-a456-426614174000", clip(s))
+		return Value{}, fmt.Errorf("%q is not a uuid such as 123e4567-e89b-12d3-a456-426614174000", Clip(s))
 	}
 	return OfUUID(u), nil
 }
@@ -285,13 +285,4 @@ func (v Value) String() string {
 		return fmt.Sprintf("%x", v.data)
 	}
 	return v.data
-}
-
-// clip shortens text from outside before it is put into an error.
-func clip(s string) string {
-	const limit = 64
-	if len(s) <= limit {
-		return s
-	}
-	return s[:limit] + "…"
 }

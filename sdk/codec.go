@@ -91,15 +91,7 @@ func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // wrong says what was found where something else was expected.
 func wrong(got []byte, want string) error {
-	return fmt.Errorf("got %s, want %s", clip(string(got)), want)
-}
-
-func clip(s string) string {
-	const limit = 64
-	if len(s) <= limit {
-		return s
-	}
-	return s[:limit] + "…"
+	return fmt.Errorf("got %s, want %s", feature.Clip(string(got)), want)
 }
 
 func boolCodec(t reflect.Type) *codec {

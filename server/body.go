@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"featurestore/api"
+	"featurestore/feature"
 )
 
 // freeBytes is the size up to which a body is not counted against
@@ -55,7 +56,7 @@ func (r *request) readBody(media ...string) ([]byte, error) {
 		}
 		src = z
 	default:
-		return nil, api.Problemf(api.CodeUnsupportedMediaType, "Content-Encoding", "%q is not accepted; send gzip or none", clip(encoding))
+		return nil, api.Problemf(api.CodeUnsupportedMediaType, "Content-Encoding", "%q is not accepted; send gzip or none", feature.Clip(encoding))
 	}
 	if err := r.fill(src, limit); err != nil {
 		return nil, err
@@ -137,7 +138,7 @@ func checkMedia(given string, accepted []string) error {
 		return nil
 	}
 	return api.Problemf(api.CodeUnsupportedMediaType, "Content-Type", "%q is not accepted here; send %s in UTF-8",
-		clip(given), strings.Join(accepted, " or "))
+		feature.Clip(given), strings.Join(accepted, " or "))
 }
 
 // firstInvalid returns the offset of the first byte that is no UTF-8.

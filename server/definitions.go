@@ -60,7 +60,7 @@ func (r *request) definitions() (feature.Definitions, error) {
 		return feature.Definitions{}, err
 	}
 	if project := r.Param("project"); d.Project != project {
-		p := api.Problemf(api.CodeInvalidDefinitions, "project", "the definitions are of project %q, the path names %q", clip(d.Project), clip(project))
+		p := api.Problemf(api.CodeInvalidDefinitions, "project", "the definitions are of project %q, the path names %q", feature.Clip(d.Project), feature.Clip(project))
 		p.Problems = []string{"project: " + p.Detail}
 		return feature.Definitions{}, p
 	}
@@ -79,7 +79,7 @@ func (r *request) expected() (*uint64, error) {
 	}
 	n, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
-		return nil, api.Problemf(api.CodeInvalidRequest, field, "%q is not a revision, which is a whole number from 0", clip(text))
+		return nil, api.Problemf(api.CodeInvalidRequest, field, "%q is not a revision, which is a whole number from 0", feature.Clip(text))
 	}
 	return &n, nil
 }

@@ -53,7 +53,7 @@ func inFeastWords(handle func(*request) error) func(*request) error {
 			return err
 		}
 		code, _ := api.CodeOf(err)
-		name := clip(missing.Name)
+		name := feature.Clip(missing.Name)
 		detail := map[string]string{
 			"project":     "Project " + name + " does not exist",
 			"view":        "Feature view " + name + " does not exist in project " + missing.Project,

@@ -62,7 +62,7 @@ func (s *Server) bindFeast(l *lookup, catalog *feature.Catalog) error {
 		inContext := isRequest && findColumn(l.scanned.Request, text(column.Name)) != nil
 		switch {
 		case inContext && !isKey:
-			return api.Problemf(api.CodeInvalidRequest, "request."+clip(string(column.Name)), "the value stands in entities and in request_context; once is right")
+			return api.Problemf(api.CodeInvalidRequest, "request."+feature.Clip(string(column.Name)), "the value stands in entities and in request_context; once is right")
 		case isRequest && !inContext:
 			l.scanned.Request = append(l.scanned.Request, column)
 		}
@@ -77,7 +77,7 @@ func (s *Server) bindFeast(l *lookup, catalog *feature.Catalog) error {
 			column.Name = []byte(key)
 		}
 		if findColumn(entities, string(column.Name)) != nil {
-			return api.Problemf(api.CodeInvalidRequest, "entities."+clip(string(column.Name)), "the join key is given twice, once by the name of its entity; once is right")
+			return api.Problemf(api.CodeInvalidRequest, "entities."+feature.Clip(string(column.Name)), "the join key is given twice, once by the name of its entity; once is right")
 		}
 		entities = append(entities, column)
 	}
@@ -100,7 +100,7 @@ func feastJoinKey(catalog *feature.Catalog, name string) (string, error) {
 		return "", catalog.NoEntity(name)
 	}
 	if len(e.JoinKeys) != 1 {
-		return "", api.Problemf(api.CodeInvalidRequest, "entities."+clip(name), "entity %s has several join keys; give a column for each", clip(name))
+		return "", api.Problemf(api.CodeInvalidRequest, "entities."+feature.Clip(name), "entity %s has several join keys; give a column for each", feature.Clip(name))
 	}
 	return e.JoinKeys[0].Name, nil
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"featurestore/api"
+	"featurestore/feature"
 )
 
 // feastMaterialize serves POST /materialize as far as this version goes: it
@@ -58,7 +59,7 @@ func (s *Server) scanMaterialize(r *request, switches ...string) (*api.ScannedMa
 	for _, name := range switches {
 		if text := r.QueryParam(name); text != "" {
 			if _, err := strconv.ParseBool(text); err != nil {
-				return nil, api.Problemf(api.CodeInvalidRequest, "query."+name, "want true or false, got %s", clip(text))
+				return nil, api.Problemf(api.CodeInvalidRequest, "query."+name, "want true or false, got %s", feature.Clip(text))
 			}
 		}
 	}

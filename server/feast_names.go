@@ -66,7 +66,7 @@ func (n *feastNames) checkKeys(entities []api.Column) error {
 	for _, c := range entities {
 		if slices.Contains(n.names, text(c.Name)) {
 			return api.Problemf(api.CodeInvalidRequest, "full_feature_names",
-				"a feature and a join key would both be named %s; set full_feature_names to true", clip(text(c.Name)))
+				"a feature and a join key would both be named %s; set full_feature_names to true", feature.Clip(text(c.Name)))
 		}
 	}
 	return nil

@@ -14,14 +14,14 @@ func (s *Server) bind(l *lookup, r *request) error {
 	for i := range l.scanned.Entities {
 		name := l.scanned.Entities[i].Name
 		if !l.plan.hasKey(name) {
-			return api.Problemf(api.CodeInvalidRequest, "entities."+clip(string(name)),
+			return api.Problemf(api.CodeInvalidRequest, "entities."+feature.Clip(string(name)),
 				"no view of this lookup has that join key; %s", l.plan.suggestKey(string(name)))
 		}
 	}
 	for i := range l.scanned.Request {
 		name := l.scanned.Request[i].Name
 		if !l.plan.hasRequest(name) {
-			return api.Problemf(api.CodeInvalidRequest, "request."+clip(string(name)), "no on-demand feature of this lookup takes that value")
+			return api.Problemf(api.CodeInvalidRequest, "request."+feature.Clip(string(name)), "no on-demand feature of this lookup takes that value")
 		}
 	}
 	return s.bindColumns(l, l.scanned.Entities, l.scanned.Request)
@@ -74,7 +74,7 @@ func (l *lookup) countRows(entities, requests []api.Column) error {
 		field := [...]string{"entities.", "request."}[part]
 		for _, c := range columns {
 			if !first && len(c.Values) != l.rows {
-				return api.Problemf(api.CodeInvalidRequest, field+clip(string(c.Name)),
+				return api.Problemf(api.CodeInvalidRequest, field+feature.Clip(string(c.Name)),
 					"the column has %d values, others have %d; all must have one length", len(c.Values), l.rows)
 			}
 			l.rows, first = len(c.Values), false

@@ -87,7 +87,7 @@ func references(c *feature.Catalog, service, features []byte) ([]feature.Referen
 	for i, text := range texts {
 		view, name, ok := strings.Cut(text, ":")
 		if !ok || view == "" || name == "" {
-			return nil, api.Problemf(api.CodeInvalidRequest, "features", "features[%d]: %q is not of the form view:feature", i, clip(text))
+			return nil, api.Problemf(api.CodeInvalidRequest, "features", "features[%d]: %q is not of the form view:feature", i, feature.Clip(text))
 		}
 		refs = append(refs, feature.Reference{View: view, Feature: name})
 	}

@@ -114,7 +114,7 @@ func notFound(code api.Code, c *feature.Catalog, kind, name string) error {
 			known = append(known, g.Name)
 		}
 	}
-	p := api.Problemf(code, "", "no %s %q in project %q", kind, clip(name), c.Project())
+	p := api.Problemf(code, "", "no %s %q in project %q", kind, feature.Clip(name), c.Project())
 	if near := feature.Nearest(name, known); near != "" {
 		p.Detail += "; did you mean " + strconv.Quote(near) + "?"
 	}

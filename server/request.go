@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"featurestore/api"
+	"featurestore/feature"
 
 	"github.com/labstack/echo/v4"
 )
@@ -93,7 +94,7 @@ func (r *request) readTimeout() error {
 	most := r.server.cfg.MaxTimeout
 	if err != nil || d <= 0 || d > most {
 		return api.Problemf(api.CodeInvalidHeader, api.HeaderTimeout,
-			"%q is not a duration such as 250ms or 2s, more than 0 and at most %v", clip(text), most)
+			"%q is not a duration such as 250ms or 2s, more than 0 and at most %v", feature.Clip(text), most)
 	}
 	r.timeout = d
 	return nil
@@ -122,13 +123,4 @@ func requestID(given string) string {
 		return given
 	}
 	return idPrefix() + strconv.FormatUint(idCounter.Add(1), 36)
-}
-
-// clip shortens text from outside before it is put into an error.
-func clip(s string) string {
-	const limit = 64
-	if len(s) <= limit {
-		return s
-	}
-	return s[:limit] + "…"
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"featurestore/api"
+	"featurestore/feature"
 )
 
 // rowFaults collects what is wrong with the rows of a request, which come in
@@ -29,12 +30,12 @@ func (f *rowFaults) add(row int, field, format string, args ...any) {
 		f.put(api.RowProblem{Row: row})
 		return
 	}
-	f.put(api.RowProblem{Row: row, Field: clip(field), Message: fmt.Sprintf(format, args...)})
+	f.put(api.RowProblem{Row: row, Field: feature.Clip(field), Message: fmt.Sprintf(format, args...)})
 }
 
 func (f *rowFaults) addErr(row int, field string, err error) {
 	code, _ := api.CodeOf(err)
-	f.put(api.RowProblem{Row: row, Field: clip(field), Code: code, Message: err.Error()})
+	f.put(api.RowProblem{Row: row, Field: feature.Clip(field), Code: code, Message: err.Error()})
 }
 
 func (f *rowFaults) put(p api.RowProblem) {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
+
+	"featurestore/feature"
 )
 
 const day = 24 * time.Hour
@@ -15,7 +17,7 @@ const day = 24 * time.Hour
 // parseDuration reads a Go duration that may begin with days: "90s", "30d",
 // "1d12h". A day is 24 hours.
 func parseDuration(s string) (time.Duration, error) {
-	bad := fmt.Errorf("%q is not a duration such as 500ms, 24h or 30d", clip(s))
+	bad := fmt.Errorf("%q is not a duration such as 500ms, 24h or 30d", feature.Clip(s))
 	number, rest, days := strings.Cut(s, "d")
 	if !days {
 		d, err := time.ParseDuration(s)
@@ -62,7 +64,7 @@ func (r *reader) duration(n ast.Node) time.Duration {
 	switch n.(type) {
 	case *ast.IntegerNode, *ast.FloatNode:
 		if v := n.GetToken().Value; v != "0" {
-			r.fault(n, "a duration needs a unit, such as %ss", clip(v))
+			r.fault(n, "a duration needs a unit, such as %ss", feature.Clip(v))
 		}
 		return 0
 	}

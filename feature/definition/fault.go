@@ -60,12 +60,3 @@ func (f *faults) err() error {
 	}
 	return errors.Join(f.list...)
 }
-
-// clip shortens text from outside before it is put into an error.
-func clip(s string) string {
-	const limit = 64
-	if len(s) <= limit {
-		return s
-	}
-	return s[:limit] + "…"
-}

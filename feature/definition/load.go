@@ -111,7 +111,7 @@ func (m *merge) add(name string, src io.Reader) error {
 			m.d.Project, m.project = d.Project, place{name, line, column}
 		case d.Project:
 		default:
-			r.fault(at, "project %q, but %s:%d:%d says %q: a folder holds one project", clip(d.Project), m.project.file, m.project.line, m.project.column, m.d.Project)
+			r.fault(at, "project %q, but %s:%d:%d says %q: a folder holds one project", feature.Clip(d.Project), m.project.file, m.project.line, m.project.column, m.d.Project)
 		}
 	}
 	m.d.Entities = append(m.d.Entities, d.Entities...)

@@ -119,7 +119,7 @@ func (r *reader) placement(n ast.Node, into *feature.Placement) {
 		}
 	}
 	if r.count() == before {
-		r.fault(n, "placement %q is not known; use one of multi_leader, leader, leaderless", clip(s))
+		r.fault(n, "placement %q is not known; use one of multi_leader, leader, leaderless", feature.Clip(s))
 	}
 }
 

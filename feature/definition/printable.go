@@ -28,17 +28,17 @@ func checkPrintable(d feature.Definitions) error {
 	}
 	for _, g := range d.Groups {
 		if g.Placement > feature.Leaderless || g.Partitions > feature.MaxPartitions {
-			p.add("group %q has placement %s and %d partitions", clip(g.Name), g.Placement, g.Partitions)
+			p.add("group %q has placement %s and %d partitions", feature.Clip(g.Name), g.Placement, g.Partitions)
 		}
 	}
 	for _, v := range d.Views {
 		for _, f := range v.Fields {
 			p.typed("feature", v.Name+":"+f.Name, f.Type)
 			if _, err := feature.ParseRule(f.Rule.String()); err != nil {
-				p.add("feature %q: %w", clip(v.Name+":"+f.Name), err)
+				p.add("feature %q: %w", feature.Clip(v.Name+":"+f.Name), err)
 			}
 			if !f.Default.IsNull() && f.Default.Type() != f.Type {
-				p.add("feature %q is %s, its default is %s", clip(v.Name+":"+f.Name), f.Type, f.Default.Type())
+				p.add("feature %q is %s, its default is %s", feature.Clip(v.Name+":"+f.Name), f.Type, f.Default.Type())
 			}
 		}
 	}
@@ -59,14 +59,14 @@ func checkPrintable(d feature.Definitions) error {
 
 func (p *printable) typed(what, name string, t feature.Type) {
 	if back, err := feature.ParseType(t.String()); err != nil || back != t {
-		p.add("%s %q has no type that can be written", what, clip(name))
+		p.add("%s %q has no type that can be written", what, feature.Clip(name))
 	}
 }
 
 func (p *printable) references(in string, refs []feature.Reference) {
 	for _, r := range refs {
 		if r.View == "" || r.Feature == "" || strings.Contains(r.View+r.Feature, ":") {
-			p.add("%q refers to %q, which is no view:feature", clip(in), clip(r.String()))
+			p.add("%q refers to %q, which is no view:feature", feature.Clip(in), feature.Clip(r.String()))
 		}
 	}
 }

@@ -67,12 +67,12 @@ func (r *reader) resolve(n ast.Node) ast.Node {
 		case *ast.AliasNode:
 			target, ok := r.anchors[x.Value.GetToken().Value]
 			if !ok {
-				r.fault(n, "no anchor &%s is in the document", clip(x.Value.GetToken().Value))
+				r.fault(n, "no anchor &%s is in the document", feature.Clip(x.Value.GetToken().Value))
 				return nil
 			}
 			n = target
 		case *ast.TagNode:
-			r.fault(n, "tags such as %s are not used: write the plain value", clip(x.GetToken().Value))
+			r.fault(n, "tags such as %s are not used: write the plain value", feature.Clip(x.GetToken().Value))
 			return nil
 		case nil:
 			return nil
@@ -156,7 +156,7 @@ func (r *reader) object(n ast.Node, example string, keys ...key) map[string]ast.
 		}
 		i := slices.IndexFunc(keys, func(k key) bool { return k.name == name })
 		if i < 0 {
-			r.fault(p.Key, "unknown key %q; %s", clip(name), suggestion(name, keys))
+			r.fault(p.Key, "unknown key %q; %s", feature.Clip(name), suggestion(name, keys))
 			continue
 		}
 		if _, twice := seen[name]; twice {
@@ -220,11 +220,11 @@ func describe(n ast.Node) string {
 	case *ast.NullNode:
 		return "nothing"
 	case *ast.StringNode:
-		return fmt.Sprintf("the text %q", clip(n.Value))
+		return fmt.Sprintf("the text %q", feature.Clip(n.Value))
 	case *ast.LiteralNode:
 		return "a text"
 	case ast.ScalarNode:
-		return clip(n.GetToken().Value)
+		return feature.Clip(n.GetToken().Value)
 	}
 	return "this"
 }
@@ -237,7 +237,7 @@ func (r *reader) declare(kind, name string, n ast.Node) {
 	line, column := position(n)
 	id := kind + " " + name
 	if was, ok := r.declared[id]; ok {
-		r.fault(n, "%s %q is declared at %s:%d:%d already: remove one of the two", kind, clip(name), was.file, was.line, was.column)
+		r.fault(n, "%s %q is declared at %s:%d:%d already: remove one of the two", kind, feature.Clip(name), was.file, was.line, was.column)
 		return
 	}
 	r.declared[id] = place{file: r.file, line: line, column: column}

@@ -88,7 +88,7 @@ func (r *reader) checkFormat(root ast.Node) error {
 		first := m.Values[0]
 		if k, ok := first.Key.(*ast.StringNode); ok && k.Value == "registry_format" && first.Value != nil {
 			if v := first.Value.GetToken().Value; v != strconv.Itoa(registryFormat) {
-				return fmt.Errorf("%w: registry format %s, this version reads %d", feature.ErrCorrupt, clip(v), registryFormat)
+				return fmt.Errorf("%w: registry format %s, this version reads %d", feature.ErrCorrupt, feature.Clip(v), registryFormat)
 			}
 			return nil
 		}

@@ -21,7 +21,7 @@ func (r *reader) text(n ast.Node, example string) string {
 	case *ast.LiteralNode:
 		return s.Value.Value
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
-		r.fault(n, "a text is wanted, such as %s: put %s in quotes", example, clip(n.GetToken().Value))
+		r.fault(n, "a text is wanted, such as %s: put %s in quotes", example, feature.Clip(n.GetToken().Value))
 		return ""
 	}
 	r.fault(n, "a text is wanted, such as %s, not %s", example, describe(n))
@@ -76,10 +76,10 @@ func (r *reader) tags(n ast.Node, example string) map[string]string {
 			continue
 		}
 		if _, twice := out[name]; twice {
-			r.fault(p.Key, "key %q stands twice", clip(name))
+			r.fault(p.Key, "key %q stands twice", feature.Clip(name))
 			continue
 		}
-		r.within(clip(name), func() { out[name] = r.text(p.Value, "prod") })
+		r.within(feature.Clip(name), func() { out[name] = r.text(p.Value, "prod") })
 	}
 	return out
 }
@@ -93,7 +93,7 @@ func (r *reader) featureType(n ast.Node) feature.Type {
 	t, err := feature.ParseType(s)
 	switch {
 	case err != nil && strings.HasPrefix(s, "vector<") && !strings.HasSuffix(s, ">"):
-		r.fault(n, `%q breaks off: between { and }, a type with a comma needs quotes, such as "vector<float32,64>"`, clip(s))
+		r.fault(n, `%q breaks off: between { and }, a type with a comma needs quotes, such as "vector<float32,64>"`, feature.Clip(s))
 	case err != nil:
 		r.fault(n, "%v", err)
 	}
@@ -105,7 +105,7 @@ func (r *reader) reference(n ast.Node) feature.Reference {
 	s := r.text(n, `"driver_stats:trips"`)
 	view, name, ok := strings.Cut(s, ":")
 	if (!ok || view == "" || name == "" || strings.Contains(name, ":")) && r.count() == before {
-		r.fault(n, `%q is not a reference: write "view:feature", such as "driver_stats:trips"`, clip(s))
+		r.fault(n, `%q is not a reference: write "view:feature", such as "driver_stats:trips"`, feature.Clip(s))
 	}
 	return feature.Reference{View: view, Feature: name}
 }

@@ -100,7 +100,7 @@ func scalarText(n ast.Node) (text string, quoted, ok bool) {
 
 func scalarOf(text string, k feature.Kind) (feature.Value, error) {
 	bad := func(want string) (feature.Value, error) {
-		return feature.Value{}, fmt.Errorf("%q is not %s", clip(text), want)
+		return feature.Value{}, fmt.Errorf("%q is not %s", feature.Clip(text), want)
 	}
 	switch k {
 	case feature.Int32:
@@ -161,7 +161,7 @@ func floatOf(text string, k feature.Kind) (feature.Value, error) {
 		var err error
 		f, err = strconv.ParseFloat(text, bits)
 		if err != nil || math.IsInf(f, 0) || math.IsNaN(f) || strings.ContainsAny(text, "xX_") {
-			return feature.Value{}, fmt.Errorf("%q is not a %s, such as 0.5, 1e6, .nan or -.inf", clip(text), k)
+			return feature.Value{}, fmt.Errorf("%q is not a %s, such as 0.5, 1e6, .nan or -.inf", feature.Clip(text), k)
 		}
 	}
 	if bits == 32 {

@@ -112,5 +112,5 @@ func misfit(v feature.Value, t feature.Type) error {
 	if t.Kind == feature.Int32 || t.Kind == feature.Int64 {
 		article = "an"
 	}
-	return fmt.Errorf("%s %s is not %s %s", v.Type(), clip(v.String()), article, t)
+	return fmt.Errorf("%s %s is not %s %s", v.Type(), feature.Clip(v.String()), article, t)
 }

@@ -17,7 +17,7 @@ import (
 func fromJSON(raw []byte, t feature.Type, layouts []string) (feature.Value, error) {
 	raw = bytes.TrimSpace(raw)
 	if len(raw) == 0 || !utf8.Valid(raw) {
-		return feature.Value{}, fmt.Errorf("%q is not JSON in UTF-8", clip(string(raw)))
+		return feature.Value{}, fmt.Errorf("%q is not JSON in UTF-8", feature.Clip(string(raw)))
 	}
 	if t.Kind == feature.JSON && t.Shape == feature.Scalar {
 		return compactJSON(raw)
@@ -46,7 +46,7 @@ func fromJSON(raw []byte, t feature.Type, layouts []string) (feature.Value, erro
 func unwrap(raw []byte) ([]byte, error) {
 	var change map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &change); err != nil {
-		return nil, fmt.Errorf("%q is not JSON: %w", clip(string(raw)), err)
+		return nil, fmt.Errorf("%q is not JSON: %w", feature.Clip(string(raw)), err)
 	}
 	for _, word := range [...]string{"increment", "add"} {
 		if inner, ok := change[word]; ok && len(change) == 1 {
@@ -61,11 +61,11 @@ func scalarFromJSON(raw []byte, t feature.Type, layouts []string) (feature.Value
 	case '"':
 		var s string
 		if err := json.Unmarshal(raw, &s); err != nil {
-			return feature.Value{}, fmt.Errorf("%q is not a JSON string: %w", clip(string(raw)), err)
+			return feature.Value{}, fmt.Errorf("%q is not a JSON string: %w", feature.Clip(string(raw)), err)
 		}
 		switch t.Kind {
 		case feature.Bool:
-			return feature.Value{}, fmt.Errorf("%q is text, want true or false", clip(s))
+			return feature.Value{}, fmt.Errorf("%q is text, want true or false", feature.Clip(s))
 		}
 		return fromText(s, t, layouts)
 	case 't', 'f':
@@ -78,13 +78,13 @@ func scalarFromJSON(raw []byte, t feature.Type, layouts []string) (feature.Value
 			return fromText(string(raw), t, layouts)
 		}
 	}
-	return feature.Value{}, fmt.Errorf("%s is not a %s", clip(string(raw)), t)
+	return feature.Value{}, fmt.Errorf("%s is not a %s", feature.Clip(string(raw)), t)
 }
 
 func listFromJSON(raw []byte, t feature.Type, layouts []string) (feature.Value, error) {
 	var items []json.RawMessage
 	if err := json.Unmarshal(raw, &items); err != nil {
-		return feature.Value{}, fmt.Errorf("%s is not a %s", clip(string(raw)), t)
+		return feature.Value{}, fmt.Errorf("%s is not a %s", feature.Clip(string(raw)), t)
 	}
 	elems := make([]feature.Value, len(items))
 	for i, item := range items {
@@ -118,7 +118,7 @@ func asShape(elems []feature.Value, t feature.Type) (feature.Value, error) {
 func compactJSON(raw []byte) (feature.Value, error) {
 	var b bytes.Buffer
 	if err := json.Compact(&b, raw); err != nil {
-		return feature.Value{}, fmt.Errorf("%q is not a JSON document: %w", clip(string(raw)), err)
+		return feature.Value{}, fmt.Errorf("%q is not a JSON document: %w", feature.Clip(string(raw)), err)
 	}
 	return feature.OfJSON(b.String()), nil
 }
@@ -135,7 +135,7 @@ func natural(raw []byte) (feature.Value, error) {
 	case '[':
 		var items []json.RawMessage
 		if err := json.Unmarshal(raw, &items); err != nil {
-			return feature.Value{}, fmt.Errorf("%q is not JSON: %w", clip(string(raw)), err)
+			return feature.Value{}, fmt.Errorf("%q is not JSON: %w", feature.Clip(string(raw)), err)
 		}
 		if len(items) == 0 {
 			return compactJSON(raw)

@@ -29,7 +29,7 @@ var timeLayouts = []string{
 func fromText(text string, t feature.Type, layouts []string) (feature.Value, error) {
 	if t.Shape != feature.Scalar {
 		if !strings.HasPrefix(strings.TrimSpace(text), "[") {
-			return feature.Value{}, fmt.Errorf("%q is not a %s: write it as a JSON list such as [1, 2]", clip(text), t)
+			return feature.Value{}, fmt.Errorf("%q is not a %s: write it as a JSON list such as [1, 2]", feature.Clip(text), t)
 		}
 		return fromJSON([]byte(text), t, layouts)
 	}
@@ -43,7 +43,7 @@ func fromText(text string, t feature.Type, layouts []string) (feature.Value, err
 	case feature.Bool:
 		b, err := strconv.ParseBool(strings.ToLower(strings.TrimSpace(text)))
 		if err != nil {
-			return feature.Value{}, fmt.Errorf("%q is not a bool: write true or false", clip(text))
+			return feature.Value{}, fmt.Errorf("%q is not a bool: write true or false", feature.Clip(text))
 		}
 		return feature.OfBool(b), nil
 	case feature.Timestamp:
@@ -55,12 +55,12 @@ func fromText(text string, t feature.Type, layouts []string) (feature.Value, err
 	case feature.Bytes:
 		b, err := base64.StdEncoding.DecodeString(text)
 		if err != nil {
-			return feature.Value{}, fmt.Errorf("%q is not base64: %w", clip(text), err)
+			return feature.Value{}, fmt.Errorf("%q is not base64: %w", feature.Clip(text), err)
 		}
 		return feature.OfBytes(b), nil
 	case feature.JSON:
 		if !json.Valid([]byte(text)) {
-			return feature.Value{}, fmt.Errorf("%q is not a JSON document", clip(text))
+			return feature.Value{}, fmt.Errorf("%q is not a JSON document", feature.Clip(text))
 		}
 		if _, err := feature.OfString(text); err != nil {
 			return feature.Value{}, err
@@ -83,7 +83,7 @@ func parseInt(text string, k feature.Kind) (feature.Value, error) {
 	}
 	n, err := strconv.ParseInt(text, 10, size)
 	if err != nil {
-		return feature.Value{}, fmt.Errorf("%q is not an %s", clip(text), k)
+		return feature.Value{}, fmt.Errorf("%q is not an %s", feature.Clip(text), k)
 	}
 	if k == feature.Int32 {
 		return feature.OfInt32(int32(n)), nil
@@ -99,7 +99,7 @@ func parseFloat(text string, k feature.Kind) (feature.Value, error) {
 	}
 	f, err := strconv.ParseFloat(text, size)
 	if err != nil || strings.ContainsAny(text, "xX_pP") {
-		return feature.Value{}, fmt.Errorf("%q is not a %s", clip(text), k)
+		return feature.Value{}, fmt.Errorf("%q is not a %s", feature.Clip(text), k)
 	}
 	if k == feature.Float32 {
 		return feature.OfFloat32(float32(f)), nil
@@ -116,14 +116,5 @@ func parseTime(text string, layouts []string) (feature.Value, error) {
 			}
 		}
 	}
-	return feature.Value{}, fmt.Errorf("%q is not a time such as 2026-08-21T10:59:42Z", clip(text))
-}
-
-// clip shortens text from a file before it is put into an error.
-func clip(s string) string {
-	const limit = 64
-	if len(s) <= limit {
-		return s
-	}
-	return s[:limit] + "…"
+	return feature.Value{}, fmt.Errorf("%q is not a time such as 2026-08-21T10:59:42Z", feature.Clip(text))
 }
