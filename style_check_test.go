@@ -49,6 +49,19 @@ func TestStyleCheckFindsPlantedFaults(t *testing.T) {
 	}
 }
 
+// TestAnInvariantIsDeclaredOnce plants two packages with invariants.
+func TestAnInvariantIsDeclaredOnce(t *testing.T) {
+	online := "// Package online stores rows.\n//\n// Invariants:\n//\n//\tS1. Rows stay.\n//\tS2. They are read.\npackage online\n"
+	for _, c := range []struct{ claim, text, want string }{
+		{"numbers of its own", "// Package api is the contract.\n//\n// Invariants:\n//\n//\tA1. It is kept (S1).\npackage api\n", ""},
+		{"a number of another", "// Package api is the contract.\n//\n// Invariants:\n//\n//\tS2. It is kept.\npackage api\n", "invariant S2 is declared in"},
+	} {
+		t.Run(c.claim, func(t *testing.T) {
+			expectFault(t, checkStyle(planted(t, map[string]string{"online/doc.go": online, "api/doc.go": c.text})), c.want)
+		})
+	}
+}
+
 // TestStyleCheckReadsTests plants test files beside a documented package.
 func TestStyleCheckReadsTests(t *testing.T) {
 	const head = "package online\nimport (\n\t\"context\"\n\t\"time\"\n)\nvar _ = context.Background()\n"

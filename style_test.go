@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/token"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -28,7 +29,7 @@ func TestStyle(t *testing.T) {
 // checkStyle returns one line for every place that breaks a rule of STYLE.md
 // that a machine can check.
 func checkStyle(files []source) []string {
-	faults := checkPackages(files)
+	faults := append(checkPackages(files), checkInvariants(files)...)
 	for _, s := range files {
 		faults = append(faults, checkCalls(s)...)
 		if s.test() {
@@ -69,6 +70,29 @@ func checkPackages(files []source) []string {
 		name := strings.TrimSuffix(s.file.Name.Name, "_test")
 		if slices.Contains(badNames, name) {
 			faults = append(faults, fmt.Sprintf("%s: package %s is named for no idea: name it for what it holds", s.path, name))
+		}
+	}
+	return faults
+}
+
+// invariantID is the number that an invariant begins with in a doc.go.
+var invariantID = regexp.MustCompile(`(?m)^\s+([A-Z][0-9]+)\. `)
+
+// checkInvariants wants each number once in the repository, so that a comment
+// or a test that names it means one promise.
+func checkInvariants(files []source) []string {
+	var faults []string
+	declared := map[string]string{}
+	for _, s := range files {
+		if path.Base(s.path) != "doc.go" || s.file.Doc == nil {
+			continue
+		}
+		for _, m := range invariantID.FindAllStringSubmatch(s.file.Doc.Text(), -1) {
+			if at, ok := declared[m[1]]; ok {
+				faults = append(faults, fmt.Sprintf("%s: invariant %s is declared in %s already: number it by another letter", s.path, m[1], at))
+				continue
+			}
+			declared[m[1]] = s.path
 		}
 	}
 	return faults

@@ -3,17 +3,17 @@
 //
 // Invariants:
 //
-//	R1. Every setting has one name, used as the key of the configuration file,
+//	P1. Every setting has one name, used as the key of the configuration file,
 //	    as FEATURESTORE_<KEY> in the environment, and as a flag. A flag wins
 //	    over the environment, which wins over the file. An unknown key is an
 //	    error that names the nearest known one.
-//	R2. Ready is closed only when definitions are applied and requests are
+//	P2. Ready is closed only when definitions are applied and requests are
 //	    answered.
-//	R3. Stopping follows the data: the edge refuses new requests and finishes
+//	P3. Stopping follows the data: the edge refuses new requests and finishes
 //	    those it has, within Config.Drain; then the committer finishes what was
 //	    accepted; then the store closes; then telemetry is flushed.
-//	R4. Nothing listens beyond loopback unless AllowInsecure says so: requests
+//	P4. Nothing listens beyond loopback unless AllowInsecure says so: requests
 //	    are not authenticated.
-//	R5. Only this room knows the OpenTelemetry SDK; others are handed a meter,
+//	P5. Only this room knows the OpenTelemetry SDK; others are handed a meter,
 //	    a tracer and a logger.
 package replica

@@ -164,7 +164,7 @@ func (r *Replica) Apply(ctx context.Context, d feature.Definitions) (feature.Pla
 // Close gives back what New opened, for a Replica that is not run.
 func (r *Replica) Close() error { return r.close(context.Background()) }
 
-// Run serves until ctx ends, then stops in the order of R3 and returns nil. An
+// Run serves until ctx ends, then stops in the order of P3 and returns nil. An
 // error means that something could not start, ended by itself, or did not stop
 // in order; everything is closed all the same. It is called once.
 func (r *Replica) Run(ctx context.Context) error {

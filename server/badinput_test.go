@@ -97,7 +97,7 @@ var refusals = []refusal{
 	{"conflicting apply", "rides/apply?expect=7", "project: rides\n", api.CodeConflict, "", "revision 1", []string{"Content-Type", api.MediaYAML}},
 }
 
-// TestBadInputIsRefusedAndStoresNothing is invariant S1, and the list of what
+// TestBadInputIsRefusedAndStoresNothing is invariant E1, and the list of what
 // a store meets in the wild.
 func TestBadInputIsRefusedAndStoresNothing(t *testing.T) {
 	h := newHouse(t)

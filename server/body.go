@@ -98,7 +98,7 @@ func (r *request) fill(src io.Reader, limit int) error {
 	}
 }
 
-// grow doubles the buffer, counting what all requests hold (S3).
+// grow doubles the buffer, counting what all requests hold (E3).
 func (r *request) grow() error {
 	s := r.server
 	size := max(2*cap(r.body), 4<<10)

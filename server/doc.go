@@ -4,13 +4,13 @@
 //
 // Invariants:
 //
-//	S1. A request that is answered with an error before its write was accepted
+//	E1. A request that is answered with an error before its write was accepted
 //	    has stored nothing: rows are all converted and checked before the first
 //	    is appended.
-//	S2. Every error has a code of api's table; text of an unforeseen error goes
+//	E2. Every error has a code of api's table; text of an unforeseen error goes
 //	    to the log with the request id, never to the client.
-//	S3. What a request may cost is bounded before it is paid: body bytes, rows,
+//	E3. What a request may cost is bounded before it is paid: body bytes, rows,
 //	    entities, features, time, and requests at once.
-//	S4. After Drain no request begins; those in flight end.
-//	S5. Every route stands in /openapi.json and every path there is routed.
+//	E4. After Drain no request begins; those in flight end.
+//	E5. Every route stands in /openapi.json and every path there is routed.
 package server

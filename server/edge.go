@@ -39,7 +39,7 @@ func (s *Server) serve(rt *route, c echo.Context) error {
 	return nil
 }
 
-// admit refuses requests of a store that stops or has too many already (S3, S4).
+// admit refuses requests of a store that stops or has too many already (E3, E4).
 func (s *Server) admit(rt *route, inFlight int64) error {
 	switch {
 	case rt.always:

@@ -80,7 +80,7 @@ func TestRequestIDs(t *testing.T) {
 	}
 }
 
-// TestUnforeseenErrorsStayInside is invariant S2.
+// TestUnforeseenErrorsStayInside is invariant E2.
 func TestUnforeseenErrorsStayInside(t *testing.T) {
 	var log journal
 	h := newHouse(t, logged(&log))
@@ -165,7 +165,7 @@ func TestSlowBodyEndsWithItsRequest(t *testing.T) {
 	}
 }
 
-// TestDrain is invariant S4: in-flight requests end, no request begins, and the
+// TestDrain is invariant E4: in-flight requests end, no request begins, and the
 // probes say so.
 func TestDrain(t *testing.T) {
 	h := newHouse(t)
@@ -243,7 +243,7 @@ func TestReadyzSaysWhyNot(t *testing.T) {
 	}
 }
 
-// TestTooMuchAtOnceIsRefused is invariant S3.
+// TestTooMuchAtOnceIsRefused is invariant E3.
 func TestTooMuchAtOnceIsRefused(t *testing.T) {
 	h := newHouse(t, func(c *Config) {
 		c.Limits = Limits{InFlight: 1, BodyBytes: 64 << 10, HeldBytes: 64 << 10}

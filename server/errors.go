@@ -53,7 +53,7 @@ func codeOf(err error) api.Code {
 }
 
 // problemOf returns the problem to answer err with. Details of errors that
-// blame the store, not the request, go to the log only (S2).
+// blame the store, not the request, go to the log only (E2).
 func (s *Server) problemOf(r *request, err error) *api.Problem {
 	var p *api.Problem
 	if errors.As(err, &p) {

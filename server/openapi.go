@@ -8,7 +8,7 @@ import (
 )
 
 // openapiDocument describes every route. Tests compare it with the routes, and
-// real answers with it (S5).
+// real answers with it (E5).
 //
 //go:embed openapi.json
 var openapiDocument []byte

@@ -33,7 +33,7 @@ func mustDocument(t testing.TB) *openapi3.T {
 	return doc
 }
 
-// TestEveryRouteIsDocumentedAndEveryPathRouted is invariant S5.
+// TestEveryRouteIsDocumentedAndEveryPathRouted is invariant E5.
 func TestEveryRouteIsDocumentedAndEveryPathRouted(t *testing.T) {
 	h := newHouse(t)
 	var routed, documented []string

@@ -23,7 +23,7 @@ type route struct {
 	always bool
 }
 
-// routeTable lists every route. openapi.json documents each (S5).
+// routeTable lists every route. openapi.json documents each (E5).
 func (s *Server) routeTable() []*route {
 	native := func(method, path string, handle func(*request) error) *route {
 		return &route{method: method, path: path, dialect: "native", handle: handle}

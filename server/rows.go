@@ -35,7 +35,7 @@ type rowRules struct {
 	most int
 }
 
-// rows are the changes that a request's rows mean, all of them checked (S1).
+// rows are the changes that a request's rows mean, all of them checked (E1).
 type rows struct {
 	changes []online.Placed
 	// of is, for each change, the index of its row.

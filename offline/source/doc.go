@@ -9,13 +9,13 @@
 //
 // Invariants:
 //
-//	S1. Memory is bounded by Options and, for Parquet and Arrow, by one row
+//	T1. Memory is bounded by Options and, for Parquet and Arrow, by one row
 //	    group or record batch; never by the length of the file.
-//	S2. A row is handed out whole, or named in Batch.Faults with the line or row
+//	T2. A row is handed out whole, or named in Batch.Faults with the line or row
 //	    and the column at fault. None is lost silently.
-//	S3. A value that does not fit its wanted type exactly is a fault; nothing is
+//	T3. A value that does not fit its wanted type exactly is a fault; nothing is
 //	    rounded, cut or wrapped around.
-//	S4. Reading one file twice with the same Options gives the same batches.
+//	T4. Reading one file twice with the same Options gives the same batches.
 //
 // A damaged Parquet page can end the process that reads it: the library panics
 // on a goroutine of its own, where no caller can recover. Magic numbers and the

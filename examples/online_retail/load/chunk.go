@@ -9,7 +9,7 @@ import (
 )
 
 // chunkLines is how many lines a push has at most. It is no flag: pushes cut
-// at other lines would be other pushes, and count again (L2).
+// at other lines would be other pushes, and count again (W2).
 const chunkLines = 1000
 
 // chunk is what some consecutive lines say.
@@ -22,7 +22,7 @@ type chunk struct {
 
 // readChunks cuts the file, or its first months calendar months, into chunks
 // and gives each to every reader. A chunk ends with its month, so that a part
-// of the file is cut like the whole (L2). It closes the readers' channels.
+// of the file is cut like the whole (W2). It closes the readers' channels.
 func readChunks(ctx context.Context, r *lineReader, months int, to ...chan<- *chunk) error {
 	for _, ch := range to {
 		defer close(ch)

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestPartIsCutLikeTheWhole holds L2: pushes of a part of the file are among
+// TestPartIsCutLikeTheWhole holds W2: pushes of a part of the file are among
 // those of the whole, so that loading the whole afterwards repeats them.
 func TestPartIsCutLikeTheWhole(t *testing.T) {
 	var text []string

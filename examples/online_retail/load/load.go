@@ -71,7 +71,7 @@ func (ld *loader) run(ctx context.Context, r *lineReader) error {
 }
 
 // push sends the rows of a chunk to a view in one request, under the key that
-// they have in every run (L2).
+// they have in every run (W2).
 func (ld *loader) push(ctx context.Context, view string, c *chunk, rows []event) error {
 	if len(rows) == 0 {
 		return nil
