@@ -44,6 +44,13 @@ func wantCommand(cmd *cobra.Command, args []string) error {
 // wantFlags refuses the command unless one of the flags is given, and no two of
 // them. what says how it is given: "--view VIEW, the view to push into".
 func wantFlags(cmd *cobra.Command, what string, names ...string) {
+	// Cobra looks after PreRunE, in words of its own, and completes by it.
+	if len(names) == 1 {
+		_ = cmd.MarkFlagRequired(names[0])
+	} else {
+		cmd.MarkFlagsOneRequired(names...)
+		cmd.MarkFlagsMutuallyExclusive(names...)
+	}
 	before := cmd.PreRunE
 	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
 		var given []string
