@@ -3,6 +3,7 @@ package online
 import (
 	"context"
 	"errors"
+	"runtime"
 	"time"
 
 	"featurestore/hlc"
@@ -20,7 +21,9 @@ type committer struct {
 	byID  map[RequestID]*pending
 	// echoes repeat a request of the batch and are answered with it.
 	echoes []echo
-	hot    []hotRow // rows on their way to the hot tier
+	// expected is how many callers there were as the last batch was answered.
+	expected int64
+	hot      []hotRow // rows on their way to the hot tier
 }
 
 // echo is a repetition of a request that is in the same batch.
@@ -54,9 +57,26 @@ func (s *Store) commitLoop(ctx context.Context) {
 	}
 }
 
+// linger lets the writers that were just answered come back before the next
+// batch is cut. Without it they and those that waited meanwhile take turns, and
+// each half pays for a sync of its own. A writer that is alone waits for nobody.
+func (c *committer) linger() {
+	if c.expected < 2 || len(c.backlog) > 0 {
+		return
+	}
+	for start := time.Now(); c.store.queue.length.Load() < c.expected && time.Since(start) < maxLinger; {
+		runtime.Gosched()
+	}
+}
+
+// maxLinger is how late a batch may be for others to join it: less than the
+// quickest sync that was seen.
+const maxLinger = 100 * time.Microsecond
+
 // step takes what waits and commits one batch of it. It returns false when
 // nothing was there.
 func (c *committer) step(ctx context.Context) bool {
+	c.linger()
 	c.backlog = c.store.queue.take(c.backlog)
 	if len(c.backlog) == 0 {
 		return false
@@ -181,6 +201,7 @@ func (c *committer) answer() {
 		e.repeat.receipt.Repeated = true
 		c.batch = append(c.batch, e.repeat)
 	}
+	c.expected = c.store.queue.callers.Load()
 	for _, p := range c.batch {
 		c.store.queue.answer(p)
 	}

@@ -49,6 +49,8 @@ type queue struct {
 	}
 	// length is that of waiting, for the gauge.
 	length atomic.Int64
+	// callers are those within do.
+	callers atomic.Int64
 }
 
 func newQueue(number int, bytes int64) *queue {
@@ -62,6 +64,8 @@ func newQueue(number int, bytes int64) *queue {
 
 // do enqueues p and waits for its answer.
 func (q *queue) do(ctx context.Context, p *pending) (Receipt, error) {
+	q.callers.Add(1)
+	defer q.callers.Add(-1)
 	p.charge = min(max(int64(p.sizeBytes), q.leastEach), q.total)
 	if err := q.room.Acquire(ctx, p.charge); err != nil {
 		return Receipt{}, fmt.Errorf("%w: its queue stayed full: %w", ErrOverloaded, err)
