@@ -72,7 +72,7 @@ func (s *Server) lookup(r *request) error {
 	if l.plan, err = s.plans.find(catalog, l.scanned.Service, l.scanned.Features, s.cfg.Limits); err != nil {
 		return err
 	}
-	if err := s.bind(l, r); err != nil {
+	if err := s.bind(l); err != nil {
 		return err
 	}
 	met, err := s.run(l, r)

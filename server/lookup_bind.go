@@ -10,7 +10,7 @@ import (
 )
 
 // bind turns the request's columns into key and request values.
-func (s *Server) bind(l *lookup, r *request) error {
+func (s *Server) bind(l *lookup) error {
 	for i := range l.scanned.Entities {
 		name := l.scanned.Entities[i].Name
 		if !l.plan.hasKey(name) {
