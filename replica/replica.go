@@ -224,12 +224,17 @@ func (r *Replica) drain(ctx context.Context, edge *http.Server) error {
 	return nil
 }
 
-// routes puts the metrics page beside the edge.
+// routes puts the metrics page beside the edge. A comparison is enough: a
+// second router in front of Echo's cost a lookup half a microsecond.
 func (r *Replica) routes() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", r.telemetry.page)
-	mux.Handle("/", r.server.Handler())
-	return mux
+	edge := r.server.Handler()
+	return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if q.URL.Path == "/metrics" && q.Method == http.MethodGet {
+			r.telemetry.page.ServeHTTP(w, q)
+			return
+		}
+		edge.ServeHTTP(w, q)
+	})
 }
 
 func (r *Replica) applyConfigured(ctx context.Context) error {
