@@ -24,6 +24,7 @@ var rooms = []room{
 
 	// Words and formats: what everything else speaks of.
 	{path: "hlc", pure: true},
+	{path: "fault", pure: true},
 	{path: "feature", may: []string{"hlc"}, pure: true},
 	{path: "feature/definition", may: []string{"hlc", "feature"}},
 	{path: "feature/ondemand", may: []string{"hlc", "feature"}, test: []string{"feature/definition"}},
@@ -33,19 +34,23 @@ var rooms = []room{
 	// Mechanisms: none imports another.
 	{
 		path: "online", // keeps the registry as feature/definition writes it
-		may:  []string{"hlc", "feature", "feature/definition", "replication/oplog", "meta"},
+		may:  []string{"hlc", "fault", "feature", "feature/definition", "replication/oplog", "meta"},
 		test: []string{"feature/ondemand"},
 	},
 	{
 		path: "consistency",
-		may:  []string{"hlc", "feature", "replication/oplog", "meta"},
+		may:  []string{"hlc", "fault", "feature", "replication/oplog", "meta"},
 		test: []string{"feature/definition", "online"},
 		pure: true,
 	},
 	{
 		path: "replication",
-		may:  []string{"hlc", "feature", "replication/oplog", "meta"},
+		may:  []string{"hlc", "fault", "feature", "replication/oplog", "meta"},
 		test: []string{"feature/definition", "online", "consistency"},
+	},
+	{
+		path: "simulation", // clusters in virtual time, and the checkers of their histories
+		may:  []string{"hlc", "fault", "feature", "feature/definition", "replication/oplog", "meta", "online", "consistency", "replication"},
 	},
 	{path: "offline/source", may: []string{"hlc", "feature"}, test: []string{"feature/definition"}},
 	{
@@ -55,6 +60,7 @@ var rooms = []room{
 	},
 
 	// Edges: what the world and other stores talk to.
+	{path: "relay"}, // links between regions on one machine: delay, loss, cuts
 	{path: "api", may: []string{"hlc", "feature"}, test: []string{"feature/definition"}},
 	{
 		path: "server",
@@ -80,7 +86,7 @@ var rooms = []room{
 		may: []string{
 			"hlc", "feature", "feature/definition", "feature/ondemand", "replication/oplog", "meta",
 			"online", "consistency", "replication", "offline", "offline/source",
-			"api", "server", "replication/peer", "offline/flight",
+			"api", "server", "replication/peer", "offline/flight", "relay", "fault",
 		},
 		test: []string{"sdk"},
 	},
@@ -100,7 +106,7 @@ var rooms = []room{
 		path: "cmd/featurestore",
 		may: []string{
 			"hlc", "feature", "feature/definition", "feature/ondemand", "replication/oplog",
-			"online", "consistency", "offline/source", "api", "sdk", "sdk/training", "replica",
+			"online", "consistency", "offline/source", "api", "sdk", "sdk/training", "replica", "relay", "meta",
 		},
 		test: []string{"server"},
 	},

@@ -1,10 +1,19 @@
-// Package meta says who takes part: the members of the store's deployment and
-// where they stand. It decides nothing about data.
+// Package meta says who takes part: the members of a deployment, where they
+// stand, whose logs have ended and where. It decides nothing about data.
+//
+// All of it is one document, the Membership. One store, the home, changes it;
+// the others take whatever newer document they hear of. That is the static form
+// of a metadata service: it needs no majority, and while the home is away
+// nothing but membership and definitions stands still.
 //
 // Invariants:
 //
-//	M1. A store id is never given to a second store.
+//	M1. An origin is never given to a second store, nor to a second life of one.
 //	M2. Only active members acknowledge writes, vote, or count in a majority.
-//
-// One region with one store needs no agreement: its membership is Static.
+//	M3. Documents are totally ordered by (epoch, revision), and a store never
+//	    goes back to an older one.
+//	M4. A member writes only while it is active, and everyone who was active
+//	    then knows its origin before it begins.
+//	M5. An origin is sealed only after every member that counts has stopped
+//	    taking its entries, at the greatest position any of them has.
 package meta

@@ -1,6 +1,10 @@
 package meta
 
-import "slices"
+import (
+	"slices"
+
+	"featurestore/hlc"
+)
 
 // Region is the name of a place, such as "eu".
 type Region string
@@ -8,32 +12,41 @@ type Region string
 // StoreID names one store: one process with one data directory.
 type StoreID string
 
-// State is what a member may do.
+// State is what a member may do. The numbers are stored: never renumber.
 type State uint8
 
-// The states of a member.
+// The states of a member, in the order in which it passes through them.
 const (
-	Joining State = iota // copies data; serves nothing
-	Active               // serves, acknowledges and votes
-	Evicted              // must rebuild before it may join again
+	Joining State = iota // copies data; serves nothing, writes nothing, counts its origin
+	Active               // serves, writes, acknowledges and votes
+	Leaving              // writes no more, so that the others can take over what it has
+	Fenced               // is being evicted: the others take no more of its log
+	Removed              // its origin is sealed; it must rebuild under another to join again
+
+	stateEnd
 )
 
-// String returns "joining", "active" or "evicted".
+var stateNames = [stateEnd]string{"joining", "active", "leaving", "fenced", "removed"}
+
+// String returns the state's word, such as "joining".
 func (s State) String() string {
-	switch s {
-	case Joining:
-		return "joining"
-	case Active:
-		return "active"
+	if s < stateEnd {
+		return stateNames[s]
 	}
-	return "evicted"
+	return "unknown"
 }
 
-// Member is a store that holds a shard.
+// Member is a store that holds shards.
 type Member struct {
 	Store  StoreID
 	Region Region
 	State  State
+	// Origin is the log that the store writes; zero until it is known.
+	Origin hlc.Origin
+	// Address is where peers reach it, URL where clients do; "" when not known.
+	Address, URL string
+	// Since is the document's revision at which the member came to its state.
+	Since uint64
 }
 
 // Members are the members of one shard.

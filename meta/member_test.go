@@ -10,7 +10,7 @@ func TestOnlyActiveMembersCount(t *testing.T) {
 		{Store: "eu-1", Region: "eu", State: Active},
 		{Store: "us-1", Region: "us", State: Joining},
 		{Store: "eu-2", Region: "eu", State: Active},
-		{Store: "ap-1", Region: "ap", State: Evicted},
+		{Store: "ap-1", Region: "ap", State: Removed},
 	}
 	if got := members.Active(); len(got) != 2 || got[0].Store != "eu-1" || got[1].Store != "eu-2" {
 		t.Errorf("active members are %v, want eu-1 and eu-2", got)
@@ -27,7 +27,7 @@ func TestOnlyActiveMembersCount(t *testing.T) {
 }
 
 func TestStatesPrintTheirNames(t *testing.T) {
-	for s, want := range map[State]string{Joining: "joining", Active: "active", Evicted: "evicted"} {
+	for s, want := range map[State]string{Joining: "joining", Active: "active", Leaving: "leaving", Fenced: "fenced", Removed: "removed", 9: "unknown"} {
 		if got := s.String(); got != want {
 			t.Errorf("state %d prints %q, want %q", s, got, want)
 		}

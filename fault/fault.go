@@ -1,0 +1,90 @@
+package fault
+
+import "fmt"
+
+// Fault is one rule switched off.
+type Fault uint8
+
+// The faults, each with the invariant of docs/protocol.md that it breaks.
+const (
+	// SkipSessionWait answers session reads without looking at the token (I11).
+	SkipSessionWait Fault = iota + 1
+	// TokenFromVector builds tokens from progress instead of from cells (I11).
+	TokenFromVector
+	// DropDependency joins an entry before what its session had seen (I13).
+	DropDependency
+	// AcceptGap joins an interval that begins after what is here (I2).
+	AcceptGap
+	// AckOnReceipt tells others that an interval is here before it is (I4).
+	AckOnReceipt
+	// ClaimUnwritten closes the log up to now while a commit is under way (I5).
+	ClaimUnwritten
+	// ForgetClockLimit lets a restarted clock begin at the wall (I5).
+	ForgetClockLimit
+	// CollectOnceApplied collects tombstones as soon as all have them, without
+	// the grace (I7).
+	CollectOnceApplied
+	// LastVectorWins starts a rebuilt shard at the last chunk's vector (I2).
+	LastVectorWins
+	// SkipBarrier lets a rebuilt shard count as whole before its barrier (I3).
+	SkipBarrier
+	// PatchOutsideLog mends a row by read repair, past the log (I3).
+	PatchOutsideLog
+	// ForgetFloor serves a truncated log as if it began there (I2).
+	ForgetFloor
+	// ForgetOrigin leaves a joining member's origin out of the safe time.
+	ForgetOrigin
+	// AdvancePastFence takes entries of a fenced origin (I8).
+	AdvancePastFence
+	// ReturnWithoutWipe lets an evicted store take part as it was (I10).
+	ReturnWithoutWipe
+	// WipeBeforeSalvage wipes an evicted store before its tail is kept.
+	WipeBeforeSalvage
+	// CountTwice joins what was delivered again as if it were new (counters).
+	CountTwice
+	// TellNoStaleness reports progress as if every clock agreed.
+	TellNoStaleness
+
+	end
+)
+
+var names = [end]string{
+	SkipSessionWait: "skip_session_wait", TokenFromVector: "token_from_vector", DropDependency: "drop_dependency",
+	AcceptGap: "accept_gap", AckOnReceipt: "ack_on_receipt", ClaimUnwritten: "claim_unwritten",
+	ForgetClockLimit: "forget_clock_limit", CollectOnceApplied: "collect_once_applied", LastVectorWins: "last_vector_wins",
+	SkipBarrier: "skip_barrier", PatchOutsideLog: "patch_outside_log", ForgetFloor: "forget_floor",
+	ForgetOrigin: "forget_origin", AdvancePastFence: "advance_past_fence", ReturnWithoutWipe: "return_without_wipe",
+	WipeBeforeSalvage: "wipe_before_salvage", CountTwice: "count_twice", TellNoStaleness: "tell_no_staleness",
+}
+
+// String returns the fault's name, such as "drop_dependency".
+func (f Fault) String() string {
+	if f < end && f > 0 {
+		return names[f]
+	}
+	return fmt.Sprintf("fault(%d)", uint8(f))
+}
+
+// All returns every fault.
+func All() []Fault {
+	out := make([]Fault, 0, end-1)
+	for f := Fault(1); f < end; f++ {
+		out = append(out, f)
+	}
+	return out
+}
+
+// Set is the faults that are planted. The zero Set is none.
+type Set uint32
+
+// Of returns the set of some faults.
+func Of(faults ...Fault) Set {
+	var s Set
+	for _, f := range faults {
+		s |= 1 << f
+	}
+	return s
+}
+
+// Has reports whether a fault is planted.
+func (s Set) Has(f Fault) bool { return s&(1<<f) != 0 }

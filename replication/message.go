@@ -1,0 +1,129 @@
+package replication
+
+import (
+	"time"
+
+	"featurestore/feature"
+	"featurestore/hlc"
+	"featurestore/meta"
+	"featurestore/replication/oplog"
+)
+
+// Message is what stores tell each other: one of the types below. Messages may
+// be lost, repeated, delayed and reordered; each is harmless then. A Message is
+// shared once it is sent and must not be modified.
+type Message interface{ message() }
+
+// Hello opens a conversation and introduces a store.
+type Hello struct {
+	Member meta.Member
+	// Deployment is shared by stores that may talk to each other.
+	Deployment  string
+	Incarnation uint32
+}
+
+// Follow asks for an origin's log: everything after the positions given, and
+// what comes later. It replaces what was asked of the origin before.
+type Follow struct {
+	Origin hlc.Origin
+	After  map[feature.Shard]hlc.Timestamp
+}
+
+// Unfollow ends a Follow.
+type Unfollow struct{ Origin hlc.Origin }
+
+// Interval brings a stretch of a log.
+type Interval struct{ oplog.Interval }
+
+// Closed is an Interval without entries for many shards at once: in each shard
+// named, nothing follows the position given up to Through.
+type Closed struct {
+	Origin  hlc.Origin
+	Through hlc.Timestamp
+	After   map[feature.Shard]hlc.Timestamp
+}
+
+// Truncated says that the log asked for does not begin where it was asked to
+// begin: entries up to Floor are gone from this store.
+type Truncated struct {
+	Shard  feature.Shard
+	Origin hlc.Origin
+	Floor  hlc.Timestamp
+}
+
+// Status tells how far the sender has come, and what it knows of the whole.
+type Status struct {
+	// Progress is published and durable there, by shard. A shard that is absent
+	// has not changed since the last Status.
+	Progress map[feature.Shard]hlc.Vector
+	// Membership is the document that the sender holds and keeps on disk.
+	Epoch, Revision uint64
+	// Registry is the revision of the definitions in force there.
+	Registry uint64
+	// Whole says that the sender is rebuilding nothing: it may be a source.
+	Whole bool
+	// Sent is the sender's wall clock.
+	Sent time.Time
+}
+
+// MembershipNews brings a document to a store that holds an older one.
+type MembershipNews struct{ Membership *meta.Membership }
+
+// RegistryNews brings the definitions in force, as online.Store encodes them.
+type RegistryNews struct {
+	Revision uint64
+	Encoded  []byte
+}
+
+// Ping measures the round trip and the difference of clocks; Pong answers it.
+type Ping struct{ ID uint64 }
+
+// Pong answers a Ping with the wall clock of the store that answers.
+type Pong struct {
+	ID   uint64
+	Wall time.Time
+}
+
+// Fetch asks for a chunk of a shard's rows.
+type Fetch struct {
+	Shard feature.Shard
+	After []byte // see oplog.Chunk; nil for the first
+}
+
+// Chunk answers a Fetch; so does Refused.
+type Chunk struct{ oplog.Chunk }
+
+// Refused answers a Fetch of a store that cannot serve the shard now.
+type Refused struct{ Shard feature.Shard }
+
+// Relog asks an active member to log entries again that the sender, which was
+// evicted, has beyond the seal of its origin.
+type Relog struct {
+	Shard   feature.Shard
+	Entries []oplog.Logged
+}
+
+// Relogged answers Relog: where the entries, up to and including UpTo, went. A
+// zero position says that they were refused.
+type Relogged struct {
+	Shard feature.Shard
+	UpTo  hlc.Timestamp
+	As    hlc.Position
+}
+
+func (Hello) message()          {}
+func (Follow) message()         {}
+func (Unfollow) message()       {}
+func (Interval) message()       {}
+func (Closed) message()         {}
+func (Truncated) message()      {}
+func (Status) message()         {}
+func (MembershipNews) message() {}
+func (RegistryNews) message()   {}
+func (Ping) message()           {}
+func (Pong) message()           {}
+func (Fetch) message()          {}
+func (Chunk) message()          {}
+func (Refused) message()        {}
+func (Relog) message()          {}
+func (Relogged) message()       {}

@@ -1,0 +1,82 @@
+package replication
+
+import (
+	"context"
+	"time"
+
+	"featurestore/feature"
+	"featurestore/hlc"
+	"featurestore/replication/oplog"
+)
+
+// Store is the store in this process, as replication sees it.
+type Store interface {
+	// Origin is the log that this store writes.
+	Origin() hlc.Origin
+	// Progress is published: durable, readable, without gaps (I2). It is shared.
+	Progress(shard feature.Shard) hlc.Vector
+	// Heads are the last entries of each origin's log that are here, by origin,
+	// at or below Progress. It is shared.
+	Heads(shard feature.Shard) hlc.Vector
+	// Changed returns a channel that receives after progress was published.
+	Changed() <-chan struct{}
+	// Closed is up to when the own log is complete in every shard (I5).
+	Closed() (hlc.Timestamp, error)
+	// Join hands the next stretch of another origin's log to the committer and
+	// returns at once; intervals of one shard and origin follow one another
+	// without a gap. Done is called once, from the committer: after the interval
+	// is durable and published, or with why it is not.
+	Join(iv oplog.Interval, done func(error))
+	// Claim publishes that nothing of an origin lies between its progress and
+	// at. It is not durable.
+	Claim(shard feature.Shard, at hlc.Position)
+	// ReadLog returns entries of an origin after a position, of about so many
+	// bytes at most but at least one, and through its last; none when there are
+	// none. A floor above after says that entries were truncated.
+	ReadLog(ctx context.Context, shard feature.Shard, origin hlc.Origin, after hlc.Timestamp, maxBytes int) (iv oplog.Interval, floor hlc.Timestamp, err error)
+
+	// ReadChunk returns the rows after a key (oplog.Chunk), of about so many
+	// bytes at most.
+	ReadChunk(ctx context.Context, shard feature.Shard, after []byte, maxBytes int) (oplog.Chunk, error)
+	// JoinChunk joins a chunk's rows into those that are here, together with a
+	// note on how far a rebuilding has come. When start is not nil, progress
+	// rises to it, and the log of each origin that it raises begins there.
+	JoinChunk(ctx context.Context, c oplog.Chunk, note []byte, start hlc.Vector) error
+	// Note returns the note kept last for a shard, nil for none; SetNote keeps
+	// another, nil for none.
+	Note(shard feature.Shard) []byte
+	SetNote(ctx context.Context, shard feature.Shard, note []byte) error
+
+	// Relog logs rows of another store's tail again under this store's origin,
+	// with the versions they had, and returns the last position.
+	Relog(ctx context.Context, shard feature.Shard, entries []oplog.Logged) (hlc.Position, error)
+	// Tail returns the entries of the own log after a position.
+	Tail(ctx context.Context, shard feature.Shard, after hlc.Timestamp) ([]oplog.Logged, error)
+
+	// Truncate removes entries of an origin up to and including a position,
+	// those alone that are older than minAge. LogBytes is about what the logs of
+	// a shard take.
+	Truncate(ctx context.Context, shard feature.Shard, through hlc.Position, minAge time.Duration) error
+	LogBytes(shard feature.Shard) int64
+	// TruncateTo removes the oldest entries of a shard, of whatever origin,
+	// until its logs take at most so many bytes and none is older than maxAge.
+	TruncateTo(ctx context.Context, shard feature.Shard, maxBytes int64, maxAge time.Duration) error
+	// Collect removes tombstones below a horizon.
+	Collect(ctx context.Context, shard feature.Shard, horizon hlc.Timestamp) error
+
+	// Membership returns the document kept last, nil for none; SetMembership
+	// keeps another and returns when it is durable.
+	Membership() []byte
+	SetMembership(ctx context.Context, encoded []byte) error
+	// Registry returns the definitions in force; AdoptRegistry takes those of
+	// another store when their revision is greater.
+	Registry() *feature.Registry
+	EncodedRegistry() (revision uint64, encoded []byte, err error)
+	AdoptRegistry(ctx context.Context, encoded []byte) error
+
+	// Witness raises the clock to a timestamp of another store; it fails when
+	// that is too far ahead.
+	Witness(t hlc.Timestamp) error
+	// Now is the wall clock.
+	Now() time.Time
+}
