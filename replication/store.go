@@ -74,6 +74,14 @@ type Store interface {
 	EncodedRegistry() (revision uint64, encoded []byte, err error)
 	AdoptRegistry(ctx context.Context, encoded []byte) error
 
+	// SetWriting allows or refuses writes of clients. It returns after the last
+	// write that was begun before is published, so that the own head stands.
+	SetWriting(ctx context.Context, allowed bool) error
+	// Digest visits every row of a shard in one snapshot, by rising key, with a
+	// hash of its contents and the youngest timestamp in it, until visit returns
+	// false.
+	Digest(ctx context.Context, shard feature.Shard, visit func(view feature.ViewID, key feature.Key, hash uint64, newest hlc.Timestamp, onlyTombstone bool) bool) (progress hlc.Vector, horizon hlc.Timestamp, err error)
+
 	// Witness raises the clock to a timestamp of another store; it fails when
 	// that is too far ahead.
 	Witness(t hlc.Timestamp) error
