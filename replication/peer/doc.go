@@ -23,6 +23,7 @@
 //	    Patience at most, and there are Strangers of them at most.
 //	N7. Run returns after every conversation has ended, and leaves no goroutine.
 //
-// The exchange of proofs is that of ISO/IEC 9798-4, mutual authentication in
-// three passes, with both greetings in place of the names.
+// The exchange of proofs is the mutual authentication of ISO/IEC 9798-4 with a
+// fourth pass, so that it is the dialer who proves first, and with both greetings
+// in place of the names.
 package peer

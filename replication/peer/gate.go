@@ -42,7 +42,9 @@ func (l *gateListener) Accept() (net.Conn, error) {
 		select {
 		case l.places <- struct{}{}:
 			g := &gate{Conn: conn, budget: strangerBytes, leave: func() { <-l.places }}
-			g.timer = time.AfterFunc(l.patient, g.expire)
+			g.mu.Lock()
+			g.mu.timer = time.AfterFunc(l.patient, g.expire)
+			g.mu.Unlock()
 			return g, nil
 		default:
 			l.refused()
@@ -54,20 +56,19 @@ func (l *gateListener) Accept() (net.Conn, error) {
 // gate is a connection with bounds that fall when its peer is known.
 type gate struct {
 	net.Conn
-	timer *time.Timer
 	leave func()
 
 	mu struct {
 		sync.Mutex
-		open bool
-		left bool // the place among strangers is free again
+		timer *time.Timer // calls expire
+		open  bool
+		left  bool // the place among strangers is free again
 	}
 	budget int // used by Read alone, which one goroutine calls
 }
 
 // open lifts the bounds.
 func (g *gate) open() {
-	g.timer.Stop()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.mu.open = true
@@ -76,15 +77,19 @@ func (g *gate) open() {
 
 // expire ends the connection of a peer that is not known by now.
 func (g *gate) expire() {
-	g.mu.Lock()
-	open := g.mu.open
-	g.mu.Unlock()
-	if !open {
+	if !g.isOpen() {
 		_ = g.Close() // nothing more can be done
 	}
 }
 
+func (g *gate) isOpen() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.mu.open
+}
+
 func (g *gate) leaveLocked() {
+	g.mu.timer.Stop()
 	if !g.mu.left {
 		g.mu.left = true
 		g.leave()
@@ -95,14 +100,10 @@ func (g *gate) leaveLocked() {
 func (g *gate) Read(b []byte) (int, error) {
 	n, err := g.Conn.Read(b)
 	if g.budget > 0 {
-		if g.budget -= n; g.budget <= 0 {
-			g.mu.Lock()
-			open := g.mu.open
-			g.mu.Unlock()
-			if !open {
-				g.budget = 1 // and nothing will be read again
-				return 0, errStranger
-			}
+		g.budget -= n
+		if g.budget <= 0 && !g.isOpen() {
+			_ = g.Close() // errStranger says it
+			return 0, errStranger
 		}
 	}
 	return n, err
@@ -110,7 +111,6 @@ func (g *gate) Read(b []byte) (int, error) {
 
 // Close ends the connection and frees its place.
 func (g *gate) Close() error {
-	g.timer.Stop()
 	g.mu.Lock()
 	g.leaveLocked()
 	g.mu.Unlock()

@@ -332,6 +332,73 @@ func TestSilentStrangersAreSentAway(t *testing.T) { // N6
 	}
 }
 
+func TestAStreamWithoutAGreetingIsSentAway(t *testing.T) { // N6
+	tr := run(t, Config{Patience: 50 * time.Millisecond})
+	accepting(t, tr)
+	s := stranger(t, tr)
+	var frame []byte
+	if err := s.RecvMsg(&frame); status.Code(err) == codes.DeadlineExceeded {
+		t.Error("the stream stayed open")
+	}
+}
+
+// impostor answers a dialer as another store would, without its secret.
+type impostor struct {
+	wire.UnimplementedPeerServer
+	greeting *wire.Frame
+}
+
+func (i impostor) Converse(s grpc.BidiStreamingServer[wire.Frame, wire.Frame]) error {
+	forged := &wire.Frame{Body: &wire.Frame_Proof{Proof: make([]byte, 32)}}
+	for _, answer := range []*wire.Frame{i.greeting, forged} {
+		if _, err := receiveFrame(s); err != nil {
+			return err
+		}
+		b, err := proto.Marshal(answer)
+		if err != nil {
+			return err
+		}
+		if err := s.SendMsg(mem.SliceBuffer(b)); err != nil {
+			return err
+		}
+	}
+	<-s.Context().Done()
+	return nil
+}
+
+func TestAnImpostorIsNotTalkedTo(t *testing.T) { // N1, N2
+	greet := func(change func(*wire.Greeting)) *wire.Frame {
+		f := greetingFrame(helloFrom("us-1"), make([]byte, nonceBytes))
+		change(f.GetGreeting())
+		return f
+	}
+	for _, x := range []struct {
+		claim    string
+		greeting *wire.Frame
+		want     string
+	}{
+		{"a made-up proof", greet(func(*wire.Greeting) {}), "another secret"},
+		{"another format", greet(func(g *wire.Greeting) { g.Format = 9 }), "its format is 9, this store's is 1"},
+		{"another deployment", greet(func(g *wire.Greeting) { g.Hello.Deployment = "shop" }), "deployment"},
+	} {
+		t.Run(x.claim, func(t *testing.T) {
+			server := grpc.NewServer(grpc.ForceServerCodecV2(rawCodec{}), grpc.WaitForHandlers(true))
+			wire.RegisterPeerServer(server, impostor{greeting: x.greeting})
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			served := make(chan error)
+			go func() { served <- server.Serve(l) }()
+			t.Cleanup(func() { server.Stop(); <-served })
+			c, err := run(t, Config{}).Dial(deadline(t), meta.Member{Store: "us-1", Address: l.Addr().String()}, helloFrom("eu-1"))
+			if !errors.Is(err, replication.ErrForeign) || !strings.Contains(err.Error(), x.want) {
+				t.Errorf("dialed %v, %v, want a foreign store with %q", c, err, x.want)
+			}
+		})
+	}
+}
+
 func TestConversationsNobodyTakesEnd(t *testing.T) {
 	to := run(t, Config{Patience: time.Millisecond})
 	to.mu.hello = func() replication.Hello { return helloFrom("us-1") } // as after an Accept that ended
