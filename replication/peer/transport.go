@@ -114,13 +114,17 @@ func (t *Transport) Run(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		t.stop()
-		<-failed // what Serve says of being stopped
+		if err = <-failed; errors.Is(err, grpc.ErrServerStopped) { // before it began
+			err = nil
+		}
 	case err = <-failed:
 		t.stop()
-		err = fmt.Errorf("serve peers: %w", err)
 	}
 	t.loops.Wait()
-	return err
+	if err != nil {
+		return fmt.Errorf("serve peers: %w", err)
+	}
+	return nil
 }
 
 // Close ends a Transport that was not Run.
