@@ -13,7 +13,8 @@ import (
 // What a node knows, for those who decide about reads and writes. Vectors and
 // documents that are returned are shared and must not be modified.
 
-// Membership returns the document in force here; nil before any is known.
+// Membership returns the document in force here; an empty one, of revision
+// zero, before any is known.
 func (n *Node) Membership() *meta.Membership { return n.membership.Load() }
 
 // Acked returns how far a member has told to have come in a shard, durably;
@@ -85,7 +86,7 @@ func (n *Node) propose(ctx context.Context, propose func(*Core) (*meta.Membershi
 		}
 		if err == nil {
 			n.do(ctx, out, 0)
-			if m := n.membership.Load(); m != nil && next.Compare(m) <= 0 {
+			if m := n.membership.Load(); next.Compare(m) <= 0 {
 				return m, nil
 			}
 		}
@@ -98,4 +99,11 @@ func (n *Node) propose(ctx context.Context, propose func(*Core) (*meta.Membershi
 			return n.membership.Load(), nil
 		}
 	}
+}
+
+// IsWhole reports whether nothing is being rebuilt here.
+func (n *Node) IsWhole() bool {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	return n.mu.core.isWhole()
 }

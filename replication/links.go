@@ -277,10 +277,8 @@ func (n *Node) accept(ctx context.Context) error {
 // hello is how this store introduces itself.
 func (n *Node) hello() Hello {
 	x := n.cfg.Self
-	if m := n.membership.Load(); m != nil {
-		if y, ok := m.Member(x.Store); ok && y.Origin == x.Origin {
-			x.State = y.State
-		}
+	if y, ok := n.membership.Load().Member(x.Store); ok && y.Origin == x.Origin {
+		x.State = y.State
 	}
 	return Hello{Member: x, Deployment: n.cfg.Deployment, Incarnation: n.cfg.Incarnation}
 }
@@ -312,15 +310,13 @@ func (k *links) dialMembers(ctx context.Context) {
 func (n *Node) addresses() map[string]meta.Member {
 	out := map[string]meta.Member{}
 	known := map[meta.Region]bool{}
-	if m := n.membership.Load(); m != nil {
-		for _, x := range m.Members {
-			if x.Store == n.cfg.Self.Store || x.State == meta.Removed {
-				continue
-			}
-			known[x.Region] = true
-			if x.Address = n.addressOf(x); x.Address != "" {
-				out[x.Address] = x
-			}
+	for _, x := range n.membership.Load().Members {
+		if x.Store == n.cfg.Self.Store || x.State == meta.Removed {
+			continue
+		}
+		known[x.Region] = true
+		if x.Address = n.addressOf(x); x.Address != "" {
+			out[x.Address] = x
 		}
 	}
 	for _, s := range n.cfg.Seeds {

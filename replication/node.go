@@ -140,6 +140,9 @@ func New(cfg Config) (*Node, error) {
 		Self: cfg.Self, Local: localStore{cfg.Store}, Membership: m, Founder: cfg.Founder, Invited: cfg.Invited,
 		Notes: notes, Timing: cfg.Timing, Faults: cfg.Faults,
 	})
+	if m == nil {
+		m = &meta.Membership{}
+	}
 	n.membership.Store(m)
 	why := "starting"
 	n.writable.Store(&why)
