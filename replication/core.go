@@ -54,6 +54,8 @@ type Core struct {
 	shards    map[feature.Shard]*shard
 	order     []feature.Shard // keys of shards, in order
 	following map[hlc.Origin]*following
+	// definitions is the revision that shards are of.
+	definitions uint64
 
 	writing struct {
 		allowed bool // what the store was told last
@@ -135,18 +137,20 @@ func (c *Core) holds(s feature.Shard) func(meta.Member) bool {
 	return func(x meta.Member) bool { return slices.Contains(c.cfg.Local.Shards(x.Region), s) }
 }
 
-// refreshShards follows changes of the definitions. It reports whether there
-// are new shards.
-func (c *Core) refreshShards() (more bool) {
+// refreshShards follows changes of the definitions.
+func (c *Core) refreshShards() {
+	revision := c.cfg.Local.RegistryRevision()
+	if c.definitions == revision && len(c.order) > 0 {
+		return
+	}
+	c.definitions = revision
 	for _, s := range c.cfg.Local.Shards(c.cfg.Self.Region) {
 		if c.shards[s] == nil || !slices.Contains(c.order, s) {
 			c.shard(s)
 			c.order = append(c.order, s)
-			more = true
 		}
 	}
 	slices.SortFunc(c.order, feature.Shard.Compare)
-	return more
 }
 
 func (c *Core) shard(s feature.Shard) *shard {

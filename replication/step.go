@@ -48,6 +48,10 @@ func (c *Core) Settle(now Instant) []Output {
 	if c.membership == nil {
 		return c.take()
 	}
+	c.refreshShards()
+	if c.isMember() && c.self().State == meta.Joining {
+		c.copyAll()
+	}
 	c.release()
 	c.follow()
 	c.serve()
@@ -143,10 +147,6 @@ func (c *Core) tick(in Tick) {
 	c.closed = max(c.closed, in.Closed)
 	if c.membership == nil {
 		return
-	}
-	c.refreshShards()
-	if c.isMember() && c.self().State == meta.Joining {
-		c.copyAll()
 	}
 	for _, id := range slices.Sorted(maps.Keys(c.peers)) {
 		p := c.peers[id]

@@ -105,7 +105,8 @@ func NewCluster(ctx context.Context, cfg Config) (*Cluster, error) {
 			return nil, errors.Join(err, c.Close())
 		}
 	}
-	return c, nil
+	// Until everybody follows the shards that the definitions brought.
+	return c, sleep(ctx, 500*time.Millisecond)
 }
 
 // settleMembers waits until every store is active.
