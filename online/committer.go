@@ -68,7 +68,11 @@ func (c *committer) linger() {
 	if c.expected < 2 || len(c.backlog) > 0 {
 		return
 	}
-	for start := time.Now(); c.store.queue.length.Load() < c.expected && time.Since(start) < maxLinger; {
+	start := time.Now()
+	for range maxYields { // time alone would be no bound where it is virtual
+		if c.store.queue.length.Load() >= c.expected || time.Since(start) >= maxLinger {
+			return
+		}
 		runtime.Gosched()
 	}
 }
@@ -76,6 +80,9 @@ func (c *committer) linger() {
 // maxLinger is how late a batch may be for others to join it: less than the
 // quickest sync that was seen.
 const maxLinger = 100 * time.Microsecond
+
+// maxYields is more than fit into maxLinger on an idle machine.
+const maxYields = 10_000
 
 // step takes what waits and commits one batch of it. It returns false when
 // nothing was there.
