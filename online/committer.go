@@ -246,6 +246,19 @@ func (c *committer) answer() {
 	c.batch, c.echoes = c.batch[:0], c.echoes[:0]
 }
 
+// alone commits what fill stages in a batch of its own. A task calls it.
+func (c *committer) alone(ctx context.Context, fill func(*stage) error) error {
+	err := c.store.disk.health()
+	if err == nil {
+		err = fill(c.stage)
+	}
+	if err != nil {
+		c.stage.reset()
+		return err
+	}
+	return c.flush(ctx)
+}
+
 // show makes a synced commit readable: first the hot tier, so that nothing
 // there is older than what follows (S6), then Badger's snapshot.
 func (c *committer) show(at uint64) {
@@ -256,7 +269,10 @@ func (c *committer) show(at uint64) {
 	}
 	s.hot.set(c.hot, at)
 	clear(c.hot)
-	s.published.Store(at)
+	s.logSizes.publish(c.stage, func() { s.published.Store(at) })
+	for _, r := range c.stage.shards {
+		s.shards.set(r.shard, r.record)
+	}
 }
 
 // publish raises progress to what is readable now (S4).
