@@ -39,6 +39,12 @@ const (
 	ErrConflict = api.CodeConflict
 	// ErrOverloaded: the store has too much to do at once.
 	ErrOverloaded = api.CodeOverloaded
+	// ErrNotActive: the store asked is joining its deployment or was evicted; no
+	// other one answered.
+	ErrNotActive api.Code = "not_active"
+	// ErrHomeUnreachable: the region that takes these writes, or answers these
+	// reads, cannot be reached from the stores asked. Nothing was written.
+	ErrHomeUnreachable api.Code = "home_unreachable"
 	// ErrProjectNotFound and the like: the name does not exist.
 	ErrProjectNotFound = api.CodeProjectNotFound
 	ErrViewNotFound    = api.CodeViewNotFound
@@ -54,7 +60,8 @@ var (
 	// ErrUnreachable: no store answered within the tries and time allowed.
 	ErrUnreachable = errors.New("no store answered")
 	// ErrOutcomeUnknown: a write was sent and its answer lost. It may have been
-	// stored; pushing it again under Error.IdempotencyKey stores it once.
+	// stored. Repeated under Error.IdempotencyKey at the same store, which is
+	// Error.URL, it is stored once: see Target.
 	ErrOutcomeUnknown = errors.New("the write may have been stored")
 	// ErrClosed: the writer takes no more rows. The row was not stored.
 	ErrClosed = errors.New("writer is closed")

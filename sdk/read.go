@@ -43,6 +43,11 @@ type ReadOptions struct {
 	Prefer []Alternative
 	// OnUnmet is the policy when none is met; "" for the default.
 	OnUnmet OnUnmet
+	// Hedge asks the next nearest store too when the nearest has not answered
+	// after this long; the first answer counts and the other request is ended.
+	// Zero asks one store. At most one hedge a request, and at most
+	// Config.HedgeShare of them; a wait that the level asks for counts as time.
+	Hedge time.Duration
 }
 
 // Alternative is one acceptable level and how long to try for it.
@@ -55,6 +60,9 @@ type Alternative struct {
 
 // header renders the options as Featurestore-Consistency, "" for defaults.
 func (o ReadOptions) header() (string, error) {
+	if o.Hedge < 0 {
+		return "", fmt.Errorf("Hedge is %v; want a positive duration, or zero", o.Hedge)
+	}
 	list := o.Prefer
 	if o.Level != "" || o.MaxStaleness != 0 {
 		if len(list) > 0 {
@@ -105,10 +113,23 @@ type Met struct {
 	Region, Store string
 	// Forwarded says that another store than the one asked served.
 	Forwarded bool
+	// Hedged says that the store was asked second, for the first was slow: see
+	// ReadOptions.Hedge. Of a split lookup, that a part of it was.
+	Hedged bool
 	// Waited for the level.
 	Waited time.Duration
 	// Staleness bounds, for each other region, how far the answer may lag it.
 	Staleness map[string]time.Duration
+}
+
+// StalenessMax bounds how far the answer may lag any region; 0 when there is no
+// other.
+func (m Met) StalenessMax() time.Duration {
+	var most time.Duration
+	for _, d := range m.Staleness {
+		most = max(most, d)
+	}
+	return most
 }
 
 func metOf(c api.ConsistencyMet) Met {
@@ -134,6 +155,7 @@ func (m Met) and(n Met) Met {
 	}
 	m.Degraded = m.Degraded || n.Degraded
 	m.Forwarded = m.Forwarded || n.Forwarded
+	m.Hedged = m.Hedged || n.Hedged
 	m.Waited = max(m.Waited, n.Waited)
 	if len(n.Staleness) > 0 {
 		all := maps.Clone(n.Staleness)
