@@ -1,6 +1,9 @@
 package feature
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Definitions are what one project declares: the desired state that plan and
 // apply compare with a Catalog. Order is as declared. Names are unique within
@@ -210,4 +213,9 @@ type GroupID uint16
 type Shard struct {
 	Group     GroupID
 	Partition uint16
+}
+
+// Compare orders shards by group, then partition.
+func (s Shard) Compare(o Shard) int {
+	return cmp.Or(cmp.Compare(s.Group, o.Group), cmp.Compare(s.Partition, o.Partition))
 }

@@ -1,8 +1,8 @@
 // Package online holds a store's rows and its log: the only room that touches
 // Badger, and the only place where a write becomes durable.
 //
-// One goroutine, the committer, writes rows. It takes whatever waits, joins it
-// into the current rows, and commits rows, log entries, progress and request
+// One goroutine, the committer, writes rows. It takes whatever waits, writes of
+// this store and stretches of other origins' logs, joins it into the current rows, and commits rows, log entries, progress and request
 // results in one synced transaction. Lookups read a hot tier in memory, then
 // Badger at the published timestamp.
 //
@@ -10,7 +10,7 @@
 //
 //	+----+-------+-----------+--------+-----+
 //	| 00 |                                    the store record
-//	| 02 | group | partition | origin |       progress: u64 timestamp
+//	| 02 | group | partition | origin |       progress, and the last entry
 //	| 03 | group | partition | view   | key   row | crc32c of key and row
 //	| 04 | group | partition | origin | at    log entry (package oplog)
 //	| 05 | request id                         digest and receipt, expiring
@@ -49,6 +49,11 @@
 //	S13. Nothing is written that the disk may have no room for, what Badger
 //	    compacts of its own included; reads go on.
 //	S14. Run and Close end, whatever the disk does.
+//	S15. A log of another origin is joined in order and without gaps: an
+//	    interval begins at or before the progress that is here, what is here
+//	    already is left out, and its entries are kept byte for byte. An entry
+//	    that no transaction holds is joined over several, its rows first; its
+//	    log entry and the progress it makes come with the last.
 //
 // Group commit after DeWitt et al., "Implementation Techniques for Main Memory
 // Database Systems", 1984. The stripe check is the version check of optimistic

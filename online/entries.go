@@ -14,11 +14,12 @@ import (
 // a timestamp to the progress that was published when the iteration began. It
 // ends with an error, once, when ctx ends, the store is closed, or the log
 // breaks off: each entry must name the one before it, the first one at or
-// before after, and the last must be where progress is (ErrCorrupt). Entries
-// before the error are good. What an entry points to is valid until the next.
+// before after, and the last must be the head (ErrCorrupt). Entries before the
+// error are good. What an entry points to is valid until the next.
 func (s *Store) Entries(ctx context.Context, shard feature.Shard, origin hlc.Origin, after hlc.Timestamp) iter.Seq2[oplog.Entry, error] {
 	return func(yield func(oplog.Entry, error) bool) {
-		through := s.progress.vector(shard)[origin]
+		known := s.progress.shard(shard)
+		through, head := known.vector[origin], known.heads[origin]
 		at := s.snapshots.pin()
 		defer s.snapshots.unpin(at)
 		chain := chain{shard: shard, origin: origin, last: after}
@@ -39,8 +40,8 @@ func (s *Store) Entries(ctx context.Context, shard feature.Shard, origin hlc.Ori
 			yield(oplog.Entry{}, fmt.Errorf("log of %v in shard %d/%d after %v: %w", origin, shard.Group, shard.Partition, chain.last, err))
 		case fault != nil:
 			yield(oplog.Entry{}, fault)
-		case chain.last < through:
-			yield(oplog.Entry{}, corrupt(appendEntryKey(nil, shard, origin, through), "the log ends at %v before it", chain.last))
+		case chain.last < head:
+			yield(oplog.Entry{}, corrupt(appendEntryKey(nil, shard, origin, head), "the log ends at %v before it", chain.last))
 		}
 	}
 }

@@ -41,6 +41,8 @@ type StoreRecord struct {
 type ProgressRecord struct {
 	Shard    feature.Shard
 	Position hlc.Position
+	// Entry is the last entry at or before Position.
+	Entry hlc.Timestamp
 }
 
 // RowRecord is one row.
@@ -162,9 +164,9 @@ func decodeRecord(key, value []byte, registry *[]byte) Record {
 		s, r.Err = decodeStoreRecord(value)
 		r.Store = &StoreRecord{Identity: s.Identity, ClockLimit: s.limit, Clean: s.clean}
 	case kindProgress:
-		var at hlc.Timestamp
-		_, at, r.Err = decodeProgress(key, value)
-		r.Progress = &ProgressRecord{Shard: k.shard, Position: hlc.Position{Origin: k.origin, At: at}}
+		var at, entry hlc.Timestamp
+		_, at, entry, r.Err = decodeProgress(key, value)
+		r.Progress = &ProgressRecord{Shard: k.shard, Position: hlc.Position{Origin: k.origin, At: at}, Entry: entry}
 	case kindRow:
 		var row feature.Row
 		row, r.Err = decodeStoredRow(key, value)

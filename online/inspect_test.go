@@ -33,7 +33,7 @@ func TestInspectTellsWhatEveryKeyMeans(t *testing.T) {
 		case r.Store != nil:
 			ok = r.Store.Identity == identity && r.Store.Clean && r.Store.ClockLimit > at.Position.At
 		case r.Progress != nil:
-			ok = *r.Progress == ProgressRecord{Shard: shardA, Position: at.Position}
+			ok = *r.Progress == ProgressRecord{Shard: shardA, Position: at.Position, Entry: at.Position.At}
 		case r.Row != nil:
 			ok = r.Row.Shard == shardA && r.Row.View == 1 && string(r.Row.Key) == string(entity(7)) &&
 				read(r.Row.Row, rate) == feature.OfFloat64(0.5)

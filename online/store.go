@@ -174,6 +174,14 @@ func getCopy(txn *badger.Txn, key []byte) ([]byte, error) {
 // Identity returns who the store is.
 func (s *Store) Identity() Identity { return s.identity }
 
+// Origin names the log that this store writes.
+func (s *Store) Origin() hlc.Origin { return s.identity.Origin }
+
+// Witness raises the clock to a timestamp of another store, so that what is
+// written from now on is later. It fails, with hlc.ErrAhead, when that is too
+// far in the future; the clock is as it was then.
+func (s *Store) Witness(t hlc.Timestamp) error { return s.clock.Witness(t) }
+
 // Clock returns the store's clock. Timestamps taken from it may be persisted
 // for, about once a second, which waits for the disk.
 func (s *Store) Clock() *hlc.Clock { return s.clock }

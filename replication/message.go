@@ -56,7 +56,11 @@ type Status struct {
 	// Progress is published and durable there, by shard. A shard that is absent
 	// has not changed since the last Status.
 	Progress map[feature.Shard]hlc.Vector
-	// Membership is the document that the sender holds and keeps on disk.
+	// Heads are the last entries there of origins whose members leave or are
+	// fenced: what a seal is decided from.
+	Heads map[feature.Shard]hlc.Vector
+	// Epoch and Revision are those of the membership that the sender keeps on
+	// disk and obeys.
 	Epoch, Revision uint64
 	// Registry is the revision of the definitions in force there.
 	Registry uint64
@@ -111,6 +115,45 @@ type Relogged struct {
 	As    hlc.Position
 }
 
+// Audit asks what a store has of a shard, to compare (anti-entropy). Without a
+// Bucket it asks for the sums of all, else for the rows of one.
+type Audit struct {
+	Shard feature.Shard
+	// Cut leaves out rows with anything younger. Horizon leaves out rows that
+	// are nothing but a tombstone below it.
+	Cut, Horizon hlc.Timestamp
+	Bucket       Bucket
+}
+
+// Bucket is one part of a shard's keys, by hash: 1 to AuditBuckets; 0 is none.
+type Bucket uint16
+
+// AuditBuckets is in how many parts a shard is compared.
+const AuditBuckets = 256
+
+// Audited answers an Audit.
+type Audited struct {
+	Audit
+	// Progress is that of the snapshot; Collected its horizon.
+	Progress  hlc.Vector
+	Collected hlc.Timestamp
+	// Sums has one element a bucket, unless a bucket was asked for.
+	Sums []uint64
+	// Rows are those of the bucket, at most MaxAuditedRows.
+	Rows []AuditedRow
+}
+
+// MaxAuditedRows bounds an Audited.
+const MaxAuditedRows = 10_000
+
+// AuditedRow stands for a row in an Audited.
+type AuditedRow struct {
+	View   feature.ViewID
+	Key    feature.Key
+	Hash   uint64
+	Newest hlc.Timestamp
+}
+
 func (Hello) message()          {}
 func (Follow) message()         {}
 func (Unfollow) message()       {}
@@ -127,3 +170,5 @@ func (Chunk) message()          {}
 func (Refused) message()        {}
 func (Relog) message()          {}
 func (Relogged) message()       {}
+func (Audit) message()          {}
+func (Audited) message()        {}
