@@ -5,11 +5,10 @@ import (
 	"fmt"
 	"strings"
 
+	"featurestore/api"
+
 	"go.opentelemetry.io/otel/baggage"
 )
-
-// baggageMember is the name of a session in OpenTelemetry baggage.
-const baggageMember = "featurestore-session"
 
 // MaxBaggageBytes bounds a session in baggage: it is a header of every request
 // that the service makes.
@@ -26,13 +25,13 @@ const MaxBaggageBytes = 2 << 10
 func SessionToBaggage(ctx context.Context) (context.Context, error) {
 	bag, token := baggage.FromContext(ctx), SessionToken(ctx)
 	if token == "" {
-		return baggage.ContextWithBaggage(ctx, bag.DeleteMember(baggageMember)), nil
+		return baggage.ContextWithBaggage(ctx, bag.DeleteMember(api.BaggageSession)), nil
 	}
 	if len(token) > MaxBaggageBytes {
 		return ctx, fmt.Errorf("session to baggage: %w: %d bytes, at most %d; make a request first, which merges them",
 			ErrTooManyTokens, len(token), MaxBaggageBytes)
 	}
-	member, err := baggage.NewMemberRaw(baggageMember, token)
+	member, err := baggage.NewMemberRaw(api.BaggageSession, token)
 	if err == nil {
 		bag, err = bag.SetMember(member)
 	}
@@ -47,7 +46,7 @@ func SessionToBaggage(ctx context.Context) (context.Context, error) {
 // when there is none. With one that is too long the session is empty too, and
 // the error tells that reads may be older than what the caller saw.
 func SessionFromBaggage(ctx context.Context) (context.Context, error) {
-	token := baggage.FromContext(ctx).Member(baggageMember).Value()
+	token := baggage.FromContext(ctx).Member(api.BaggageSession).Value()
 	tokens := strings.Count(token, ",") + 1
 	if len(token) > MaxBaggageBytes || tokens > maxHeldTokens {
 		return WithSession(ctx), fmt.Errorf("session from baggage: %w: %d in %d bytes; at most %d in %d",

@@ -39,12 +39,15 @@ const (
 	ErrConflict = api.CodeConflict
 	// ErrOverloaded: the store has too much to do at once.
 	ErrOverloaded = api.CodeOverloaded
-	// ErrNotActive: the store asked is joining its deployment or was evicted; no
-	// other one answered.
-	ErrNotActive api.Code = "not_active"
-	// ErrHomeUnreachable: the region that takes these writes, or answers these
-	// reads, cannot be reached from the stores asked. Nothing was written.
-	ErrHomeUnreachable api.Code = "home_unreachable"
+	// ErrNotActive: the store asked joins, leaves or was evicted, and no other one
+	// answered.
+	ErrNotActive = api.CodeNotActive
+	// ErrNotHeld: the rows of this group are in other regions than those of the
+	// stores asked.
+	ErrNotHeld = api.CodeNotHeld
+	// ErrHomeUnreachable: the store that changes definitions and membership is not
+	// in reach; nothing was changed, and lookups and pushes go on.
+	ErrHomeUnreachable = api.CodeHomeUnreachable
 	// ErrProjectNotFound and the like: the name does not exist.
 	ErrProjectNotFound = api.CodeProjectNotFound
 	ErrViewNotFound    = api.CodeViewNotFound

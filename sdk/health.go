@@ -42,12 +42,12 @@ func (o outcome) sign() sign {
 		return silent
 	}
 	switch o.code {
-	case api.CodeDraining, ErrNotActive:
+	case api.CodeDraining, api.CodeNotActive:
 		return gone
 	case api.CodeReadOnly, api.CodeClockFenced:
 		return writeless
 	case api.CodeOverloaded, api.CodeBehind, api.CodeNotEnoughLive, api.CodeNoLeader,
-		api.CodeDependencyUnavailable, api.CodeDeadlineExceeded, api.CodeInternal, ErrHomeUnreachable:
+		api.CodeDependencyUnavailable, api.CodeDeadlineExceeded, api.CodeInternal, api.CodeHomeUnreachable:
 		return strained
 	case "":
 		switch o.status { // of a proxy

@@ -27,7 +27,7 @@ func TestTriesTellHowAStoreIs(t *testing.T) {
 		{"no connection in the caller's time", outcome{cut: cutByTime}, silent},
 		{"a caller that went away", outcome{sent: true, cut: cutByCaller}, nothing},
 		{"a store that stops", of(api.CodeDraining), gone},
-		{"a store that is not active", outcome{sent: true, status: 503, code: ErrNotActive}, gone},
+		{"a store that is not active", of(api.CodeNotActive), gone},
 		{"a store that takes no writes", of(api.CodeReadOnly), writeless},
 		{"a store whose clock is off", of(api.CodeClockFenced), writeless},
 		{"a store that has too much to do", of(api.CodeOverloaded), strained},

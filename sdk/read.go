@@ -3,6 +3,7 @@ package sdk
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -118,12 +119,16 @@ type Met struct {
 	Hedged bool
 	// Waited for the level.
 	Waited time.Duration
-	// Staleness bounds, for each other region, how far the answer may lag it.
+	// Staleness bounds, for each other region, how far the answer may lag it;
+	// UnknownStaleness for a region of which nothing was ever heard.
 	Staleness map[string]time.Duration
 }
 
-// StalenessMax bounds how far the answer may lag any region; 0 when there is no
-// other.
+// UnknownStaleness is the bound where there is none.
+const UnknownStaleness = time.Duration(math.MaxInt64)
+
+// StalenessMax bounds how far the answer may lag any region: 0 when there is no
+// other, UnknownStaleness when there is no bound.
 func (m Met) StalenessMax() time.Duration {
 	var most time.Duration
 	for _, d := range m.Staleness {
@@ -140,7 +145,10 @@ func metOf(c api.ConsistencyMet) Met {
 	if len(c.StalenessMs) > 0 {
 		m.Staleness = make(map[string]time.Duration, len(c.StalenessMs))
 		for region, ms := range c.StalenessMs {
-			m.Staleness[region] = time.Duration(ms) * time.Millisecond
+			m.Staleness[region] = UnknownStaleness
+			if ms < int64(UnknownStaleness/time.Millisecond) {
+				m.Staleness[region] = time.Duration(ms) * time.Millisecond
+			}
 		}
 	}
 	return m

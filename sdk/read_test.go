@@ -27,6 +27,10 @@ func TestALookupGotWhatItsWeakestPartGot(t *testing.T) {
 	if got := want.StalenessMax(); got != 90*time.Millisecond {
 		t.Errorf("got staleness %v at most, want 90ms", got)
 	}
+	unheard := metOf(api.ConsistencyMet{StalenessMs: map[string]int64{"us": 1, "ap": api.UnknownStalenessMs}})
+	if got := unheard.StalenessMax(); got != UnknownStaleness {
+		t.Errorf("got staleness %v of a region that was never heard of, want %v", got, UnknownStaleness)
+	}
 	if got := (Met{}).StalenessMax(); got != 0 {
 		t.Errorf("got staleness %v without another region, want 0", got)
 	}
