@@ -210,12 +210,15 @@ func describeMet(m api.ConsistencyMet) string {
 		fmt.Fprintf(&b, ", after waiting %d ms", m.WaitedMs)
 	}
 	for i, region := range slices.Sorted(maps.Keys(m.StalenessMs)) {
-		if i == 0 {
-			b.WriteString("; at most ")
-		} else {
-			b.WriteString(", ")
+		separator := "; "
+		if i > 0 {
+			separator = ", "
 		}
-		fmt.Fprintf(&b, "%d ms behind %s", m.StalenessMs[region], region)
+		if ms := m.StalenessMs[region]; ms < api.UnknownStalenessMs {
+			fmt.Fprintf(&b, "%sat most %d ms behind %s", separator, ms, region)
+		} else {
+			fmt.Fprintf(&b, "%snothing heard of %s yet", separator, region)
+		}
 	}
 	return b.String()
 }
