@@ -26,10 +26,12 @@ type Local interface {
 type CoreConfig struct {
 	Self  meta.Member
 	Local Local
-	// Membership is the document that the store kept, nil for a new store; then
-	// a Founder makes the first one, and everybody else waits to be told.
+	// Membership is the document that the store kept, nil for a new store. Then
+	// a Founder makes the first one, once a store of each region in Founding has
+	// told that it has none either; everybody else waits to be told.
 	Membership *meta.Membership
 	Founder    bool
+	Founding   []meta.Region
 	// Invited says whether an unknown store may join by itself.
 	Invited func(meta.Member) bool
 	// Notes are those that the store kept, by shard, of rebuildings.

@@ -138,6 +138,9 @@ func (c *Core) receive(in Received) {
 
 // isPeer reports whether a store takes part, under the origin that it said.
 func (c *Core) isPeer(p *peer) bool {
+	if c.membership == nil {
+		return false
+	}
 	x, ok := c.membership.Member(p.id)
 	return ok && x.Origin == p.hello.Member.Origin && x.State != meta.Removed
 }
@@ -145,9 +148,6 @@ func (c *Core) isPeer(p *peer) bool {
 // tick does what is done every heartbeat.
 func (c *Core) tick(in Tick) {
 	c.closed = max(c.closed, in.Closed)
-	if c.membership == nil {
-		return
-	}
 	for _, id := range slices.Sorted(maps.Keys(c.peers)) {
 		p := c.peers[id]
 		if p.serving && c.isPeer(p) {
@@ -156,6 +156,9 @@ func (c *Core) tick(in Tick) {
 		if p.dialed {
 			c.tellStatus(p, true)
 		}
+	}
+	if c.membership == nil {
+		return
 	}
 	c.tellNews()
 	if due(&c.nextPing, c.now.Mono, c.cfg.Ping) {
