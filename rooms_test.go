@@ -144,7 +144,7 @@ var libraries = []library{
 	{path: "github.com/spf13/cobra", home: []string{"cmd/featurestore"}},
 	{path: "github.com/spf13/pflag", home: []string{"cmd/featurestore"}},
 	{path: "github.com/vbauerster/mpb/v8", home: []string{"cmd/featurestore"}},
-	{path: "github.com/zeebo/xxh3", home: []string{"feature", "online"}},
+	{path: "github.com/zeebo/xxh3", home: []string{"feature", "online", "replication"}},
 	{path: "go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp", home: []string{"server"}},
 	{path: "go.opentelemetry.io/contrib/instrumentation/runtime", home: []string{"replica"}},
 	{

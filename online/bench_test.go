@@ -10,6 +10,8 @@ import (
 	"github.com/dgraph-io/badger/v4"
 
 	"featurestore/feature"
+	"featurestore/hlc"
+	"featurestore/replication/oplog"
 )
 
 // benchRow is a row of ten features, about 115 bytes packed.
@@ -84,6 +86,76 @@ func BenchmarkAppendRows(b *testing.B) {
 		}
 	})
 	b.ReportMetric(rows*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+}
+
+// BenchmarkJoin joins the log that BenchmarkAppend with 64 writers, or
+// BenchmarkAppendRows, would make elsewhere, in intervals of as many entries as
+// these have in a batch.
+func BenchmarkJoin(b *testing.B) {
+	for _, tc := range []struct{ rows, entries int }{{1, 64}, {100, 16}} {
+		b.Run(fmt.Sprintf("rows=%d", tc.rows), func(b *testing.B) {
+			h := openHouse(b, benchConfig)
+			const kept = 4096 // entries at a time
+			room := make(chan struct{}, 2)
+			at := hlc.Timestamp(0)
+			b.ResetTimer()
+			for left := b.N; left > 0; {
+				b.StopTimer()
+				r := newRemote(h.Origin() + 1)
+				for range min(left, kept) {
+					at++
+					r.rows = plain{} // deltas do not depend on it here
+					var changes []Placed
+					first := rand.Int64N(1_000_000 - 100)
+					for i := range tc.rows {
+						changes = append(changes, benchRow(first+int64(i)))
+					}
+					r.write(b, at, false, changes...)
+					if len(r.log) == 1 && at > 1 {
+						relink(b, r, at-1)
+					}
+				}
+				b.StartTimer()
+				left -= len(r.log)
+				for log := r.log; len(log) > 0; {
+					some := log[:min(len(log), tc.entries)]
+					log = log[len(some):]
+					room <- struct{}{}
+					iv := oplog.Interval{Shard: shardA, Origin: r.origin, After: some[0].Prev, Through: some[len(some)-1].At}
+					for _, e := range some { // as it arrives
+						l, err := oplog.DecodeLogged(e.Raw)
+						if err != nil {
+							b.Fatal(err)
+						}
+						iv.Entries = append(iv.Entries, l)
+					}
+					h.Join(iv, func(err error) {
+						if err != nil {
+							b.Error(err)
+						}
+						<-room
+					})
+				}
+			}
+			for range cap(room) {
+				room <- struct{}{}
+			}
+			b.StopTimer()
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "writes/s")
+			b.ReportMetric(float64(tc.rows*b.N)/b.Elapsed().Seconds(), "rows/s")
+		})
+	}
+}
+
+// relink makes the first entry of a log follow prev.
+func relink(b *testing.B, r *remote, prev hlc.Timestamp) {
+	e := r.log[0].Entry
+	e.Prev = prev
+	l, err := oplog.DecodeLogged(oplog.Append(nil, e))
+	if err != nil {
+		b.Fatal(err)
+	}
+	r.log[0] = l
 }
 
 // each runs op b.N times by n goroutines.

@@ -21,9 +21,13 @@ type committer struct {
 	byID  map[RequestID]*pending
 	// echoes repeat a request of the batch and are answered with it.
 	echoes []echo
+	// begun is the join at the head of the backlog when a part of it is staged.
+	begun *pending
 	// expected is how many callers there were as the last batch was answered.
 	expected int64
 	hot      []hotRow // rows on their way to the hot tier
+	// ahead says that a clock that is too far ahead was complained of.
+	ahead bool
 }
 
 // echo is a repetition of a request that is in the same batch.
@@ -64,7 +68,11 @@ func (c *committer) linger() {
 	if c.expected < 2 || len(c.backlog) > 0 {
 		return
 	}
-	for start := time.Now(); c.store.queue.length.Load() < c.expected && time.Since(start) < maxLinger; {
+	start := time.Now()
+	for range maxYields { // time alone would be no bound where it is virtual
+		if c.store.queue.length.Load() >= c.expected || time.Since(start) >= maxLinger {
+			return
+		}
 		runtime.Gosched()
 	}
 }
@@ -72,6 +80,9 @@ func (c *committer) linger() {
 // maxLinger is how late a batch may be for others to join it: less than the
 // quickest sync that was seen.
 const maxLinger = 100 * time.Microsecond
+
+// maxYields is more than fit into maxLinger on an idle machine.
+const maxYields = 10_000
 
 // step takes what waits and commits one batch of it. It returns false when
 // nothing was there.
@@ -81,10 +92,10 @@ func (c *committer) step(ctx context.Context) bool {
 	if len(c.backlog) == 0 {
 		return false
 	}
-	if first := c.backlog[0]; first.apply != nil {
-		c.backlog = c.backlog[1:]
+	if first := c.backlog[0]; first.task != nil {
+		c.pop()
 		if c.store.queue.begin(first) {
-			first.plan, first.err = c.store.applyDefinitions(first.apply)
+			first.err = first.task(ctx, c)
 			c.store.queue.answer(first)
 		}
 		return true
@@ -93,32 +104,39 @@ func (c *committer) step(ctx context.Context) bool {
 	// one was. Where the clock fails, the writes will say so.
 	_, _ = c.store.closeUpToNow()
 	c.store.assigning.Lock()
-	c.gather()
+	c.gather(ctx)
 	c.commit(ctx)
 	c.store.assigning.Unlock()
 	c.answer()
 	return true
 }
 
-// gather stages writes from the backlog until the batch is full.
-func (c *committer) gather() {
+// gather stages writes and joins from the backlog until the batch is full.
+func (c *committer) gather(ctx context.Context) {
 	health := c.store.disk.health()
 	full := c.store.disk.maxBytes / 2
 	for len(c.backlog) > 0 {
 		p := c.backlog[0]
-		if p.apply != nil || c.stage.sizeBytes >= full {
+		if p.task != nil || c.stage.sizeBytes >= full {
 			return
 		}
 		if p.state.Load() != taken && !c.store.queue.begin(p) {
 			c.pop()
 			continue
 		}
-		if p.err = health; p.err == nil {
-			if c.add(p) == deferred {
-				return
-			}
-		} else {
+		if p.err = health; p.err != nil {
 			c.store.queue.answer(p)
+			c.pop()
+			continue
+		}
+		var end outcome
+		if p.join != nil {
+			end = c.addJoin(ctx, p)
+		} else {
+			end = c.add(p)
+		}
+		if end == deferred {
+			return
 		}
 		c.pop()
 	}
@@ -179,19 +197,36 @@ func (c *committer) echo(p, first *pending) {
 
 // commit writes the stage and publishes it.
 func (c *committer) commit(ctx context.Context) {
+	if err := c.flush(ctx); err != nil {
+		for _, p := range c.batch {
+			p.receipt, p.err = Receipt{}, err
+		}
+		if c.begun != nil {
+			// What follows in it would leave a gap.
+			c.begun.err = err
+			c.batch = append(c.batch, c.begun)
+			c.pop()
+		}
+	}
+	c.begun = nil
+}
+
+// flush writes the stage, publishes it, and leaves it empty. After an error
+// nothing of it is visible.
+func (c *committer) flush(ctx context.Context) (err error) {
+	defer c.stage.reset()
 	if !c.stage.isEmpty() {
 		began := time.Now()
-		at, err := c.stage.put()
-		if err == nil {
-			c.publish(at)
-		} else {
-			for _, p := range c.batch {
-				p.receipt, p.err = Receipt{}, err
-			}
+		var at uint64
+		if at, err = c.stage.put(); err == nil {
+			c.show(at)
 		}
 		c.store.metrics.commit(ctx, c, time.Since(began), err)
 	}
-	c.stage.reset()
+	if err == nil {
+		c.publish()
+	}
+	return err
 }
 
 // answer lets everyone go whose write is in the batch.
@@ -211,10 +246,22 @@ func (c *committer) answer() {
 	c.batch, c.echoes = c.batch[:0], c.echoes[:0]
 }
 
-// publish makes a synced commit readable: first the hot tier, so that nothing
-// there is older than what follows (S6), then Badger's snapshot, then progress
-// (S4).
-func (c *committer) publish(at uint64) {
+// alone commits what fill stages in a batch of its own. A task calls it.
+func (c *committer) alone(ctx context.Context, fill func(*stage) error) error {
+	err := c.store.disk.health()
+	if err == nil {
+		err = fill(c.stage)
+	}
+	if err != nil {
+		c.stage.reset()
+		return err
+	}
+	return c.flush(ctx)
+}
+
+// show makes a synced commit readable: first the hot tier, so that nothing
+// there is older than what follows (S6), then Badger's snapshot.
+func (c *committer) show(at uint64) {
 	s := c.store
 	c.hot = c.hot[:0]
 	for _, r := range c.stage.rows {
@@ -222,9 +269,22 @@ func (c *committer) publish(at uint64) {
 	}
 	s.hot.set(c.hot, at)
 	clear(c.hot)
-	s.published.Store(at)
-	for shard, head := range c.stage.heads {
-		s.progress.publish(shard, hlc.Position{Origin: c.stage.origin, At: head})
-		s.progress.raiseOwn(head)
+	s.logSizes.publish(c.stage, func() { s.published.Store(at) })
+	for _, r := range c.stage.shards {
+		s.shards.set(r.shard, r.record)
+	}
+}
+
+// publish raises progress to what is readable now (S4).
+func (c *committer) publish() {
+	p := c.store.progress
+	for log, h := range c.stage.heads {
+		p.publish(log.shard, hlc.Position{Origin: log.origin, At: h.through}, h.entry)
+		if log.origin == c.stage.origin {
+			p.raiseOwn(h.through)
+		}
+	}
+	if len(c.stage.heads) > 0 {
+		p.signal()
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/noop"
 
+	"featurestore/fault"
 	"featurestore/feature"
 )
 
@@ -86,6 +87,8 @@ type Config struct {
 	// makes no headway; default DefaultCloseTimeout.
 	CloseTimeout time.Duration
 
+	// Faults are planted by simulations; none in production.
+	Faults fault.Set
 	// Checks validate definitions beyond what the registry knows.
 	Checks feature.Checks
 	// Wall returns the physical time; default time.Now.

@@ -1,8 +1,8 @@
 // Package online holds a store's rows and its log: the only room that touches
 // Badger, and the only place where a write becomes durable.
 //
-// One goroutine, the committer, writes rows. It takes whatever waits, joins it
-// into the current rows, and commits rows, log entries, progress and request
+// One goroutine, the committer, writes rows. It takes whatever waits, writes of
+// this store and stretches of other origins' logs, joins it into the current rows, and commits rows, log entries, progress and request
 // results in one synced transaction. Lookups read a hot tier in memory, then
 // Badger at the published timestamp.
 //
@@ -10,11 +10,14 @@
 //
 //	+----+-------+-----------+--------+-----+
 //	| 00 |                                    the store record
-//	| 02 | group | partition | origin |       progress: u64 timestamp
+//	| 01 | group | partition |                horizon and note of a shard
+//	| 02 | group | partition | origin |       progress, and the last entry
 //	| 03 | group | partition | view   | key   row | crc32c of key and row
 //	| 04 | group | partition | origin | at    log entry (package oplog)
 //	| 05 | request id                         digest and receipt, expiring
+//	| 06 |                                    membership document
 //	| 08 | revision | part                    registry, latest revision last
+//	| 09 | group | partition | origin |       floor: u64 timestamp
 //	+----+-------+-----------+--------+-----+
 //	  u8    u16       u16       u32     u64   (request id: 16 bytes, part: u16)
 //
@@ -49,6 +52,19 @@
 //	S13. Nothing is written that the disk may have no room for, what Badger
 //	    compacts of its own included; reads go on.
 //	S14. Run and Close end, whatever the disk does.
+//	S15. A log of another origin is joined in order and without gaps: an
+//	    interval begins at or before the progress that is here, what is here
+//	    already is left out, and its entries are kept byte for byte. An entry
+//	    that no transaction holds is joined over several, its rows first; its
+//	    log entry and the progress it makes come with the last.
+//	S16. A chunk's rows, the progress of which they are the join, and the
+//	    horizon below which tombstones may be missing are of one snapshot. Where
+//	    rows are joined from chunks the horizon rises first, and progress and
+//	    note come with the last.
+//	S17. A log's floor is the timestamp of the last entry removed from it, or
+//	    where a rebuilt log begins; it is written in the transaction that
+//	    removes. A read from below the floor is told so and returns nothing;
+//	    one from the floor on is whole.
 //
 // Group commit after DeWitt et al., "Implementation Techniques for Main Memory
 // Database Systems", 1984. The stripe check is the version check of optimistic

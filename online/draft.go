@@ -77,17 +77,13 @@ func (st *stage) entryFor(shard feature.Shard, key string) (*draftEntry, error) 
 	return e, nil
 }
 
-// advance makes at the head of the log of shard and returns the head before.
+// advance makes at the head of the own log of shard and returns the entry
+// before.
 func (st *stage) advance(shard feature.Shard, at hlc.Timestamp) (prev hlc.Timestamp) {
-	staged, ok := st.heads[shard]
-	st.undo = append(st.undo, undo{shard: shard, head: staged})
-	st.heads[shard] = at
-	if ok {
-		return staged
-	}
-	// The own origin's progress is published with entries only.
-	st.sizeBytes += entryBytes(9, 8+sumBytes)
-	return st.store.progress.vector(shard)[st.origin]
+	log := logID{shard: shard, origin: st.origin}
+	prev = st.head(log).entry
+	st.setHead(log, head{through: at, entry: at, durable: true})
+	return prev
 }
 
 // seal encodes an entry that gets no more rows.
@@ -103,8 +99,7 @@ func (st *stage) seal(e *draftEntry) error {
 	staged := stagedEntry{
 		key:   appendEntryKey(nil, e.shard, st.origin, e.entry.At),
 		value: st.memory.copy(st.scratch),
-		shard: e.shard,
-		at:    e.entry.At,
+		log:   logID{shard: e.shard, origin: st.origin},
 	}
 	st.entries = append(st.entries, staged)
 	st.sizeBytes += entryBytes(len(staged.key), len(staged.value))

@@ -17,6 +17,8 @@ type instruments struct {
 	writes         metric.Int64Counter
 	superseded     metric.Int64Counter
 	logBytes       metric.Int64Counter
+	joinedEntries  metric.Int64Counter
+	clockAhead     metric.Int64Counter
 	readDuration   metric.Float64Histogram
 	observed       metric.Registration
 
@@ -32,7 +34,7 @@ func newInstruments(s *Store) (*instruments, error) {
 		ok:     metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "ok"))),
 		failed: metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "error"))),
 	}
-	var errs [7]error
+	var errs [9]error
 	in.commitDuration, errs[0] = m.Float64Histogram("featurestore.online.commit.duration",
 		metric.WithUnit("s"), metric.WithDescription("time to write and sync one batch of writes"),
 		metric.WithExplicitBucketBoundaries(commitBounds...))
@@ -49,6 +51,10 @@ func newInstruments(s *Store) (*instruments, error) {
 		metric.WithUnit("s"), metric.WithDescription("time a lookup spends in Badger for rows that were not hot, by outcome"),
 		metric.WithExplicitBucketBoundaries(.00001, .00002, .00005, .0001, .0002, .0005, .001, .005, .02, .1, 1))
 	in.observed, errs[6] = observe(s, m)
+	in.joinedEntries, errs[7] = m.Int64Counter("featurestore.online.joined.entries",
+		metric.WithUnit("{entry}"), metric.WithDescription("log entries of other origins that were joined"))
+	in.clockAhead, errs[8] = m.Int64Counter("featurestore.online.clock.ahead",
+		metric.WithUnit("{entry}"), metric.WithDescription("joined log entries from so far in the future that the clock did not follow"))
 	return in, errors.Join(errs[:]...)
 }
 
@@ -60,7 +66,7 @@ func observe(s *Store, m metric.Meter) (metric.Registration, error) {
 		errs[i] = err
 		return g
 	}
-	queued := gauge(0, "featurestore.online.queue.length", "{write}", "writes that wait for the committer")
+	queued := gauge(0, "featurestore.online.queue.length", "{write}", "writes and stretches of other logs that wait for the committer")
 	waiting := gauge(1, "featurestore.online.waiters", "{call}", "lookups and writes that wait for progress")
 	pinned := gauge(2, "featurestore.online.snapshots", "{snapshot}", "snapshots that long reads hold")
 	hotBytes := gauge(3, "featurestore.online.hot.bytes", "By", "memory of the hot tier")
@@ -99,23 +105,34 @@ func (in *instruments) outcome(err error) metric.MeasurementOption {
 func (in *instruments) commit(ctx context.Context, c *committer, took time.Duration, err error) {
 	outcome := in.outcome(err)
 	in.commitDuration.Record(ctx, took.Seconds(), outcome)
-	in.writes.Add(ctx, int64(len(c.batch)), outcome)
+	writes, superseded := 0, 0
+	for _, p := range c.batch {
+		if p.join == nil {
+			writes++
+			superseded += len(p.receipt.Superseded)
+		}
+	}
+	if writes > 0 {
+		in.writes.Add(ctx, int64(writes), outcome)
+	}
 	if err != nil {
 		return
 	}
 	in.commitRows.Record(ctx, int64(len(c.stage.rows)))
-	superseded := 0
-	for _, p := range c.batch {
-		superseded += len(p.receipt.Superseded)
-	}
 	if superseded > 0 {
 		in.superseded.Add(ctx, int64(superseded))
 	}
-	size := 0
-	for _, e := range c.stage.entries {
-		size += len(e.value)
+	size, joined := 0, 0
+	for i := range c.stage.entries {
+		size += len(c.stage.entries[i].value)
+		if c.stage.entries[i].log.origin != c.stage.origin {
+			joined++
+		}
 	}
 	in.logBytes.Add(ctx, int64(size))
+	if joined > 0 {
+		in.joinedEntries.Add(ctx, int64(joined))
+	}
 }
 
 func (in *instruments) read(ctx context.Context, took time.Duration, err error) {

@@ -7,23 +7,24 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sync/semaphore"
-
-	"featurestore/feature"
 )
 
 // pending is a request to the committer. Whoever changes state from queued owns
 // what write points to: the committer by taking it, or its caller by giving up.
 type pending struct {
-	write     Write
-	apply     *application // set for a change of the registry; write is empty then
+	// Exactly one of these is set: a write; a stretch of another origin's log; or
+	// work that has a batch of its own.
+	write Write
+	join  *joining
+	task  func(context.Context, *committer) error
+
 	sizeBytes int
 	charge    int64
 	state     atomic.Int32
 
 	receipt Receipt
-	plan    feature.Plan
 	err     error
-	done    chan struct{} // closed when receipt, plan and err are set
+	done    chan struct{} // closed when receipt and err are set; nil for a join
 }
 
 const (
@@ -85,6 +86,12 @@ func (q *queue) do(ctx context.Context, p *pending) (Receipt, error) {
 	return p.receipt, p.err
 }
 
+// run has the committer run task in a batch of its own.
+func (q *queue) run(ctx context.Context, sizeBytes int, task func(context.Context, *committer) error) error {
+	_, err := q.do(ctx, &pending{task: task, sizeBytes: sizeBytes, done: make(chan struct{})})
+	return err
+}
+
 func (q *queue) push(p *pending) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -124,6 +131,10 @@ func (q *queue) begin(p *pending) bool {
 // answer lets p's caller go.
 func (q *queue) answer(p *pending) {
 	q.room.Release(p.charge)
+	if p.join != nil {
+		p.join.done(p.err)
+		return
+	}
 	close(p.done)
 }
 

@@ -22,12 +22,6 @@ const (
 	registryPartBytes = 128 << 10
 )
 
-// application is a request to change the registry.
-type application struct {
-	definitions feature.Definitions
-	expect      *uint64
-}
-
 // Registry returns the definitions in force; never nil. It is immutable.
 func (s *Store) Registry() *feature.Registry { return s.registry.Load() }
 
@@ -38,42 +32,82 @@ func (s *Store) Registry() *feature.Registry { return s.registry.Load() }
 // Errors are those of feature.Registry.Apply, and of Append where they concern
 // the queue, the disk and size; nothing changed then.
 func (s *Store) Apply(ctx context.Context, d feature.Definitions, expect *uint64) (feature.Plan, error) {
-	p := &pending{
-		apply: &application{definitions: d, expect: expect},
-		done:  make(chan struct{}),
-	}
-	if _, err := s.queue.do(ctx, p); err != nil {
+	var plan feature.Plan
+	err := s.queue.run(ctx, 0, func(context.Context, *committer) (err error) {
+		plan, err = s.applyDefinitions(d, expect)
+		return err
+	})
+	if err != nil {
 		return feature.Plan{}, err
 	}
-	return p.plan, nil
+	return plan, nil
 }
 
 // applyDefinitions runs in the committer: nobody else changes the registry.
-func (s *Store) applyDefinitions(a *application) (feature.Plan, error) {
-	old := s.registry.Load()
-	next, plan, err := old.Apply(a.definitions, a.expect)
+func (s *Store) applyDefinitions(d feature.Definitions, expect *uint64) (feature.Plan, error) {
+	next, plan, err := s.registry.Load().Apply(d, expect)
 	if err != nil || plan.IsEmpty() {
 		return plan, err
 	}
-	if err := s.disk.health(); err != nil {
+	if err := s.putRegistry(next); err != nil {
 		return feature.Plan{}, err
+	}
+	s.cfg.Logger.Info("definitions applied", "project", plan.Project, "revision", next.Revision(), "changes", len(plan.Changes))
+	return plan, nil
+}
+
+// putRegistry makes a registry durable, then puts it in force.
+func (s *Store) putRegistry(next *feature.Registry) error {
+	if err := s.disk.health(); err != nil {
+		return err
 	}
 	entries, err := s.registryEntries(next)
 	if err != nil {
-		return feature.Plan{}, err
+		return err
 	}
 	outdated, err := s.oldRevisions(next.Revision())
 	if err != nil {
-		return feature.Plan{}, err
+		return err
 	}
 	at, err := s.disk.put(entries, outdated...)
 	if err != nil {
-		return feature.Plan{}, fmt.Errorf("commit registry revision %d: %w", next.Revision(), err)
+		return fmt.Errorf("commit registry revision %d: %w", next.Revision(), err)
 	}
 	s.published.Store(at)
 	s.registry.Store(next)
-	s.cfg.Logger.Info("definitions applied", "project", plan.Project, "revision", next.Revision(), "changes", len(plan.Changes))
-	return plan, nil
+	return nil
+}
+
+// EncodedRegistry returns the definitions in force as AdoptRegistry takes them,
+// and their revision.
+func (s *Store) EncodedRegistry() (revision uint64, encoded []byte, err error) {
+	r := s.registry.Load()
+	if encoded, err = definition.EncodeRegistry(r); err != nil {
+		return 0, nil, fmt.Errorf("encode registry revision %d: %w", r.Revision(), err)
+	}
+	return r.Revision(), encoded, nil
+}
+
+// AdoptRegistry puts the definitions of another store in force, whole, when
+// their revision is greater than that of those here, and does nothing else
+// otherwise. It returns when they are durable. Errors are those of Append that
+// concern queue, disk and size, and of reading what is no registry.
+func (s *Store) AdoptRegistry(ctx context.Context, encoded []byte) error {
+	next, err := definition.DecodeRegistry(encoded)
+	if err != nil {
+		return fmt.Errorf("adopt registry: %w", err)
+	}
+	next = next.With(s.cfg.Checks)
+	return s.queue.run(ctx, len(encoded), func(context.Context, *committer) error {
+		if next.Revision() <= s.registry.Load().Revision() {
+			return nil
+		}
+		if err := s.putRegistry(next); err != nil {
+			return err
+		}
+		s.cfg.Logger.Info("definitions of another store taken over", "revision", next.Revision())
+		return nil
+	})
 }
 
 func (s *Store) registryEntries(r *feature.Registry) ([]*badger.Entry, error) {

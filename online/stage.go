@@ -21,16 +21,39 @@ type stage struct {
 	txn    *badger.Txn // reads current rows; opened when one is needed
 
 	rows     map[string]*stagedRow
-	heads    map[feature.Shard]hlc.Timestamp // newest entries of the batch
+	heads    map[logID]head
 	entries  []stagedEntry
 	requests []stagedRequest
+	// What only batches of their own hold; see committer.alone.
+	records []stagedRecord
+	shards  []stagedShard
+	drops   []stagedDrop
 	// sizeBytes is what all this will take of a transaction.
 	sizeBytes int
+
+	// ahead are entries from further in the future than the clock follows since
+	// the committer asked, and the latest of them ever.
+	ahead  int
+	latest hlc.Timestamp
 
 	memory  arena
 	scratch []byte
 	undo    []undo
 	draft   draft
+}
+
+// logID names the log of one origin in one shard.
+type logID struct {
+	shard  feature.Shard
+	origin hlc.Origin
+}
+
+// head is how far a batch takes a log.
+type head struct {
+	// through is the progress, entry the last entry at or before it.
+	through, entry hlc.Timestamp
+	// durable says that through is written: the batch holds entries of the log.
+	durable bool
 }
 
 // stagedRow is a row as the batch leaves it. It never changes: the next change
@@ -43,23 +66,47 @@ type stagedRow struct {
 
 type stagedEntry struct {
 	key, value []byte
-	shard      feature.Shard
-	at         hlc.Timestamp
+	log        logID
 }
 
 type stagedRequest struct{ key, value []byte }
+
+type stagedRecord struct{ key, value []byte }
+
+type stagedShard struct {
+	shard  feature.Shard
+	record shardRecord
+}
+
+// stagedDrop is a key to remove, and what an entry under it takes.
+type stagedDrop struct {
+	key       []byte
+	shard     feature.Shard
+	sizeBytes int
+}
 
 // undo is one step back. Exactly one of its halves is used.
 type undo struct {
 	key string // row to put back; "" for none
 	row *stagedRow
 
-	shard feature.Shard
-	head  hlc.Timestamp
+	log    logID
+	head   head
+	staged bool // there was a head
 }
 
 // mark is a point to roll back to.
-type mark struct{ entries, requests, sizeBytes int }
+type mark struct{ entries, requests, undo, sizeBytes int }
+
+// begin forgets what could be undone, and returns the point to come back to.
+func (st *stage) begin() mark {
+	st.undo = st.undo[:0]
+	return st.mark()
+}
+
+func (st *stage) mark() mark {
+	return mark{entries: len(st.entries), requests: len(st.requests), undo: len(st.undo), sizeBytes: st.sizeBytes}
+}
 
 func newStage(s *Store) *stage {
 	st := &stage{store: s, origin: s.identity.Origin}
@@ -75,12 +122,13 @@ func (st *stage) reset() {
 	}
 	if st.rows == nil || len(st.rows) > maxKeptRows {
 		st.rows = map[string]*stagedRow{}
-		st.heads = map[feature.Shard]hlc.Timestamp{}
+		st.heads = map[logID]head{}
 	}
 	clear(st.rows)
 	clear(st.heads)
 	clear(st.entries)
 	st.entries, st.requests, st.undo = st.entries[:0], st.requests[:0], st.undo[:0]
+	st.records, st.shards, st.drops = nil, nil, nil
 	st.sizeBytes = 0
 	st.memory.reset()
 }
@@ -89,12 +137,13 @@ func (st *stage) reset() {
 // costs what it once held.
 const maxKeptRows = 1 << 14
 
-func (st *stage) isEmpty() bool { return len(st.entries) == 0 }
+// isEmpty reports that there is nothing to write. There may be progress to
+// publish all the same.
+func (st *stage) isEmpty() bool { return st.sizeBytes == 0 }
 
 // write stages all of w and returns its receipt, or nothing and why.
 func (st *stage) write(w *Write) (Receipt, error) {
-	m := mark{entries: len(st.entries), requests: len(st.requests), sizeBytes: st.sizeBytes}
-	st.undo = st.undo[:0]
+	m := st.begin()
 	receipt, err := st.changes(w)
 	if err == nil && w.Idempotency != nil {
 		err = st.request(w.Idempotency, receipt)
@@ -116,12 +165,12 @@ func (st *stage) write(w *Write) (Receipt, error) {
 var errFull = errors.New("stage is full")
 
 func (st *stage) rollback(m mark) {
-	for i := len(st.undo) - 1; i >= 0; i-- {
+	for i := len(st.undo) - 1; i >= m.undo; i-- {
 		switch u := st.undo[i]; {
-		case u.key == "" && u.head == 0:
-			delete(st.heads, u.shard)
+		case u.key == "" && !u.staged:
+			delete(st.heads, u.log)
 		case u.key == "":
-			st.heads[u.shard] = u.head
+			st.heads[u.log] = u.head
 		case u.row == nil:
 			delete(st.rows, u.key)
 		default:
@@ -129,7 +178,26 @@ func (st *stage) rollback(m mark) {
 		}
 	}
 	clear(st.entries[m.entries:])
-	st.entries, st.requests, st.sizeBytes = st.entries[:m.entries], st.requests[:m.requests], m.sizeBytes
+	st.entries, st.requests, st.undo, st.sizeBytes = st.entries[:m.entries], st.requests[:m.requests], st.undo[:m.undo], m.sizeBytes
+}
+
+// head returns how far the batch has come with a log so far.
+func (st *stage) head(log logID) head {
+	if h, staged := st.heads[log]; staged {
+		return h
+	}
+	p := st.store.progress.shard(log.shard)
+	return head{through: p.vector[log.origin], entry: p.heads[log.origin]}
+}
+
+// setHead stages how far a log has come.
+func (st *stage) setHead(log logID, h head) {
+	before, staged := st.heads[log]
+	st.undo = append(st.undo, undo{log: log, head: before, staged: staged})
+	st.heads[log] = h
+	if h.durable && !before.durable {
+		st.sizeBytes += entryBytes(9, progressBytes+sumBytes)
+	}
 }
 
 // changes joins the changes of w one after the other.
@@ -181,17 +249,17 @@ func (st *stage) change(c *Placed, logOnly bool) (superseded bool, err error) {
 		return false, nil
 	}
 	joined := feature.JoinRow(current, delta)
-	if err := st.setRow(key, joined); err != nil {
+	if err := st.setRow(key, joined, MaxRowBytes); err != nil {
 		return false, err
 	}
 	return joined.Supersedes(delta), nil
 }
 
-// setRow stages a row over what was there.
-func (st *stage) setRow(key string, row feature.Row) error {
+// setRow stages a row of at most limit bytes over what was there.
+func (st *stage) setRow(key string, row feature.Row, limit int) error {
 	st.scratch = feature.AppendRow(st.scratch[:0], row)
-	if len(st.scratch) > MaxRowBytes {
-		return &TooLargeError{What: "row", Bytes: len(st.scratch), Limit: MaxRowBytes}
+	if len(st.scratch) > limit {
+		return &TooLargeError{What: "row", Bytes: len(st.scratch), Limit: limit}
 	}
 	before := st.rows[key]
 	next := &stagedRow{row: row}
@@ -255,6 +323,12 @@ func (st *stage) request(id *Idempotency, r Receipt) error {
 	return nil
 }
 
+// record stages a value of the store's own.
+func (st *stage) record(key, value []byte) {
+	st.records = append(st.records, stagedRecord{key: key, value: value})
+	st.sizeBytes += entryBytes(len(key), len(value))
+}
+
 // put writes the stage in one transaction.
 func (st *stage) put() (at uint64, err error) {
 	all := make([]badger.Entry, 0, len(st.rows)+len(st.entries)+len(st.heads)+len(st.requests))
@@ -264,19 +338,28 @@ func (st *stage) put() (at uint64, err error) {
 	for _, e := range st.entries {
 		all = append(all, badger.Entry{Key: e.key, Value: e.value})
 	}
-	for shard, at := range st.heads {
-		key := appendProgressKey(nil, shard, st.origin)
-		all = append(all, badger.Entry{Key: key, Value: appendProgress(nil, key, at)})
+	for log, h := range st.heads {
+		if h.durable {
+			key := appendProgressKey(nil, log.shard, log.origin)
+			all = append(all, badger.Entry{Key: key, Value: appendProgress(nil, key, h.through, h.entry)})
+		}
 	}
 	for _, r := range st.requests {
 		e := badger.NewEntry(r.key, r.value).WithTTL(st.store.cfg.RequestTTL)
 		all = append(all, badger.Entry{Key: e.Key, Value: e.Value, ExpiresAt: e.ExpiresAt})
 	}
+	for _, r := range st.records {
+		all = append(all, badger.Entry{Key: r.key, Value: r.value})
+	}
+	drops := make([][]byte, len(st.drops))
+	for i := range drops {
+		drops[i] = st.drops[i].key
+	}
 	entries := make([]*badger.Entry, len(all))
 	for i := range all {
 		entries[i] = &all[i]
 	}
-	if at, err = st.store.disk.put(entries); err != nil {
+	if at, err = st.store.disk.put(entries, drops...); err != nil {
 		return 0, fmt.Errorf("commit %d rows in %d log entries: %w", len(st.rows), len(st.entries), err)
 	}
 	return at, nil

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"featurestore/feature"
+	"featurestore/replication/oplog"
 )
 
 // plain is the twin: a map of rows that joins what the log says, written
@@ -22,11 +23,17 @@ type plain map[string]feature.Row
 // timestamps from the log.
 func (p plain) join(h *house, log int) {
 	for _, e := range h.entries(shardA)[log:] {
-		if e.LogOnly {
-			continue
-		}
-		for _, r := range e.Rows {
-			p[string(r.Key)] = feature.JoinRow(p[string(r.Key)], r.Delta)
+		p.joinEntry(e)
+	}
+}
+
+func (p plain) joinEntry(e oplog.Entry) {
+	if e.LogOnly {
+		return
+	}
+	for _, r := range e.Rows {
+		if joined := feature.JoinRow(p[string(r.Key)], r.Delta); !joined.IsEmpty() {
+			p[string(r.Key)] = joined
 		}
 	}
 }

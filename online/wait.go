@@ -146,7 +146,7 @@ func (p *progress) join(shard feature.Shard, w *waiter) (*shardProgress, error) 
 		return nil, fmt.Errorf("%w: %d lookups wait for other writes", ErrOverloaded, p.mu.waiting)
 	}
 	sp := p.shardLocked(shard)
-	sp.waiting.add(w, *sp.vector.Load())
+	sp.waiting.add(w, sp.published.Load().vector)
 	p.mu.waiting++
 	return sp, nil
 }

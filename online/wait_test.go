@@ -41,7 +41,7 @@ func answered(c chan error) (error, bool) {
 func TestWaitersAreWokenByWhatTheyLack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newProgress(10)
-		p.publish(shardA, hlc.Position{Origin: 1, At: 10})
+		p.publish(shardA, hlc.Position{Origin: 1, At: 10}, 0)
 		waits := waitAll(t.Context(), p, hlc.Vector{1: 10}, hlc.Vector{1: 11}, hlc.Vector{1: 12, 2: 5}, hlc.Vector{3: 1}, nil)
 		check := func(step string, want ...bool) {
 			t.Helper()
@@ -53,15 +53,15 @@ func TestWaitersAreWokenByWhatTheyLack(t *testing.T) {
 			}
 		}
 		check("at first", true, false, false, false, true)
-		p.publish(shardB, hlc.Position{Origin: 1, At: 99})
+		p.publish(shardB, hlc.Position{Origin: 1, At: 99}, 0)
 		check("another shard", false, false, false, false, false)
-		p.publish(shardA, hlc.Position{Origin: 1, At: 11})
+		p.publish(shardA, hlc.Position{Origin: 1, At: 11}, 0)
 		check("o1@11", false, true, false, false)
-		p.publish(shardA, hlc.Position{Origin: 2, At: 7})
+		p.publish(shardA, hlc.Position{Origin: 2, At: 7}, 0)
 		check("o2@7", false, false, false, false)
-		p.publish(shardA, hlc.Position{Origin: 1, At: 12})
+		p.publish(shardA, hlc.Position{Origin: 1, At: 12}, 0)
 		check("o1@12", false, false, true, false)
-		p.publish(shardA, hlc.Position{Origin: 1, At: 3}) // never back
+		p.publish(shardA, hlc.Position{Origin: 1, At: 3}, 0) // never back
 		if got := p.vector(shardA); !got.Equal(hlc.Vector{1: 12, 2: 7}) {
 			t.Errorf("progress %v", got)
 		}
@@ -123,7 +123,7 @@ func TestWaitersFollowThePlainRule(t *testing.T) {
 			waits := waitAll(ctx, p, needs...)
 			done := make([]bool, len(needs))
 			for range 60 {
-				p.publish(shardA, hlc.Position{Origin: hlc.Origin(1 + rng.IntN(4)), At: hlc.Timestamp(1 + rng.IntN(18))})
+				p.publish(shardA, hlc.Position{Origin: hlc.Origin(1 + rng.IntN(4)), At: hlc.Timestamp(1 + rng.IntN(18))}, 0)
 				for i, w := range waits {
 					if !done[i] {
 						_, done[i] = answered(w)

@@ -105,11 +105,12 @@ func (r *Replica) serverConfig() (server.Config, error) {
 		return server.Config{}, err
 	}
 	self := meta.Member{Store: meta.StoreID(r.cfg.Store), Region: meta.Region(r.cfg.Region), State: meta.Active}
+	here := local{r.store}
 	c.Coordinator, err = consistency.NewCoordinator(consistency.Config{
-		Store:   local{r.store},
-		Self:    self,
-		Members: alone(self),
-		Now:     func() int64 { return r.store.Now().UnixNano() },
+		Store: here,
+		Self:  self,
+		Group: here.group,
+		Now:   func() int64 { return r.store.Now().UnixNano() },
 	})
 	if err != nil {
 		return server.Config{}, err

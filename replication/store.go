@@ -6,6 +6,7 @@ import (
 
 	"featurestore/feature"
 	"featurestore/hlc"
+	"featurestore/meta"
 	"featurestore/replication/oplog"
 )
 
@@ -13,6 +14,8 @@ import (
 type Store interface {
 	// Origin is the log that this store writes.
 	Origin() hlc.Origin
+	// Shards are those that stores of a region hold, by the definitions in force.
+	Shards(region meta.Region) []feature.Shard
 	// Progress is published: durable, readable, without gaps (I2). It is shared.
 	Progress(shard feature.Shard) hlc.Vector
 	// Heads are the last entries of each origin's log that are here, by origin,
@@ -77,10 +80,10 @@ type Store interface {
 	// SetWriting allows or refuses writes of clients. It returns after the last
 	// write that was begun before is published, so that the own head stands.
 	SetWriting(ctx context.Context, allowed bool) error
-	// Digest visits every row of a shard in one snapshot, by rising key, with a
-	// hash of its contents and the youngest timestamp in it, until visit returns
-	// false.
-	Digest(ctx context.Context, shard feature.Shard, visit func(view feature.ViewID, key feature.Key, hash uint64, newest hlc.Timestamp, onlyTombstone bool) bool) (progress hlc.Vector, horizon hlc.Timestamp, err error)
+	// Digest visits every row of a shard in one snapshot, by rising key, as it
+	// would be with tombstones below a horizon collected: with a hash of its
+	// contents and the youngest timestamp in it, until visit returns false.
+	Digest(ctx context.Context, shard feature.Shard, horizon hlc.Timestamp, visit func(view feature.ViewID, key feature.Key, hash uint64, newest hlc.Timestamp) bool) (progress hlc.Vector, collected hlc.Timestamp, err error)
 
 	// Witness raises the clock to a timestamp of another store; it fails when
 	// that is too far ahead.

@@ -1,0 +1,180 @@
+package replication
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"featurestore/fault"
+	"featurestore/feature"
+	"featurestore/hlc"
+	"featurestore/meta"
+)
+
+// Local is what the core reads of its own store, from memory.
+type Local interface {
+	// Shards are those that stores of a region hold, in order.
+	Shards(region meta.Region) []feature.Shard
+	// Progress and Heads are those of Store.
+	Progress(shard feature.Shard) hlc.Vector
+	Heads(shard feature.Shard) hlc.Vector
+	// RegistryRevision is that of the definitions in force.
+	RegistryRevision() uint64
+}
+
+// CoreConfig says who a core decides for, and how patiently.
+type CoreConfig struct {
+	Self  meta.Member
+	Local Local
+	// Membership is the document that the store kept, nil for a new store. Then
+	// a Founder makes the first one, once a store of each region in Founding has
+	// told that it has none either; everybody else waits to be told.
+	Membership *meta.Membership
+	Founder    bool
+	Founding   []meta.Region
+	// Invited says whether an unknown store may join by itself.
+	Invited func(meta.Member) bool
+	// Notes are those that the store kept, by shard, of rebuildings.
+	Notes map[feature.Shard][]byte
+	Timing
+	Faults fault.Set
+}
+
+// Core decides what one store says and does for replication. It is a state
+// machine: Step takes one input and returns what must be done, in order;
+// Settle returns what may be done now that all inputs at hand were taken. It
+// has no clock, no I/O and no goroutine, and is not safe for concurrent use.
+type Core struct {
+	cfg        CoreConfig
+	now        Instant
+	membership *meta.Membership // nil until known
+	keeping    *meta.Membership // on its way to the disk
+	// told is the revision that others may rely on: kept and obeyed.
+	told struct{ epoch, revision uint64 }
+
+	peers     map[meta.StoreID]*peer
+	shards    map[feature.Shard]*shard
+	order     []feature.Shard // keys of shards, in order
+	following map[hlc.Origin]*following
+	// definitions is the revision that shards are of.
+	definitions uint64
+
+	writing struct {
+		allowed bool // what the store was told last
+		pending bool // not confirmed yet
+	}
+	fencedClock bool
+	retiring    retiring
+	closed      hlc.Timestamp // own log, as of the last tick
+	nextPing    time.Duration
+	nextUpkeep  time.Duration
+	nextCollect time.Duration
+
+	out []Output
+}
+
+// Instant is one moment on two clocks: Wall may step, Mono only rises.
+type Instant struct {
+	Wall time.Time
+	Mono time.Duration
+}
+
+// NewCore returns the core of a store that knows nobody yet.
+func NewCore(cfg CoreConfig) *Core {
+	cfg.Timing = cfg.Timing.withDefaults()
+	c := &Core{
+		cfg: cfg, membership: cfg.Membership,
+		peers: map[meta.StoreID]*peer{}, shards: map[feature.Shard]*shard{}, following: map[hlc.Origin]*following{},
+	}
+	for s, note := range cfg.Notes {
+		if r, err := decodeRebuild(note); err == nil {
+			st := c.shard(s)
+			st.rebuild, st.begun = r, true
+		}
+	}
+	c.refreshShards()
+	if m := c.membership; m != nil {
+		c.told.epoch, c.told.revision = m.Epoch, m.Revision
+	}
+	return c
+}
+
+// Membership returns the document in force here; nil while none is known.
+func (c *Core) Membership() *meta.Membership { return c.membership }
+
+func (c *Core) emit(o Output) { c.out = append(c.out, o) }
+
+// take returns what was emitted and starts over.
+func (c *Core) take() []Output {
+	out := c.out
+	c.out = nil
+	return out
+}
+
+// self returns this store as the membership has it.
+func (c *Core) self() meta.Member {
+	if c.membership != nil {
+		if x, ok := c.membership.Member(c.cfg.Self.Store); ok {
+			return x
+		}
+	}
+	x := c.cfg.Self
+	x.State = meta.Joining
+	return x
+}
+
+// isMember reports whether this store takes part under its present origin.
+func (c *Core) isMember() bool {
+	x := c.self()
+	return c.membership != nil && x.Origin == c.cfg.Self.Origin && x.State != meta.Removed
+}
+
+// isHome reports whether this store changes the membership.
+func (c *Core) isHome() bool {
+	return c.membership != nil && c.membership.Home == c.cfg.Self.Store && c.isMember()
+}
+
+// holds tells who stores a shard.
+func (c *Core) holds(s feature.Shard) func(meta.Member) bool {
+	return func(x meta.Member) bool { return slices.Contains(c.cfg.Local.Shards(x.Region), s) }
+}
+
+// refreshShards follows changes of the definitions.
+func (c *Core) refreshShards() {
+	revision := c.cfg.Local.RegistryRevision()
+	if c.definitions == revision && len(c.order) > 0 {
+		return
+	}
+	c.definitions = revision
+	for _, s := range c.cfg.Local.Shards(c.cfg.Self.Region) {
+		if c.shards[s] == nil || !slices.Contains(c.order, s) {
+			c.shard(s)
+			c.order = append(c.order, s)
+		}
+	}
+	slices.SortFunc(c.order, feature.Shard.Compare)
+}
+
+func (c *Core) shard(s feature.Shard) *shard {
+	st := c.shards[s]
+	if st == nil {
+		st = &shard{pending: maps.Clone(c.cfg.Local.Progress(s)), flight: map[hlc.Origin]int{}, claims: hlc.Vector{}, held: map[hlc.Origin]hlc.Position{}}
+		if st.pending == nil {
+			st.pending = hlc.Vector{}
+		}
+		c.shards[s] = st
+	}
+	return st
+}
+
+// isWhole reports whether nothing is being rebuilt here, and the definitions
+// that say what is to be held are known.
+func (c *Core) isWhole() bool {
+	for _, id := range c.order {
+		s := c.shards[id]
+		if s.rebuild != nil || !s.begun && c.self().State == meta.Joining {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,157 @@
+package replication
+
+import (
+	"context"
+	"errors"
+
+	"featurestore/meta"
+)
+
+// do carries out what the core said. Bytes are what the input's interval holds
+// of the flight; they go back when it is joined, or at once when it is not.
+func (n *Node) do(ctx context.Context, out []Output, bytes int64) {
+	for _, o := range out {
+		switch o := o.(type) {
+		case Join:
+			held := bytes
+			bytes = 0
+			n.cfg.Store.Join(o.Interval, func(err error) {
+				if held > 0 {
+					n.flight.Release(held)
+				}
+				n.offer(Joined{Shard: o.Interval.Shard, Position: o.Interval.Position(), Err: err})
+			})
+		case Claim:
+			n.cfg.Store.Claim(o.Shard, o.Position)
+		case Send:
+			n.links.send(o)
+		case Serve:
+			n.links.serve(o)
+		case ServeChunk:
+			n.links.task(o.To, func(ctx context.Context, c Conversation) error { return n.serveChunk(ctx, c, o) })
+		case ServeAudit:
+			n.links.task(o.To, func(ctx context.Context, c Conversation) error { return n.serveAudit(ctx, c, o.Ask) })
+		case TruncateLog:
+			n.upkeep.offer(func(ctx context.Context) {
+				n.complain("truncate the log", n.cfg.Store.Truncate(ctx, o.Shard, o.Through, n.cfg.LogMinAge))
+			})
+		case LimitLog:
+			n.upkeep.offer(func(ctx context.Context) {
+				n.complain("limit the log", n.cfg.Store.TruncateTo(ctx, o.Shard, n.cfg.LogMaxBytes, n.cfg.LogMaxAge))
+			})
+		case Collect:
+			n.upkeep.offer(func(ctx context.Context) {
+				n.complain("collect tombstones", n.cfg.Store.Collect(ctx, o.Shard, o.Horizon))
+			})
+		case Retired:
+			close(n.retired)
+		default:
+			n.tasks.add(func(ctx context.Context) { n.perform(ctx, o) })
+		}
+	}
+	if bytes > 0 {
+		n.flight.Release(bytes)
+	}
+}
+
+// perform does what waits for the disk and has to be done in order.
+func (n *Node) perform(ctx context.Context, o Output) {
+	switch o := o.(type) {
+	case Keep:
+		n.offer(Kept{Membership: o.Membership, Err: n.cfg.Store.SetMembership(ctx, meta.AppendMembership(nil, o.Membership))})
+	case SetWriting:
+		why := o.Why
+		if o.Allowed {
+			why = ""
+		}
+		if !o.Allowed {
+			n.writable.Store(&why)
+		}
+		err := n.cfg.Store.SetWriting(ctx, o.Allowed)
+		if err != nil {
+			n.complain("change whether writes are taken", err)
+			return
+		}
+		n.writable.Store(&why)
+		n.offer(WritingSet{Allowed: o.Allowed})
+	case SetNote:
+		n.complain("keep how far a rebuilding is", n.cfg.Store.SetNote(ctx, o.Shard, o.Note))
+	case JoinChunk:
+		err := n.cfg.Store.JoinChunk(ctx, o.Chunk, o.Note, o.Start)
+		n.complain("join copied rows", err)
+		n.offer(ChunkJoined{Shard: o.Chunk.Shard, Err: err})
+	case AdoptRegistry:
+		n.complain("take definitions of another store", n.cfg.Store.AdoptRegistry(ctx, o.Encoded))
+		n.offer(Adopted{})
+	case SendRegistry:
+		revision, encoded, err := n.cfg.Store.EncodedRegistry()
+		if n.complain("encode definitions", err); err == nil {
+			n.links.send(Send{To: o.To, Message: RegistryNews{Revision: revision, Encoded: encoded}})
+		}
+	case RelogFor:
+		n.relogFor(ctx, o)
+	case Salvage:
+		n.salvage(ctx, o)
+	}
+}
+
+func (n *Node) relogFor(ctx context.Context, o RelogFor) {
+	p, err := n.cfg.Store.Relog(ctx, o.Shard, o.Entries)
+	if n.complain("log another store's tail again", err); err != nil {
+		return // it will ask again
+	}
+	n.links.send(Send{To: o.To, Serving: true, Message: Relogged{Shard: o.Shard, UpTo: o.Entries[len(o.Entries)-1].At, As: p}})
+}
+
+func (n *Node) salvage(ctx context.Context, o Salvage) {
+	entries, err := n.cfg.Store.Tail(ctx, o.Shard, o.After)
+	n.complain("read the own tail", err)
+	if err == nil && len(entries) > 0 {
+		n.links.send(Send{To: o.To, Message: Relog{Shard: o.Shard, Entries: entries}})
+	}
+	n.offer(Salvaged{Shard: o.Shard, Empty: err == nil && len(entries) == 0, Err: err})
+}
+
+// serveReads reads logs and sends them, one interval each.
+func (n *Node) serveReads(ctx context.Context, c Conversation, o Serve) error {
+	for i, r := range o.Reads {
+		iv, floor, err := n.cfg.Store.ReadLog(ctx, r.Shard, r.Origin, r.After, n.cfg.ReadBytes)
+		if err == nil && floor <= r.After && len(iv.Entries) > 0 {
+			err = c.Send(ctx, Interval{iv})
+		}
+		through := iv.Through
+		if len(iv.Entries) == 0 {
+			through = r.After
+		}
+		n.offer(Served{To: o.To, Read: r, Through: through, Floor: floor, Err: err})
+		if err != nil {
+			for _, rest := range o.Reads[i+1:] {
+				n.offer(Served{To: o.To, Read: rest, Err: err})
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+func (n *Node) serveChunk(ctx context.Context, c Conversation, o ServeChunk) error {
+	chunk, err := n.cfg.Store.ReadChunk(ctx, o.Fetch.Shard, o.Fetch.After, n.cfg.ChunkBytes)
+	if err != nil {
+		n.complain("read rows for a copy", err)
+		return c.Send(ctx, Refused{Shard: o.Fetch.Shard})
+	}
+	return c.Send(ctx, Chunk{chunk})
+}
+
+// complain logs an error that nobody else is told of.
+func (n *Node) complain(what string, err error) {
+	if err != nil && !errors.Is(err, context.Canceled) {
+		n.cfg.Logger.Warn(what, "error", err)
+	}
+}
+
+// localStore is what the core reads of the store.
+type localStore struct{ Store }
+
+// RegistryRevision is that of the definitions in force.
+func (l localStore) RegistryRevision() uint64 { return l.Registry().Revision() }

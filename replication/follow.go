@@ -1,0 +1,183 @@
+package replication
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"featurestore/feature"
+	"featurestore/hlc"
+	"featurestore/meta"
+)
+
+// following is where one origin's log comes from.
+type following struct {
+	peer  meta.StoreID
+	asked time.Duration // when Follow was sent last
+	moved time.Duration // when it brought something last
+	// gap says that something was lost on the way, or waited for another log:
+	// it must be asked for again.
+	gap    bool
+	shards int // how many it was asked for
+}
+
+// source is one peer that could be followed for an origin.
+type source struct {
+	id        meta.StoreID
+	owner     bool // it writes the origin
+	ahead     bool // it has something of it that is not here
+	roundTrip time.Duration
+}
+
+// chooseSource picks the peer to follow an origin at, out of those in reach,
+// purely: its own store, else the one in use while it is ahead, else the
+// nearest that is ahead, else whoever is in use or the first.
+func chooseSource(current meta.StoreID, live []source) meta.StoreID {
+	var best *source
+	better := func(a, b *source) bool {
+		switch {
+		case b == nil:
+			return true
+		case a.owner != b.owner:
+			return a.owner
+		case a.ahead != b.ahead:
+			return a.ahead
+		case (a.id == current) != (b.id == current):
+			return a.id == current
+		case a.roundTrip != b.roundTrip:
+			return a.roundTrip < b.roundTrip
+		}
+		return a.id < b.id
+	}
+	for i := range live {
+		if better(&live[i], best) {
+			best = &live[i]
+		}
+	}
+	if best == nil {
+		return ""
+	}
+	return best.id
+}
+
+// wanted are the origins whose logs are not complete here, in order.
+func (c *Core) wanted() []hlc.Origin {
+	var out []hlc.Origin
+	for _, x := range c.membership.Members {
+		if x.Origin != 0 && x.Origin != c.cfg.Self.Origin && x.State != meta.Removed {
+			out = append(out, x.Origin)
+		}
+	}
+	for _, s := range c.membership.Seals {
+		if s.Origin != c.cfg.Self.Origin && !c.isComplete(s) {
+			out = append(out, s.Origin)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// isComplete reports whether all that counts of a sealed origin is here.
+func (c *Core) isComplete(seal meta.Seal) bool {
+	for _, id := range c.order {
+		if c.shards[id].pending[seal.Origin] < seal.Final[id] {
+			return false
+		}
+	}
+	return true
+}
+
+// follow asks for every log that is wanted, at the best source for it.
+func (c *Core) follow() {
+	if !c.isMember() {
+		return
+	}
+	wanted := c.wanted()
+	for o := range c.following {
+		if !slices.Contains(wanted, o) {
+			delete(c.following, o)
+		}
+	}
+	for _, o := range wanted {
+		c.followOrigin(o)
+	}
+}
+
+func (c *Core) followOrigin(o hlc.Origin) {
+	f := c.following[o]
+	if f == nil {
+		f = &following{}
+		c.following[o] = f
+	}
+	at := chooseSource(f.peer, c.sources(o))
+	if at == "" {
+		return
+	}
+	ready := c.readyShards()
+	moved := at != f.peer
+	if !moved && c.isAhead(at, o) && c.now.Mono-max(f.moved, f.asked) > c.cfg.Stall {
+		f.gap = true // what it was asked, or what it said, was lost
+	}
+	// Asking again costs the source a look into its log: not more than twice a
+	// heartbeat.
+	again := f.gap && c.now.Mono-f.asked >= c.cfg.Heartbeat/2 || f.shards != len(ready)
+	if !moved && !again {
+		return
+	}
+	if moved && f.peer != "" {
+		c.emit(Send{To: f.peer, Message: Unfollow{Origin: o}})
+	}
+	after := make(map[feature.Shard]hlc.Timestamp, len(ready))
+	for _, id := range ready {
+		after[id] = c.shards[id].pending[o]
+	}
+	*f = following{peer: at, asked: c.now.Mono, moved: c.now.Mono, shards: len(ready)}
+	c.emit(Send{To: at, Message: Follow{Origin: o, After: after}})
+}
+
+// readyShards are those whose logs can be joined.
+func (c *Core) readyShards() []feature.Shard {
+	joining := c.self().State == meta.Joining
+	return slices.DeleteFunc(slices.Clone(c.order), func(id feature.Shard) bool {
+		return joining && c.shards[id].isCopying()
+	})
+}
+
+// sources are the peers in reach that may have an origin's log.
+func (c *Core) sources(o hlc.Origin) []source {
+	var live []source
+	for _, id := range slices.Sorted(maps.Keys(c.peers)) {
+		p := c.peers[id]
+		x, ok := c.membership.Member(id)
+		if !ok || !p.dialed || x.State == meta.Removed || !p.isLive(c.now.Mono, c.cfg.Stall) {
+			continue
+		}
+		s := source{id: id, owner: x.Origin == o, roundTrip: p.clock.roundTrip}
+		s.ahead = c.isAhead(id, o)
+		live = append(live, s)
+	}
+	return live
+}
+
+// isAhead reports whether a peer has told to have something of an origin that
+// is not here.
+func (c *Core) isAhead(id meta.StoreID, o hlc.Origin) bool {
+	p := c.peers[id]
+	return slices.ContainsFunc(c.order, func(s feature.Shard) bool { return p.progress[s][o] > c.shards[s].pending[o] })
+}
+
+// release asks again for logs that waited for positions which are here now.
+func (c *Core) release() {
+	for _, id := range c.order {
+		s := c.shards[id]
+		for o, p := range s.held {
+			if c.isComing(id, p) {
+				delete(s.held, o)
+				if f := c.following[o]; f != nil {
+					f.gap = true
+					f.asked = c.now.Mono - c.cfg.Heartbeat // at once
+				}
+			}
+		}
+	}
+}

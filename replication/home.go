@@ -1,0 +1,189 @@
+package replication
+
+import (
+	"errors"
+	"fmt"
+
+	"featurestore/feature"
+	"featurestore/hlc"
+	"featurestore/meta"
+)
+
+// ErrNotHome reports a change of the membership that was asked of a store that
+// is not its home. Nothing changed.
+var ErrNotHome = errors.New("this store is not the home of the membership")
+
+// NotHomeError names the home. It matches ErrNotHome.
+type NotHomeError struct{ Home meta.StoreID }
+
+// Error implements error.
+func (e *NotHomeError) Error() string { return fmt.Sprintf("%v: ask store %q", ErrNotHome, e.Home) }
+
+// Is matches ErrNotHome.
+func (e *NotHomeError) Is(target error) bool { return target == ErrNotHome }
+
+// ErrBusy reports a change of the membership while another is on its way to the
+// disk. Nothing changed; repeating it is safe.
+var ErrBusy = errors.New("another change of the membership is under way")
+
+// Propose changes the membership, at its home. The document that change returns
+// holds once a Keep with it was answered by Kept.
+func (c *Core) Propose(change func(*meta.Membership) (*meta.Membership, error)) (*meta.Membership, []Output, error) {
+	switch {
+	case c.membership == nil:
+		return nil, nil, &NotHomeError{}
+	case !c.isHome():
+		return nil, nil, &NotHomeError{Home: c.membership.Home}
+	case c.keeping != nil:
+		return nil, nil, ErrBusy
+	}
+	next, err := change(c.membership)
+	if err != nil || next == c.membership {
+		return next, nil, err
+	}
+	c.keep(next)
+	return next, c.take(), nil
+}
+
+// ProposeHome makes this store the home, on an operator's word.
+func (c *Core) ProposeHome() (*meta.Membership, []Output, error) {
+	if c.membership == nil || c.keeping != nil {
+		return nil, nil, ErrBusy
+	}
+	next, err := c.membership.TakeOver(c.cfg.Self.Store)
+	if err != nil {
+		return nil, nil, err
+	}
+	c.keep(next)
+	return next, c.take(), nil
+}
+
+func (c *Core) keep(m *meta.Membership) {
+	c.keeping = m
+	c.emit(Keep{Membership: m})
+}
+
+// found makes the first document. A deployment begins when all its stores are
+// up: one that could not see the others might begin a second.
+func (c *Core) found() {
+	if c.membership != nil || c.keeping != nil || !c.cfg.Founder {
+		return
+	}
+	for _, region := range c.cfg.Founding {
+		if !c.isUnfounded(region) {
+			return
+		}
+	}
+	c.keep(meta.Found(c.cfg.Self))
+}
+
+// isUnfounded reports whether a store of a region has told that it knows of no
+// membership.
+func (c *Core) isUnfounded(region meta.Region) bool {
+	for _, p := range c.peers {
+		if p.hello.Member.Region == region && p.statusSeen && p.epoch == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// hear takes a document of another store.
+func (c *Core) hear(m *meta.Membership) {
+	if c.membership != nil && m.Compare(c.membership) <= 0 || c.keeping != nil && m.Compare(c.keeping) <= 0 {
+		return
+	}
+	c.keep(m)
+}
+
+// kept puts a document into force.
+func (c *Core) kept(in Kept) {
+	if c.keeping == in.Membership {
+		c.keeping = nil
+	}
+	if in.Err != nil || c.membership != nil && in.Membership.Compare(c.membership) <= 0 {
+		return
+	}
+	c.membership = in.Membership
+	for _, p := range c.peers {
+		p.introduced = false
+	}
+}
+
+// lead is what the home does: it takes in who has said hello, and takes the
+// steps that what it heard allows.
+func (c *Core) lead() {
+	if !c.isHome() || c.keeping != nil {
+		return
+	}
+	for _, p := range c.peers {
+		if p.introduced || p.hello.Member.Origin == 0 {
+			continue
+		}
+		x := p.hello.Member
+		next, err := c.membership.Introduce(x, c.cfg.Invited != nil && c.cfg.Invited(x))
+		p.introduceRefused = err
+		if err == nil && next != c.membership {
+			c.keep(next)
+			return
+		}
+		p.introduced = true
+	}
+	shards := func(x meta.Member) []feature.Shard { return c.cfg.Local.Shards(x.Region) }
+	if next := c.membership.Advance(c.heardOf, shards); next != c.membership {
+		c.keep(next)
+	}
+}
+
+// heardOf is what a member told of itself last; of this store, what is so.
+func (c *Core) heardOf(id meta.StoreID) (meta.Heard, bool) {
+	if id == c.cfg.Self.Store {
+		return meta.Heard{
+			Epoch: c.told.epoch, Revision: c.told.revision, Whole: c.isWhole(),
+			Head:   func(s feature.Shard, o hlc.Origin) hlc.Timestamp { return c.cfg.Local.Heads(s)[o] },
+			Covers: func(s feature.Shard, p hlc.Position) bool { return c.cfg.Local.Progress(s).CoversPosition(p) },
+		}, true
+	}
+	p := c.peers[id]
+	if p == nil || !p.statusSeen {
+		return meta.Heard{}, false
+	}
+	return meta.Heard{
+		Epoch: p.epoch, Revision: p.revision, Whole: p.whole,
+		Head:   func(s feature.Shard, o hlc.Origin) hlc.Timestamp { return p.heads[s][o] },
+		Covers: func(s feature.Shard, q hlc.Position) bool { return p.progress[s].CoversPosition(q) },
+	}, true
+}
+
+// obey brings the store in line with the document in force, and lets others
+// rely on its revision once that is done.
+func (c *Core) obey() {
+	if c.membership == nil {
+		return
+	}
+	x := c.self()
+	allowed := c.isMember() && x.State == meta.Active && !c.fencedClock
+	c.setWriting(allowed, fmt.Sprintf("store %s is %v", x.Store, x.State))
+	if c.writing.pending || c.writing.allowed != allowed {
+		return
+	}
+	for _, y := range c.membership.Members {
+		if y.State != meta.Fenced {
+			continue
+		}
+		for _, id := range c.order { // what was taken before the fence lands first
+			if c.shards[id].flight[y.Origin] > 0 {
+				return
+			}
+		}
+	}
+	c.told.epoch, c.told.revision = c.membership.Epoch, c.membership.Revision
+}
+
+func (c *Core) setWriting(allowed bool, why string) {
+	if c.writing.pending || c.writing.allowed == allowed {
+		return
+	}
+	c.writing.allowed, c.writing.pending = allowed, true
+	c.emit(SetWriting{Allowed: allowed, Why: why})
+}

@@ -1,0 +1,361 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"featurestore/meta"
+)
+
+// links are the conversations of a node: at most one dialed and one serving
+// with each peer, the latest of either.
+type links struct {
+	node *Node
+	mu   struct {
+		sync.Mutex
+		dialed, serving map[meta.StoreID]*link
+		dialing         map[string]context.CancelFunc // by address
+	}
+}
+
+// link is one conversation with what waits to be said in it.
+type link struct {
+	conversation Conversation
+	peer         meta.StoreID
+	serving      bool
+	cancel       context.CancelFunc
+	wake         chan struct{}
+
+	mu struct {
+		sync.Mutex
+		messages []Message
+		status   *Status // merged, for a status tells only what changed
+		tasks    []func(context.Context, Conversation) error
+	}
+}
+
+// maxMessages bounds what waits to be said to one peer. What is beyond it is
+// lost, as on a bad line.
+const maxMessages = 256
+
+func (l *link) send(m Message) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s, ok := m.(Status); ok {
+		l.merge(s)
+	} else if len(l.mu.messages) < maxMessages {
+		l.mu.messages = append(l.mu.messages, m)
+	}
+	l.awake()
+}
+
+// merge puts a status over one that was not said yet.
+func (l *link) merge(s Status) {
+	if l.mu.status != nil {
+		progress := maps.Clone(l.mu.status.Progress)
+		maps.Copy(progress, s.Progress)
+		s.Progress = progress
+	}
+	l.mu.status = &s
+}
+
+func (l *link) task(f func(context.Context, Conversation) error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.mu.tasks = append(l.mu.tasks, f)
+	l.awake()
+}
+
+func (l *link) awake() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take returns what waits.
+func (l *link) take() (messages []Message, tasks []func(context.Context, Conversation) error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	messages, tasks = l.mu.messages, l.mu.tasks
+	if l.mu.status != nil {
+		messages = append(messages, *l.mu.status)
+	}
+	l.mu.messages, l.mu.tasks, l.mu.status = nil, nil, nil
+	return messages, tasks
+}
+
+// say sends what waits until the conversation ends.
+func (l *link) say(ctx context.Context) error {
+	for {
+		messages, tasks := l.take()
+		for _, m := range messages {
+			if err := l.conversation.Send(ctx, m); err != nil {
+				l.abandon(ctx, tasks)
+				return err
+			}
+		}
+		for i, f := range tasks {
+			if err := f(ctx, l.conversation); err != nil {
+				l.abandon(ctx, tasks[i+1:])
+				return err
+			}
+		}
+		if len(messages)+len(tasks) > 0 {
+			continue
+		}
+		select {
+		case <-l.wake:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// abandon lets tasks find out that the conversation has ended: they answer for
+// what they were to do.
+func (l *link) abandon(ctx context.Context, tasks []func(context.Context, Conversation) error) {
+	_, late := l.take()
+	for _, f := range append(tasks, late...) {
+		_ = f(ctx, ended{l.conversation})
+	}
+}
+
+// ended is a conversation that is over.
+type ended struct{ Conversation }
+
+var errEnded = errors.New("the conversation has ended")
+
+// Send fails.
+func (ended) Send(context.Context, Message) error { return errEnded }
+
+// send says a message to a peer, if there is a conversation to say it in.
+func (k *links) send(o Send) {
+	if l := k.link(o.To, o.Serving); l != nil {
+		l.send(o.Message)
+	}
+}
+
+func (k *links) link(id meta.StoreID, serving bool) *link {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if serving {
+		return k.mu.serving[id]
+	}
+	return k.mu.dialed[id]
+}
+
+// serve reads logs for a peer; ServeEnded follows whatever becomes of it.
+func (k *links) serve(o Serve) {
+	end := func() { k.node.offer(ServeEnded{To: o.To}) }
+	l := k.link(o.To, true)
+	if l == nil {
+		for _, r := range o.Reads {
+			k.node.offer(Served{To: o.To, Read: r, Err: errEnded})
+		}
+		end()
+		return
+	}
+	l.task(func(ctx context.Context, c Conversation) error {
+		defer end()
+		return k.node.serveReads(ctx, c, o)
+	})
+}
+
+// task does something in the conversation that a peer dialed.
+func (k *links) task(to meta.StoreID, f func(context.Context, Conversation) error) {
+	if l := k.link(to, true); l != nil {
+		l.task(f)
+	}
+}
+
+// converse keeps up one conversation until it ends.
+func (k *links) converse(ctx context.Context, c Conversation, serving bool) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	hello := c.Peer()
+	l := &link{conversation: c, peer: hello.Member.Store, serving: serving, cancel: cancel, wake: make(chan struct{}, 1)}
+	k.open(l, hello)
+	defer k.close(l)
+	said := make(chan struct{})
+	go func() {
+		defer close(said)
+		_ = l.say(ctx)
+		cancel()
+	}()
+	err := k.listen(ctx, l)
+	cancel()
+	_ = c.Close()
+	<-said
+	k.node.cfg.Logger.Debug("conversation ended", "peer", l.peer, "serving", serving, "error", err)
+}
+
+// listen hands what the peer says to the core, as fast as it takes it.
+func (k *links) listen(ctx context.Context, l *link) error {
+	n := k.node
+	for {
+		m, err := l.conversation.Receive(ctx)
+		if err != nil {
+			return err
+		}
+		e := event{input: Received{From: l.peer, Message: m}}
+		if iv, ok := m.(Interval); ok && len(iv.Entries) > 0 {
+			e.bytes = min(int64(iv.SizeBytes()), n.cfg.FlightBytes)
+			if err := n.flight.Acquire(ctx, e.bytes); err != nil {
+				return err
+			}
+		}
+		if err := n.inbox.receive(ctx, e); err != nil {
+			if e.bytes > 0 {
+				n.flight.Release(e.bytes)
+			}
+			return err
+		}
+	}
+}
+
+// open makes l the conversation with its peer; one before it ends.
+func (k *links) open(l *link, hello Hello) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	of := k.mu.dialed
+	if l.serving {
+		of = k.mu.serving
+	}
+	if old := of[l.peer]; old != nil {
+		old.cancel()
+	}
+	of[l.peer] = l
+	k.node.offer(Opened{Hello: hello, Serving: l.serving})
+}
+
+func (k *links) close(l *link) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	of := k.mu.dialed
+	if l.serving {
+		of = k.mu.serving
+	}
+	if of[l.peer] == l {
+		delete(of, l.peer)
+		k.node.offer(Ended{Store: l.peer, Serving: l.serving})
+	}
+}
+
+func (k *links) closeAll() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, of := range []map[meta.StoreID]*link{k.mu.dialed, k.mu.serving} {
+		for _, l := range of {
+			l.cancel()
+		}
+	}
+	for _, cancel := range k.mu.dialing {
+		cancel()
+	}
+}
+
+// accept takes conversations that peers begin.
+func (n *Node) accept(ctx context.Context) error {
+	for {
+		c, err := n.cfg.Transport.Accept(ctx, n.hello)
+		if err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return err
+		}
+		n.wg.Go(func() { n.links.converse(ctx, c, true) })
+	}
+}
+
+// hello is how this store introduces itself.
+func (n *Node) hello() Hello {
+	x := n.cfg.Self
+	if y, ok := n.membership.Load().Member(x.Store); ok && y.Origin == x.Origin {
+		x.State = y.State
+	}
+	return Hello{Member: x, Deployment: n.cfg.Deployment, Incarnation: n.cfg.Incarnation}
+}
+
+// dialMembers begins to dial every member, and every seed whose region has no
+// member yet, and stops dialing those that are gone.
+func (k *links) dialMembers(ctx context.Context) {
+	want := k.node.addresses()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for address, cancel := range k.mu.dialing {
+		if _, ok := want[address]; !ok {
+			cancel()
+			delete(k.mu.dialing, address)
+		}
+	}
+	for _, address := range slices.Sorted(maps.Keys(want)) {
+		if k.mu.dialing[address] != nil {
+			continue
+		}
+		peer := want[address]
+		ctx, cancel := context.WithCancel(ctx)
+		k.mu.dialing[address] = cancel
+		k.node.wg.Go(func() { k.dial(ctx, peer) })
+	}
+}
+
+// addresses are the peers to dial.
+func (n *Node) addresses() map[string]meta.Member {
+	out := map[string]meta.Member{}
+	known := map[meta.Region]bool{}
+	for _, x := range n.membership.Load().Members {
+		if x.Store == n.cfg.Self.Store || x.State == meta.Removed {
+			continue
+		}
+		known[x.Region] = true
+		if x.Address = n.addressOf(x); x.Address != "" {
+			out[x.Address] = x
+		}
+	}
+	for _, s := range n.cfg.Seeds {
+		if !known[s.Region] && s.Region != n.cfg.Self.Region {
+			out[s.Address] = s
+		}
+	}
+	return out
+}
+
+func (n *Node) addressOf(x meta.Member) string {
+	for _, s := range n.cfg.Seeds {
+		if s.Region == x.Region && (s.Store == "" || s.Store == x.Store) {
+			return s.Address
+		}
+	}
+	return x.Address
+}
+
+// dial keeps up a conversation with one peer until ctx ends.
+func (k *links) dial(ctx context.Context, peer meta.Member) {
+	n := k.node
+	wait := n.cfg.Reconnect
+	for ctx.Err() == nil {
+		attempt, cancel := context.WithTimeout(ctx, max(n.cfg.ReconnectMax, 4*n.cfg.Stall))
+		c, err := n.cfg.Transport.Dial(attempt, peer, n.hello())
+		cancel()
+		if err == nil {
+			wait = n.cfg.Reconnect
+			k.converse(ctx, c, false)
+		} else if !errors.Is(err, context.Canceled) {
+			n.cfg.Logger.Debug("peer is not reached", "peer", peer.Store, "region", peer.Region, "address", peer.Address, "error", err)
+		}
+		timer := time.NewTimer(wait/2 + rand.N(wait/2+1))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+		}
+		wait = min(2*wait, n.cfg.ReconnectMax)
+	}
+}

@@ -1,0 +1,259 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
+
+	"featurestore/fault"
+	"featurestore/feature"
+	"featurestore/meta"
+)
+
+// Config says what a Node replicates and with whom. Store, Transport, Self and
+// Deployment are required.
+type Config struct {
+	Store     Store
+	Transport Transport
+	// Self is this store; its Origin is that of Store. Address and URL are told
+	// to others.
+	Self        meta.Member
+	Deployment  string
+	Incarnation uint32
+	// Founder makes the first membership when the store has none, and a store of
+	// each region in Founding has told that it has none either.
+	Founder  bool
+	Founding []meta.Region
+	// Seeds are members to dial that no membership names yet, and the addresses
+	// to use for a region instead of those that its members tell.
+	Seeds []meta.Member
+	// Invited says whether a store that is no member may become one by saying
+	// hello; nil: only those that an operator adds.
+	Invited func(meta.Member) bool
+
+	Timing
+	// FlightBytes bounds entries that were received and are not joined yet;
+	// 16 MiB. ReadBytes is the size of what is sent at once; 256 KiB.
+	FlightBytes int64
+	ReadBytes   int
+	// ChunkBytes is the size of a chunk of rows; 512 KiB.
+	ChunkBytes int
+
+	Logger *slog.Logger
+	// Faults are planted by tests of the checkers.
+	Faults fault.Set
+}
+
+func (c Config) withDefaults() Config {
+	c.Timing = c.Timing.withDefaults()
+	if c.FlightBytes == 0 {
+		c.FlightBytes = 16 << 20
+	}
+	if c.ReadBytes == 0 {
+		c.ReadBytes = 256 << 10
+	}
+	if c.ChunkBytes == 0 {
+		c.ChunkBytes = 512 << 10
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// Validate returns every fault of c, joined.
+func (c Config) Validate() error {
+	var faults []error
+	fault := func(bad bool, text string) {
+		if bad {
+			faults = append(faults, errors.New("replication: "+text))
+		}
+	}
+	fault(c.Store == nil, "Store is nil")
+	fault(c.Transport == nil, "Transport is nil")
+	fault(c.Self.Store == "" || c.Self.Region == "", "Self needs a store and a region")
+	fault(c.Self.Origin == 0, "Self needs the origin of its store")
+	fault(c.Deployment == "", "Deployment is empty: stores that replicate share one")
+	return errors.Join(faults...)
+}
+
+// ErrRetired reports that this store was removed from its deployment: what it
+// holds counts no more. It may begin anew with an empty directory.
+var ErrRetired = errors.New("this store was removed from its deployment")
+
+// Node replicates one store. Its methods are safe for concurrent use.
+type Node struct {
+	cfg    Config
+	began  time.Time
+	inbox  inbox
+	flight *semaphore.Weighted
+	tasks  *taskQueue // what must be done, in order
+	upkeep *taskQueue // what may be left out
+	links  links
+	wg     sync.WaitGroup
+
+	membership atomic.Pointer[meta.Membership]
+	writable   atomic.Pointer[string] // why not; "" while writes are taken
+
+	mu struct {
+		sync.RWMutex
+		core    *Core
+		changed chan struct{} // closed when anything that peers told changes
+		kept    chan struct{} // closed when another membership is in force
+		audits  map[auditKey]chan Audited
+	}
+	retired chan struct{}
+}
+
+// New returns a node that does nothing until Run.
+func New(cfg Config) (*Node, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	n := &Node{cfg: cfg, retired: make(chan struct{}), flight: semaphore.NewWeighted(cfg.FlightBytes), tasks: newTaskQueue(), upkeep: newTaskQueue()}
+	n.inbox.wake = make(chan struct{}, 1)
+	n.inbox.room = semaphore.NewWeighted(maxInbox)
+	n.links.node = n
+	n.links.mu.dialed, n.links.mu.serving = map[meta.StoreID]*link{}, map[meta.StoreID]*link{}
+	n.links.mu.dialing = map[string]context.CancelFunc{}
+	var m *meta.Membership
+	if encoded := cfg.Store.Membership(); encoded != nil {
+		var err error
+		if m, err = meta.DecodeMembership(encoded); err != nil {
+			return nil, fmt.Errorf("membership kept by the store: %w", err)
+		}
+	}
+	notes := map[feature.Shard][]byte{}
+	for _, s := range (localStore{cfg.Store}).Shards(cfg.Self.Region) {
+		if note := cfg.Store.Note(s); note != nil {
+			notes[s] = note
+		}
+	}
+	n.mu.changed, n.mu.kept, n.mu.audits = make(chan struct{}), make(chan struct{}), map[auditKey]chan Audited{}
+	n.mu.core = NewCore(CoreConfig{
+		Self: cfg.Self, Local: localStore{cfg.Store}, Membership: m, Founder: cfg.Founder, Founding: cfg.Founding, Invited: cfg.Invited,
+		Notes: notes, Timing: cfg.Timing, Faults: cfg.Faults,
+	})
+	if m == nil {
+		m = &meta.Membership{}
+	}
+	n.membership.Store(m)
+	why := "starting"
+	n.writable.Store(&why)
+	return n, nil
+}
+
+// Run replicates until ctx ends, and returns nil then. It returns ErrRetired
+// when the store was removed from its deployment, and the store's error when it
+// can keep nothing any more.
+func (n *Node) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	n.began = time.Now()
+	// Nothing is written before the membership allows it.
+	if err := n.cfg.Store.SetWriting(ctx, false); err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return n.tasks.run(ctx) })
+	group.Go(func() error { return n.upkeep.run(ctx) })
+	group.Go(func() error { return n.accept(ctx) })
+	group.Go(func() error { return n.work(ctx) })
+	err := group.Wait()
+	n.links.closeAll()
+	n.wg.Wait()
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// work is the loop that owns the core's time.
+func (n *Node) work(ctx context.Context) error {
+	tick := time.NewTicker(n.cfg.Heartbeat)
+	defer tick.Stop()
+	n.tick(ctx)
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-n.retired:
+			return ErrRetired
+		case <-tick.C:
+			n.tick(ctx)
+		case <-n.inbox.wake:
+		case <-n.cfg.Store.Changed():
+		}
+		for _, e := range n.inbox.take() {
+			n.step(ctx, e)
+		}
+		n.mu.Lock()
+		out := n.mu.core.Settle(n.instant())
+		n.mu.Unlock()
+		n.do(ctx, out, 0)
+	}
+}
+
+func (n *Node) instant() Instant {
+	return Instant{Wall: n.cfg.Store.Now(), Mono: time.Since(n.began)}
+}
+
+func (n *Node) tick(ctx context.Context) {
+	closed, err := n.cfg.Store.Closed()
+	if err != nil {
+		n.cfg.Logger.Debug("the log is not closed", "error", err)
+	}
+	n.step(ctx, event{input: Tick{Closed: closed}})
+	n.links.dialMembers(ctx)
+}
+
+// step gives one event to the core and does what it says.
+func (n *Node) step(ctx context.Context, e event) {
+	n.mu.Lock()
+	out := n.mu.core.Step(n.instant(), e.input)
+	n.note(e.input)
+	n.mu.Unlock()
+	n.do(ctx, out, e.bytes)
+	if e.charged {
+		n.inbox.room.Release(1)
+	}
+}
+
+// note publishes what others look at. It is called with the lock held.
+func (n *Node) note(in Input) {
+	switch in := in.(type) {
+	case Received:
+		switch m := in.Message.(type) {
+		case Status:
+			close(n.mu.changed)
+			n.mu.changed = make(chan struct{})
+		case Audited:
+			if answer := n.mu.audits[auditKey{in.From, m.Audit}]; answer != nil {
+				select {
+				case answer <- m:
+				default: // told twice
+				}
+			}
+		}
+	case Kept:
+		if m := n.mu.core.Membership(); m != n.membership.Load() {
+			n.membership.Store(m)
+			close(n.mu.kept)
+			n.mu.kept = make(chan struct{})
+			close(n.mu.changed)
+			n.mu.changed = make(chan struct{})
+			n.cfg.Logger.Info("membership", "epoch", m.Epoch, "revision", m.Revision, "home", m.Home)
+		}
+	}
+}
+
+// offer puts an input into the inbox.
+func (n *Node) offer(in Input) { n.inbox.push(event{input: in}) }

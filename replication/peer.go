@@ -1,0 +1,216 @@
+package replication
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"featurestore/fault"
+	"featurestore/feature"
+	"featurestore/hlc"
+	"featurestore/meta"
+)
+
+// peer is another store as the core knows it.
+type peer struct {
+	id    meta.StoreID
+	hello Hello
+	// dialed and serving are the conversations that are open: the one that this
+	// store began, and the one that the peer began.
+	dialed, serving bool
+	heard           time.Duration // when it said something last
+	ever            bool          // it said something in this life
+	// What it told of itself.
+	progress         map[feature.Shard]hlc.Vector
+	heads            map[feature.Shard]hlc.Vector
+	epoch, revision  uint64
+	registry         uint64
+	whole            bool
+	statusSeen       bool
+	told             map[feature.Shard]hlc.Vector // what it was told
+	nextNews         time.Duration                // when it may be told of a newer membership again
+	nextRegistry     time.Duration
+	cursors          map[hlc.Origin]map[feature.Shard]*cursor
+	busy             bool // a Serve is under way
+	clock            peerClock
+	introduced       bool // the home has taken its hello into account
+	introduceRefused error
+}
+
+func (p *peer) isLive(now, stall time.Duration) bool {
+	return p.ever && now-p.heard <= stall
+}
+
+func (c *Core) peer(id meta.StoreID) *peer {
+	p := c.peers[id]
+	if p == nil {
+		p = &peer{
+			id: id, progress: map[feature.Shard]hlc.Vector{}, heads: map[feature.Shard]hlc.Vector{},
+			told: map[feature.Shard]hlc.Vector{}, cursors: map[hlc.Origin]map[feature.Shard]*cursor{},
+		}
+		c.peers[id] = p
+	}
+	return p
+}
+
+// opened begins a conversation.
+func (c *Core) opened(in Opened) {
+	p := c.peer(in.Hello.Member.Store)
+	if p.hello.Member.Origin != in.Hello.Member.Origin {
+		// Another life: what the one before told holds no more.
+		p.progress, p.heads, p.statusSeen = map[feature.Shard]hlc.Vector{}, map[feature.Shard]hlc.Vector{}, false
+	}
+	p.hello, p.introduced = in.Hello, false
+	p.heard, p.ever = c.now.Mono, true
+	if in.Serving {
+		p.serving = true
+		clear(p.cursors)
+		return
+	}
+	p.dialed = true
+	clear(p.told)
+	p.nextNews, p.nextRegistry = 0, 0
+	for o, f := range c.following {
+		if f.peer == p.id {
+			delete(c.following, o)
+		}
+	}
+}
+
+// ended ends one.
+func (c *Core) ended(in Ended) {
+	p := c.peers[in.Store]
+	if p == nil {
+		return
+	}
+	if in.Serving {
+		p.serving = false
+		clear(p.cursors)
+		return
+	}
+	p.dialed = false
+	for o, f := range c.following {
+		if f.peer == p.id {
+			delete(c.following, o)
+		}
+	}
+}
+
+// receiveStatus notes what a peer told of itself.
+func (c *Core) receiveStatus(p *peer, m Status) {
+	for id, v := range m.Progress {
+		p.progress[id] = v
+	}
+	for id, v := range m.Heads {
+		p.heads[id] = v
+	}
+	p.epoch, p.revision, p.registry, p.whole, p.statusSeen = m.Epoch, m.Revision, m.Registry, m.Whole, true
+}
+
+// tellStatus tells a peer how far this store has come: of the shards where it
+// joined entries, or, every heartbeat, of all that changed.
+func (c *Core) tellStatus(p *peer, all bool) {
+	progress := map[feature.Shard]hlc.Vector{}
+	for _, id := range c.order {
+		s := c.shards[id]
+		if !all && !s.dirty {
+			continue
+		}
+		v := c.cfg.Local.Progress(id)
+		if c.cfg.Faults.Has(fault.AckOnReceipt) {
+			v = v.Merge(s.pending)
+		}
+		if all {
+			v = c.withOwnClosed(v)
+		}
+		if known, ok := p.told[id]; !ok || !known.Equal(v) {
+			progress[id], p.told[id] = v, v
+		}
+	}
+	if !all && len(progress) == 0 {
+		return
+	}
+	c.emit(Send{To: p.id, Message: Status{
+		Progress: progress, Heads: c.endingHeads(), Epoch: c.told.epoch, Revision: c.told.revision,
+		Registry: c.cfg.Local.RegistryRevision(), Whole: c.isWhole() && c.knowsDefinitions(), Sent: c.now.Wall,
+	}})
+}
+
+// withOwnClosed adds to a vector up to when the own log is complete.
+func (c *Core) withOwnClosed(v hlc.Vector) hlc.Vector {
+	if c.closed <= v[c.cfg.Self.Origin] {
+		return v
+	}
+	v = v.Clone()
+	v[c.cfg.Self.Origin] = c.closed
+	return v
+}
+
+// endingHeads are the last entries here of origins that leave or are fenced,
+// once none of them is on its way.
+func (c *Core) endingHeads() map[feature.Shard]hlc.Vector {
+	if c.membership == nil {
+		return nil
+	}
+	var out map[feature.Shard]hlc.Vector
+	for _, x := range c.membership.Members {
+		if x.State != meta.Leaving && x.State != meta.Fenced {
+			continue
+		}
+		for _, id := range c.order {
+			if at := c.cfg.Local.Heads(id)[x.Origin]; at > 0 {
+				if out == nil {
+					out = map[feature.Shard]hlc.Vector{}
+				}
+				if out[id] == nil {
+					out[id] = hlc.Vector{}
+				}
+				out[id][x.Origin] = at
+			}
+		}
+	}
+	return out
+}
+
+// knowsDefinitions reports whether the definitions here are as new as those of
+// every member that was heard of: a store that has none yet holds no shards,
+// and would count as whole for that.
+func (c *Core) knowsDefinitions() bool {
+	if c.membership == nil || c.self().State != meta.Joining {
+		return c.membership != nil
+	}
+	heard := false
+	for _, p := range c.peers {
+		if x, ok := c.membership.Member(p.id); !ok || x.State != meta.Active || !p.statusSeen {
+			continue
+		}
+		heard = true
+		if p.registry > c.cfg.Local.RegistryRevision() {
+			return false
+		}
+	}
+	return heard
+}
+
+// tellNews brings the membership and the definitions to those who hold older
+// ones, again now and then until they are heard to have them.
+func (c *Core) tellNews() {
+	if c.membership == nil {
+		return
+	}
+	for _, id := range slices.Sorted(maps.Keys(c.peers)) {
+		p := c.peers[id]
+		if !p.dialed {
+			continue
+		}
+		older := meta.Membership{Epoch: p.epoch, Revision: p.revision}
+		if older.Compare(c.membership) < 0 && c.now.Mono >= p.nextNews {
+			p.nextNews = c.now.Mono + 2*c.cfg.Heartbeat
+			c.emit(Send{To: id, Message: MembershipNews{Membership: c.membership}})
+		}
+		if _, ok := c.membership.Member(id); ok && p.statusSeen && p.registry < c.cfg.Local.RegistryRevision() && c.now.Mono >= p.nextRegistry {
+			p.nextRegistry = c.now.Mono + 5*c.cfg.Heartbeat
+			c.emit(SendRegistry{To: id})
+		}
+	}
+}

@@ -1,0 +1,260 @@
+package replication
+
+import (
+	"encoding/binary"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"featurestore/fault"
+	"featurestore/feature"
+	"featurestore/hlc"
+	"featurestore/meta"
+	"featurestore/replication/oplog"
+)
+
+// rebuild is a shard on its way to be whole: its rows are copied in chunks from
+// members that are whole, then the logs are followed from what every chunk held
+// until what any of them held is here.
+//
+// Chunks come from different moments. The rows they bring hold at least Low,
+// the least of their vectors, so that following from there misses nothing; and
+// at most High, the greatest, so that before it the rows are no prefix of the
+// logs. (The last chunk's vector instead of Low loses entries of the earlier
+// ones; Low without High takes a torn copy for whole.)
+type rebuild struct {
+	After     []byte // where the next chunk begins; nil for the first
+	Begun     bool   // a chunk was joined
+	Copied    bool   // all were
+	Low, High hlc.Vector
+
+	// Of this life only.
+	source  meta.StoreID
+	asked   time.Duration // when a chunk was asked for; 0: it was not
+	joining bool          // a chunk is on its way into the store
+}
+
+func (s *shard) isCopying() bool { return s.rebuild != nil && !s.rebuild.Copied }
+
+// add takes a chunk's vector into account, purely.
+func (r *rebuild) add(v hlc.Vector, last bool) {
+	if !r.Begun {
+		r.Low, r.High, r.Begun = v.Clone(), v.Clone(), true
+	} else {
+		r.Low, r.High = r.Low.Floor(v), r.High.Merge(v)
+	}
+	r.Copied = last
+}
+
+// begin starts to rebuild a shard, unless that is under way.
+func (c *Core) begin(id feature.Shard) {
+	if s := c.shards[id]; s.rebuild == nil {
+		s.rebuild = &rebuild{}
+		c.emit(SetNote{Shard: id, Note: encodeRebuild(s.rebuild)})
+	}
+}
+
+// copyAll begins with every shard that a joining store has nothing of yet.
+func (c *Core) copyAll() {
+	for _, id := range c.order {
+		s := c.shards[id]
+		if !s.begun {
+			s.begun = true
+			c.begin(id)
+		}
+	}
+}
+
+// copyShards asks for the next chunk of every shard that is being copied, and
+// ends what has passed its barrier.
+func (c *Core) copyShards() {
+	if !c.isMember() {
+		return
+	}
+	for _, id := range c.order {
+		s := c.shards[id]
+		if s.rebuild == nil {
+			continue
+		}
+		if s.isCopying() {
+			c.fetch(id, s.rebuild)
+		} else {
+			c.passBarrier(id, s)
+		}
+	}
+}
+
+func (c *Core) fetch(id feature.Shard, r *rebuild) {
+	if r.joining || r.asked > 0 && c.now.Mono-r.asked < 4*c.cfg.Stall {
+		return
+	}
+	if r.asked > 0 || r.source == "" {
+		r.source = c.chunkSource(id, r.source)
+	}
+	if r.source == "" {
+		return
+	}
+	r.asked = max(c.now.Mono, 1)
+	c.emit(Send{To: r.source, Message: Fetch{Shard: id, After: r.After}})
+}
+
+// chunkSource picks a whole member in reach, another one than the last when
+// that can be.
+func (c *Core) chunkSource(id feature.Shard, last meta.StoreID) meta.StoreID {
+	best := meta.StoreID("")
+	for _, x := range c.membership.Members {
+		p := c.peers[x.Store]
+		if x.State != meta.Active || p == nil || !p.dialed || !p.whole || !p.isLive(c.now.Mono, c.cfg.Stall) || !c.holds(id)(x) {
+			continue
+		}
+		if best == "" || best == last {
+			best = x.Store
+		}
+	}
+	return best
+}
+
+// passBarrier ends a rebuilding once progress covers its barrier. Beyond the
+// seal of an origin there is nothing to wait for: a chunk's progress may lie
+// past the last entry, at a time to which the log was known to be complete.
+func (c *Core) passBarrier(id feature.Shard, s *shard) {
+	r := s.rebuild
+	for o, at := range r.High {
+		if seal, ok := c.membership.Sealed(o); ok && at > seal.Final[id] {
+			r.High[o] = seal.Final[id]
+		}
+	}
+	if c.cfg.Faults.Has(fault.SkipBarrier) || c.withOwnHead(id).Covers(r.High) {
+		s.rebuild = nil
+		c.emit(SetNote{Shard: id})
+	}
+}
+
+// withOwnHead is the progress of a shard; the own origin's is never behind.
+func (c *Core) withOwnHead(id feature.Shard) hlc.Vector {
+	v := c.cfg.Local.Progress(id).Clone()
+	v[c.cfg.Self.Origin] = ^hlc.Timestamp(0)
+	return v
+}
+
+// receiveChunk takes a chunk that was asked for.
+func (c *Core) receiveChunk(from *peer, m oplog.Chunk) {
+	s := c.shards[m.Shard]
+	if s == nil || !s.isCopying() || s.rebuild.joining || s.rebuild.source != from.id || s.rebuild.asked == 0 || string(m.After) != string(s.rebuild.After) {
+		return
+	}
+	r := s.rebuild
+	last := m.Next == nil
+	r.add(m.Progress, last)
+	if c.cfg.Faults.Has(fault.LastVectorWins) {
+		r.Low, r.High = m.Progress.Clone(), m.Progress.Clone()
+	}
+	r.After, r.joining = m.Next, true
+	out := JoinChunk{Chunk: m, Note: encodeRebuild(r)}
+	if last {
+		out.Start = r.Low.Clone()
+		delete(out.Start, c.cfg.Self.Origin)
+	}
+	c.emit(out)
+}
+
+// chunkJoined goes on with the next.
+func (c *Core) chunkJoined(in ChunkJoined) {
+	s := c.shards[in.Shard]
+	r := s.rebuild
+	if r == nil {
+		return
+	}
+	r.joining, r.asked = false, 0
+	if in.Err != nil {
+		*r = rebuild{} // from the start: what was joined is joined again
+		return
+	}
+	if r.Copied {
+		for o, at := range c.cfg.Local.Progress(in.Shard) {
+			s.pending[o] = max(s.pending[o], at)
+		}
+		for _, f := range c.following {
+			f.gap = true
+		}
+	}
+}
+
+// receiveFetch serves a chunk to a member that is being rebuilt.
+func (c *Core) receiveFetch(p *peer, m Fetch) {
+	x, ok := c.membership.Member(p.id)
+	if !ok || x.State == meta.Removed || c.shards[m.Shard] == nil || !c.holds(m.Shard)(x) || c.shards[m.Shard].rebuild != nil || !c.isMember() {
+		c.emit(Send{To: p.id, Serving: true, Message: Refused{Shard: m.Shard}})
+		return
+	}
+	c.emit(ServeChunk{To: p.id, Fetch: m})
+}
+
+// refused asks another member.
+func (c *Core) refused(from *peer, id feature.Shard) {
+	if s := c.shards[id]; s != nil && s.isCopying() && s.rebuild.source == from.id && !s.rebuild.joining {
+		s.rebuild.asked = max(1, c.now.Mono-4*c.cfg.Stall+c.cfg.Heartbeat)
+	}
+}
+
+// Encoding of a rebuild, the note that a store keeps for a shard:
+//
+//	u8 format | u8 flags (begun, copied) | uvarint length, after | vector | vector
+//	vector: uvarint n x { u32 origin | u64 at }, by rising origin
+const rebuildFormat = 1
+
+var errNote = errors.New("corrupt note of a rebuilding")
+
+func encodeRebuild(r *rebuild) []byte {
+	flags := byte(0)
+	if r.Begun {
+		flags |= 1
+	}
+	if r.Copied {
+		flags |= 2
+	}
+	if r.After != nil {
+		flags |= 4
+	}
+	b := append(binary.AppendUvarint([]byte{rebuildFormat, flags}, uint64(len(r.After))), r.After...)
+	for _, v := range []hlc.Vector{r.Low, r.High} {
+		b = binary.AppendUvarint(b, uint64(len(v)))
+		for _, o := range slices.Sorted(maps.Keys(v)) {
+			b = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(b, uint32(o)), uint64(v[o]))
+		}
+	}
+	return b
+}
+
+func decodeRebuild(b []byte) (*rebuild, error) {
+	if len(b) < 3 || b[0] != rebuildFormat || b[1] > 7 {
+		return nil, errNote
+	}
+	r := &rebuild{Begun: b[1]&1 != 0, Copied: b[1]&2 != 0}
+	n, used := binary.Uvarint(b[2:])
+	rest := b[2+max(used, 0):]
+	if used <= 0 || n > uint64(len(rest)) {
+		return nil, errNote
+	}
+	if b[1]&4 != 0 {
+		r.After = append([]byte{}, rest[:n]...)
+	}
+	rest = rest[n:]
+	for _, v := range []*hlc.Vector{&r.Low, &r.High} {
+		n, used := binary.Uvarint(rest)
+		if used <= 0 || n > uint64(len(rest))/12 {
+			return nil, errNote
+		}
+		rest = rest[used:]
+		*v = hlc.Vector{}
+		for range n {
+			(*v)[hlc.Origin(binary.BigEndian.Uint32(rest))] = hlc.Timestamp(binary.BigEndian.Uint64(rest[4:]))
+			rest = rest[12:]
+		}
+	}
+	if len(rest) > 0 {
+		return nil, errNote
+	}
+	return r, nil
+}

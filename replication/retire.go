@@ -1,0 +1,137 @@
+package replication
+
+import (
+	"time"
+
+	"featurestore/fault"
+	"featurestore/feature"
+	"featurestore/hlc"
+	"featurestore/meta"
+	"featurestore/replication/oplog"
+)
+
+// retiring is what a removed store has still to do before it begins anew: to
+// hand over what it wrote beyond its seal. That part of its log is not of the
+// deployment any more, though clients may have been told "local".
+type retiring struct {
+	shards map[feature.Shard]*tail
+	done   bool
+}
+
+// tail is the part of the own log in one shard that lies beyond the seal.
+type tail struct {
+	to      meta.StoreID // who was offered it
+	asked   time.Duration
+	busy    bool
+	settled bool
+}
+
+// retire hands the tails over, shard by shard, and then ends this life.
+func (c *Core) retire() {
+	if c.membership == nil || c.retiring.done {
+		return
+	}
+	x, ok := c.membership.Member(c.cfg.Self.Store)
+	seal, sealed := c.membership.Sealed(c.cfg.Self.Origin)
+	if !ok || !sealed || x.State != meta.Removed && x.Origin == c.cfg.Self.Origin || c.writing.allowed || c.writing.pending {
+		return
+	}
+	if c.retiring.shards == nil {
+		c.retiring.shards = map[feature.Shard]*tail{}
+		for _, id := range c.order {
+			c.retiring.shards[id] = &tail{settled: c.cfg.Faults.Has(fault.WipeBeforeSalvage)}
+		}
+	}
+	open := false
+	for _, id := range c.order {
+		t := c.retiring.shards[id]
+		if t == nil || t.settled {
+			continue
+		}
+		open = true
+		c.offer(id, t, seal)
+	}
+	if !open {
+		c.retiring.done = true
+		c.emit(Retired{})
+	}
+}
+
+func (c *Core) offer(id feature.Shard, t *tail, seal meta.Seal) {
+	if t.busy || t.asked > 0 && c.now.Mono-t.asked < 4*c.cfg.Stall {
+		return
+	}
+	for _, x := range c.membership.Members {
+		p := c.peers[x.Store]
+		if x.State == meta.Active && p != nil && p.dialed && p.isLive(c.now.Mono, c.cfg.Stall) && c.holds(id)(x) && (t.to != x.Store || t.to == "") {
+			t.to, t.asked, t.busy = x.Store, max(1, c.now.Mono), true
+			c.emit(Salvage{To: x.Store, Shard: id, After: seal.Final[id]})
+			return
+		}
+	}
+	t.to = "" // the same one again
+}
+
+// salvaged says that a tail was sent, or that there was none.
+func (c *Core) salvaged(in Salvaged) {
+	t := c.retiring.shards[in.Shard]
+	if t == nil {
+		return
+	}
+	t.busy = false
+	t.settled = t.settled || in.Empty
+}
+
+// relogged takes the answer to a tail, and passes it on to the home, which
+// notes it in the seal. A tail that was refused is kept in the old directory.
+func (c *Core) relogged(from *peer, m Relogged) {
+	if t := c.retiring.shards[m.Shard]; t != nil && t.to == from.id && !c.isMember() {
+		t.settled = true
+		if m.As.At > 0 && c.membership.Home != from.id {
+			c.emit(Send{To: c.membership.Home, Message: m})
+		}
+		return
+	}
+	// A removed store tells its home.
+	c.noteSalvage(from.hello.Member.Origin, m)
+}
+
+func (c *Core) noteSalvage(o hlc.Origin, m Relogged) {
+	if !c.isHome() || c.keeping != nil || m.As.At == 0 {
+		return
+	}
+	next, err := c.membership.AddSalvage(o, map[feature.Shard]meta.Salvage{m.Shard: {UpTo: m.UpTo, As: m.As}})
+	if err == nil {
+		c.keep(next)
+	}
+}
+
+// receiveRelog takes over the tail of a removed store, if nothing in it is so
+// old that its tombstone may be gone (I6).
+func (c *Core) receiveRelog(p *peer, m Relog) {
+	_, sealed := c.membership.Sealed(p.hello.Member.Origin)
+	if !sealed || len(m.Entries) == 0 || c.shards[m.Shard] == nil || c.self().State != meta.Active || !c.isWhole() {
+		return
+	}
+	if oldest(m.Entries) <= hlc.New(c.now.Wall.UnixMilli()-c.cfg.Grace.Milliseconds(), 0) {
+		c.emit(Send{To: p.id, Serving: true, Message: Relogged{Shard: m.Shard, UpTo: m.Entries[len(m.Entries)-1].At}})
+		return
+	}
+	c.emit(RelogFor{To: p.id, Shard: m.Shard, Entries: m.Entries})
+}
+
+// oldest is the least timestamp of anything that entries bring.
+func oldest(entries []oplog.Logged) hlc.Timestamp {
+	at := entries[0].At
+	for i := range entries {
+		for _, r := range entries[i].Rows {
+			for _, cell := range r.Delta.Cells {
+				at = min(at, cell.Version.At)
+			}
+			if t := r.Delta.Tombstone; !t.IsZero() {
+				at = min(at, t.ByEvent.At, t.ByWrite.At)
+			}
+		}
+	}
+	return at
+}

@@ -1,0 +1,121 @@
+package replication
+
+import (
+	"maps"
+	"slices"
+
+	"featurestore/feature"
+	"featurestore/hlc"
+	"featurestore/meta"
+)
+
+// A cursor is how far one follower was sent one origin's log in a shard.
+type cursor struct {
+	at      hlc.Timestamp
+	reading bool // a read is under way
+}
+
+// maxReads bounds the reads of one Serve.
+const maxReads = 32
+
+// receiveFollow begins to serve an origin's log. Shards that the follower's
+// region may not hold are left out: residency is the sender's duty.
+func (c *Core) receiveFollow(p *peer, m Follow) {
+	x, ok := c.membership.Member(p.id)
+	if !ok || x.State == meta.Removed {
+		return
+	}
+	old := p.cursors[m.Origin]
+	held := c.cfg.Local.Shards(x.Region)
+	cursors := make(map[feature.Shard]*cursor, len(m.After))
+	for id, after := range m.After {
+		if c.shards[id] == nil || !slices.Contains(held, id) {
+			continue
+		}
+		cursors[id] = &cursor{at: after}
+		if o := old[id]; o != nil {
+			cursors[id].reading = o.reading
+		}
+	}
+	p.cursors[m.Origin] = cursors
+}
+
+// serve starts reading for every peer that waits for something.
+func (c *Core) serve() {
+	for _, id := range slices.Sorted(maps.Keys(c.peers)) {
+		p := c.peers[id]
+		if p.serving && !p.busy {
+			c.serveNext(p)
+		}
+	}
+}
+
+func (c *Core) serveNext(p *peer) {
+	var reads []LogRead
+	for _, o := range slices.Sorted(maps.Keys(p.cursors)) {
+		for _, id := range c.order {
+			k := p.cursors[o][id]
+			if k == nil || len(reads) == maxReads || c.cfg.Local.Heads(id)[o] <= k.at {
+				continue
+			}
+			k.reading = true
+			reads = append(reads, LogRead{Shard: id, Origin: o, After: k.at})
+		}
+	}
+	if len(reads) > 0 {
+		p.busy = true
+		c.emit(Serve{To: p.id, Reads: reads})
+	}
+}
+
+// served takes how far a read was sent.
+func (c *Core) served(in Served) {
+	p := c.peers[in.To]
+	if p == nil {
+		return
+	}
+	k := p.cursors[in.Read.Origin][in.Read.Shard]
+	if k == nil {
+		return
+	}
+	k.reading = false
+	switch {
+	case in.Err != nil || k.at != in.Read.After:
+		// Not sent, or asked for anew meanwhile.
+	case in.Floor > in.Read.After:
+		delete(p.cursors[in.Read.Origin], in.Read.Shard)
+		c.emit(Send{To: p.id, Serving: true, Message: Truncated{Shard: in.Read.Shard, Origin: in.Read.Origin, Floor: in.Floor}})
+	default:
+		k.at = max(k.at, in.Through)
+	}
+}
+
+// closeLogs tells followers that nothing lies between what they were sent and
+// now. What is being read for them is left to a later heartbeat.
+func (c *Core) closeLogs(p *peer) {
+	for _, o := range slices.Sorted(maps.Keys(p.cursors)) {
+		through := map[hlc.Timestamp]map[feature.Shard]hlc.Timestamp{}
+		for id, k := range p.cursors[o] {
+			at := c.closedThrough(id, o)
+			if k.reading || at <= k.at || c.cfg.Local.Heads(id)[o] > k.at {
+				continue
+			}
+			if through[at] == nil {
+				through[at] = map[feature.Shard]hlc.Timestamp{}
+			}
+			through[at][id] = k.at
+			k.at = at
+		}
+		for _, at := range slices.Sorted(maps.Keys(through)) {
+			c.emit(Send{To: p.id, Serving: true, Message: Closed{Origin: o, Through: at, After: through[at]}})
+		}
+	}
+}
+
+// closedThrough is up to when a log is known to be complete here.
+func (c *Core) closedThrough(id feature.Shard, o hlc.Origin) hlc.Timestamp {
+	if o == c.cfg.Self.Origin {
+		return c.closed
+	}
+	return c.cfg.Local.Progress(id)[o]
+}

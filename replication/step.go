@@ -1,0 +1,183 @@
+package replication
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"featurestore/meta"
+)
+
+// Step takes one input and returns what must be done because of it.
+func (c *Core) Step(now Instant, in Input) []Output {
+	c.now = now
+	switch in := in.(type) {
+	case Opened:
+		c.opened(in)
+	case Ended:
+		c.ended(in)
+	case Received:
+		c.receive(in)
+	case Joined:
+		c.joined(in)
+	case Served:
+		c.served(in)
+	case ServeEnded:
+		if p := c.peers[in.To]; p != nil {
+			p.busy = false
+		}
+	case Tick:
+		c.tick(in)
+	case Kept:
+		c.kept(in)
+	case WritingSet:
+		c.writing.pending = false
+		c.writing.allowed = in.Allowed
+	case ChunkJoined:
+		c.chunkJoined(in)
+	case Salvaged:
+		c.salvaged(in)
+	}
+	return c.take()
+}
+
+// Settle returns what may be done now. It is called after one or several Steps.
+func (c *Core) Settle(now Instant) []Output {
+	c.now = now
+	c.found()
+	if c.membership == nil {
+		return c.take()
+	}
+	c.refreshShards()
+	if c.isMember() && c.self().State == meta.Joining {
+		c.copyAll()
+	}
+	c.release()
+	c.follow()
+	c.serve()
+	for _, id := range slices.Sorted(maps.Keys(c.peers)) {
+		if p := c.peers[id]; p.dialed {
+			c.tellStatus(p, false)
+		}
+	}
+	for _, s := range c.shards {
+		s.dirty = false
+	}
+	c.copyShards()
+	c.obey()
+	c.lead()
+	c.retire()
+	return c.take()
+}
+
+// receive takes a peer's message. What was said by somebody who is no member,
+// or by another life of one, counts only where it is news, or a farewell.
+func (c *Core) receive(in Received) {
+	p := c.peers[in.From]
+	if p == nil {
+		return
+	}
+	p.heard, p.ever = c.now.Mono, true
+	switch m := in.Message.(type) {
+	case MembershipNews:
+		c.hear(m.Membership)
+		return
+	case Ping:
+		c.emit(Send{To: p.id, Serving: true, Message: Pong{ID: m.ID, Wall: c.now.Wall}})
+		return
+	case Pong:
+		c.pong(p, m)
+		return
+	}
+	if c.membership == nil {
+		if m, ok := in.Message.(Status); ok {
+			c.receiveStatus(p, m)
+		}
+		return
+	}
+	switch m := in.Message.(type) {
+	case Status:
+		c.receiveStatus(p, m)
+	case RegistryNews:
+		if m.Revision > c.cfg.Local.RegistryRevision() {
+			c.emit(AdoptRegistry{Encoded: m.Encoded})
+		}
+	case Relog:
+		c.receiveRelog(p, m)
+	case Relogged:
+		c.relogged(p, m)
+	}
+	if !c.isPeer(p) || !c.isMember() {
+		return
+	}
+	switch m := in.Message.(type) {
+	case Follow:
+		c.receiveFollow(p, m)
+	case Unfollow:
+		delete(p.cursors, m.Origin)
+	case Interval:
+		c.receiveInterval(p, m.Interval)
+	case Closed:
+		c.receiveClosed(p, m)
+	case Truncated:
+		if s := c.shards[m.Shard]; s != nil && m.Floor > s.pending[m.Origin] {
+			c.begin(m.Shard)
+		}
+	case Fetch:
+		c.receiveFetch(p, m)
+	case Chunk:
+		c.receiveChunk(p, m.Chunk)
+	case Refused:
+		c.refused(p, m.Shard)
+	case Audit:
+		if c.shards[m.Shard] != nil {
+			c.emit(ServeAudit{To: p.id, Ask: m})
+		}
+	}
+}
+
+// isPeer reports whether a store takes part, under the origin that it said.
+func (c *Core) isPeer(p *peer) bool {
+	if c.membership == nil {
+		return false
+	}
+	x, ok := c.membership.Member(p.id)
+	return ok && x.Origin == p.hello.Member.Origin && x.State != meta.Removed
+}
+
+// tick does what is done every heartbeat.
+func (c *Core) tick(in Tick) {
+	c.closed = max(c.closed, in.Closed)
+	for _, id := range slices.Sorted(maps.Keys(c.peers)) {
+		p := c.peers[id]
+		if p.serving && c.isPeer(p) {
+			c.closeLogs(p)
+		}
+		if p.dialed {
+			c.tellStatus(p, true)
+		}
+	}
+	if c.membership == nil {
+		return
+	}
+	c.tellNews()
+	if due(&c.nextPing, c.now.Mono, c.cfg.Ping) {
+		c.ping()
+		c.fenceClock()
+	}
+	if due(&c.nextUpkeep, c.now.Mono, c.cfg.Upkeep) && c.isMember() {
+		c.truncate()
+	}
+	if due(&c.nextCollect, c.now.Mono, c.cfg.Collect) && c.isMember() {
+		c.collect()
+	}
+}
+
+// due reports whether the time for something has come, and sets the next.
+func due(next *time.Duration, now, every time.Duration) bool {
+	if now < *next {
+		return false
+	}
+	*next = now + every
+	return true
+}

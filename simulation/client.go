@@ -1,0 +1,314 @@
+package simulation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"featurestore/consistency"
+	"featurestore/fault"
+	"featurestore/feature"
+	"featurestore/hlc"
+	"featurestore/meta"
+	"featurestore/online"
+)
+
+// Session is what a client carries from request to request. It belongs to one
+// goroutine at a time.
+type Session struct {
+	Name  string
+	token consistency.Token
+}
+
+// Push is one push of one driver's features.
+type Push struct {
+	Region  meta.Region
+	Session *Session
+	Driver  int64
+	Delete  bool
+	// X, W, N, M set or increment features; nil leaves one alone.
+	X, W, N, M *int64
+	// Add and Remove are elements of the set.
+	Add, Remove string
+	// Age is how long before now the event happened.
+	Age     time.Duration
+	Concern consistency.Concern
+	Timeout time.Duration
+}
+
+// Lookup is one lookup of one driver.
+type Lookup struct {
+	Region       meta.Region
+	Session      *Session
+	Driver       int64
+	Alternatives []consistency.Alternative
+	Fallback     consistency.Fallback
+	Timeout      time.Duration
+}
+
+// Operation is what a client did, asked for and got: one line of a history.
+type Operation struct {
+	Session string
+	Region  meta.Region
+	Driver  int64
+	// Began and Ended are global times; at Accepted a write was on disk.
+	Began, Ended, Accepted time.Time
+	Limit                  time.Duration // it should have ended after so much
+	Err                    error
+	// Seen is what the session had seen before.
+	Seen consistency.Token
+
+	// Of a push: what it wrote, where, and who had it.
+	Push     *Push
+	Written  feature.Row
+	Position online.ShardPosition
+	Acks     consistency.Acknowledged
+
+	// Of a lookup: what it got, and what was said about it.
+	Lookup *Lookup
+	Row    feature.Row
+	Met    consistency.Met
+	Served meta.Region
+	// Of an observation: every driver's row, twice, one pass after the other.
+	Passes [2]map[int64]feature.Row
+}
+
+// Push pushes, and notes it in the history.
+func (h *History) Push(ctx context.Context, c *Cluster, p Push) Operation {
+	op := Operation{Session: p.Session.Name, Region: p.Region, Driver: p.Driver, Push: &p, Began: time.Now(), Seen: p.Session.token, Limit: p.Timeout}
+	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
+	defer cancel()
+	op.Err = c.push(ctx, &p, &op)
+	op.Ended = time.Now()
+	h.add(op)
+	return op
+}
+
+func (c *Cluster) push(ctx context.Context, p *Push, op *Operation) error {
+	r := c.Replica(p.Region)
+	if r == nil {
+		return fmt.Errorf("no store runs in %s", p.Region)
+	}
+	view, err := r.view()
+	if err != nil {
+		return err
+	}
+	// As the edge does: an event is late by the store's timestamps, not by its
+	// wall clock, which may have stepped back.
+	now := r.skew.now()
+	if last := r.Store.Clock().Last().Time(); last.After(now) {
+		now = last
+	}
+	change := p.change(view, now)
+	placed := online.Placed{Change: change, Shard: view.Shard(change.Key)}
+	targets := []consistency.Target{{Shard: placed.Shard}}
+	w := consistency.Write{Concern: p.Concern, Token: p.Session.token, Wait: p.Timeout / 2, Timeout: p.Timeout}
+	if err := r.Coordinator.AdmitWrite(ctx, &w, targets); err != nil {
+		return err
+	}
+	receipt, err := r.Store.Append(ctx, online.Write{
+		Changes: []online.Placed{placed},
+		Deps:    dependencies(&p.Session.token, placed.Shard, r.Store.Identity().Origin),
+	})
+	if err != nil {
+		return err
+	}
+	op.Position, op.Accepted = receipt.Positions[0], time.Now()
+	if op.Written, err = c.written(ctx, r, op.Position); err != nil {
+		return err
+	}
+	p.Session.token.Note(op.Position.Shard, op.Position.Position)
+	positions := []consistency.ShardPosition{{Shard: op.Position.Shard, Position: op.Position.Position}}
+	if op.Acks, err = r.Coordinator.Acknowledge(ctx, &w, positions); err != nil {
+		return err
+	}
+	r.Coordinator.Trim(&p.Session.token)
+	if !op.Acks.Met {
+		return consistency.ErrConcernTimeout
+	}
+	return nil
+}
+
+// written reads what a push brought from the log of the store that took it.
+func (c *Cluster) written(ctx context.Context, r *Replica, p online.ShardPosition) (feature.Row, error) {
+	if err := c.ledger.follow(ctx, r.Store, p.Shard, p.Position.Origin); err != nil {
+		return feature.Row{}, err
+	}
+	e, ok := c.ledger.entry(p.Shard, p.Position)
+	if !ok {
+		return feature.Row{}, fmt.Errorf("the log of %s has no entry %v although it was acknowledged", r.Region, p.Position)
+	}
+	return e.Rows[0].Delta, nil
+}
+
+func dependencies(t *consistency.Token, shard feature.Shard, own hlc.Origin) map[feature.Shard]hlc.Vector {
+	if deps := t.Dependencies(shard, own); len(deps) > 0 {
+		return map[feature.Shard]hlc.Vector{shard: deps}
+	}
+	return nil
+}
+
+func (p *Push) change(v *feature.ResolvedView, now time.Time) feature.Change {
+	c := feature.Change{View: v.ID, Key: keyOf(p.Driver), EventTime: now.Add(-p.Age).UnixNano(), Delete: p.Delete}
+	if p.Delete {
+		return c
+	}
+	for _, f := range v.Fields { // by rising id
+		a := feature.Assignment{Feature: f.ID, Rule: f.Rule, Type: f.Type}
+		n := map[string]*int64{"x": p.X, "w": p.W, "n": p.N, "m": p.M}[f.Name]
+		switch {
+		case n != nil:
+			a.Value = feature.OfInt64(*n)
+		case f.Name == "s" && p.Add+p.Remove != "":
+			a.Value, a.Remove = elements(p.Add), elements(p.Remove)
+		default:
+			continue
+		}
+		c.Assignments = append(c.Assignments, a)
+	}
+	return c
+}
+
+func elements(text string) feature.Value {
+	if text == "" {
+		return feature.Value{}
+	}
+	s, err := feature.OfString(text)
+	if err != nil {
+		panic(err) // scenarios write plain words
+	}
+	v, err := feature.OfList(feature.String, s)
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// Lookup looks up, and notes it in the history.
+func (h *History) Lookup(ctx context.Context, c *Cluster, l Lookup) Operation {
+	op := Operation{Session: l.Session.Name, Region: l.Region, Driver: l.Driver, Lookup: &l, Began: time.Now(), Seen: l.Session.token, Limit: l.Timeout}
+	ctx, cancel := context.WithTimeout(ctx, l.Timeout)
+	defer cancel()
+	op.Err = c.lookup(ctx, &l, &op)
+	op.Ended = time.Now()
+	h.add(op)
+	return op
+}
+
+func (c *Cluster) lookup(ctx context.Context, l *Lookup, op *Operation) error {
+	r := c.Replica(l.Region)
+	if r == nil {
+		return fmt.Errorf("no store runs in %s", l.Region)
+	}
+	read := consistency.Read{Alternatives: l.Alternatives, Token: l.Session.token, Fallback: l.Fallback}
+	err := c.lookupAt(ctx, r, &read, l, op)
+	var forward *consistency.ForwardError
+	if !errors.As(err, &forward) {
+		return err
+	}
+	for _, to := range forward.To {
+		next := c.Replica(to.Region)
+		if next == nil || c.Network.Link(l.Region, to.Region).Cut || c.Network.Link(to.Region, l.Region).Cut {
+			continue
+		}
+		if err := sleep(ctx, c.Network.Link(l.Region, to.Region).Delay); err != nil {
+			return err
+		}
+		again := read
+		again.Forwarded = true
+		if err := c.lookupAt(ctx, next, &again, l, op); err == nil {
+			return sleep(ctx, c.Network.Link(to.Region, l.Region).Delay)
+		}
+	}
+	return forward.Unmet
+}
+
+// lookupAt does what the edge does: admission, then the rows, then the token
+// from the cells that were served.
+func (c *Cluster) lookupAt(ctx context.Context, r *Replica, read *consistency.Read, l *Lookup, op *Operation) error {
+	view, err := r.view()
+	if err != nil {
+		return err
+	}
+	key := keyOf(l.Driver)
+	shard := view.Shard(key)
+	met, err := r.Coordinator.AdmitRead(ctx, read, []consistency.Target{{Shard: shard}})
+	if err != nil {
+		return err
+	}
+	row, err := r.row(ctx, view, l.Driver)
+	if err != nil {
+		return err
+	}
+	op.Row, op.Met, op.Served = row, met, r.Region
+	op.Met.Lags = append([]consistency.Lag(nil), met.Lags...)
+	if c.cfg.Faults.Has(fault.TokenFromVector) {
+		for _, p := range r.Store.Progress(shard).Positions() {
+			l.Session.token.Note(shard, p)
+		}
+		return nil
+	}
+	note(&l.Session.token, shard, row)
+	r.Coordinator.Trim(&l.Session.token)
+	return nil
+}
+
+// note adds what a row was made of to a token.
+func note(t *consistency.Token, shard feature.Shard, row feature.Row) {
+	if !row.Tombstone.IsZero() {
+		t.Note(shard, row.Tombstone.ByEvent.Position())
+		t.Note(shard, row.Tombstone.ByWrite.Position())
+	}
+	for _, cell := range row.Cells {
+		t.Note(shard, cell.Version.Position())
+		for _, total := range cell.Totals {
+			t.Note(shard, hlc.Position{Origin: total.Origin, At: total.At})
+		}
+		for _, e := range cell.Elements {
+			t.Note(shard, hlc.Position{Origin: e.Origin, At: e.At})
+		}
+	}
+}
+
+// row reads one driver's row, as it is.
+func (r *Replica) row(ctx context.Context, view *feature.ResolvedView, driver int64) (feature.Row, error) {
+	var b online.Batch
+	key := keyOf(driver)
+	b.Add(view.Shard(key), view.ID, key)
+	if err := r.Store.Read(ctx, &b); err != nil {
+		return feature.Row{}, err
+	}
+	encoded := b.Row(0)
+	if encoded == nil {
+		return feature.Row{}, nil
+	}
+	return feature.DecodeRow(append([]byte(nil), encoded...))
+}
+
+// Observe reads every driver's row at a store, and then once more.
+func (h *History) Observe(ctx context.Context, c *Cluster, region meta.Region, drivers int64) Operation {
+	op := Operation{Session: "observer", Region: region, Began: time.Now(), Limit: time.Hour, Served: region}
+	op.Err = func() error {
+		r := c.Replica(region)
+		if r == nil {
+			return fmt.Errorf("no store runs in %s", region)
+		}
+		view, err := r.view()
+		if err != nil {
+			return err
+		}
+		for pass := range op.Passes {
+			op.Passes[pass] = map[int64]feature.Row{}
+			for d := range drivers {
+				if op.Passes[pass][d], err = r.row(ctx, view, d); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}()
+	op.Ended = time.Now()
+	h.add(op)
+	return op
+}

@@ -1,0 +1,57 @@
+package simulation
+
+import (
+	"fmt"
+	"time"
+
+	"featurestore/feature"
+)
+
+// Lateness is how late an event may be in the schema of simulations, and so how
+// long a tombstone of it stays.
+const Lateness = 5 * time.Second
+
+// Schema returns the definitions that simulations use: drivers, with one
+// feature of each kind of conflict rule.
+//
+//	x  int64, event_time        w  int64, write_time
+//	n  int64, counter           m  int64, max
+//	s  list<string>, set
+func Schema() feature.Definitions {
+	number := feature.ScalarOf(feature.Int64)
+	return feature.Definitions{
+		Project:  "simulation",
+		Entities: []feature.Entity{{Name: "driver", JoinKeys: []feature.JoinKey{{Name: "driver_id", Type: number}}}},
+		Views: []feature.View{{
+			Name: "stats", Entities: []string{"driver"}, Online: true, Offline: true, MaxLateness: Lateness,
+			Fields: []feature.Field{
+				{Name: "x", Type: number, Rule: feature.EventTime},
+				{Name: "w", Type: number, Rule: feature.WriteTime},
+				{Name: "n", Type: number, Rule: feature.Counter},
+				{Name: "m", Type: number, Rule: feature.Max},
+				{Name: "s", Type: feature.ListOf(feature.String), Rule: feature.Set},
+			},
+		}},
+	}
+}
+
+// view returns the schema's view as a store has it.
+func (r *Replica) view() (*feature.ResolvedView, error) {
+	c, ok := r.Store.Registry().Catalog("simulation")
+	if !ok {
+		return nil, fmt.Errorf("%s has no definitions", r.Region)
+	}
+	v, ok := c.View("stats")
+	if !ok {
+		return nil, fmt.Errorf("%s has no view", r.Region)
+	}
+	return v, nil
+}
+
+func keyOf(driver int64) feature.Key {
+	k, err := feature.AppendKeyValue(nil, feature.OfInt64(driver))
+	if err != nil {
+		panic(err) // an int64 is always a key
+	}
+	return k
+}
