@@ -3,7 +3,9 @@ package peer
 import (
 	"bytes"
 	"errors"
+	"os"
 	"reflect"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -52,12 +54,45 @@ func TestMessagesSurviveTheWire(t *testing.T) { // N3
 	}
 }
 
+// TestEveryMessageIsDrawn reads which messages there are, so that none can be
+// added to package replication and be forgotten here, nor any of their fields.
+func TestEveryMessageIsDrawn(t *testing.T) {
+	source, err := os.ReadFile("../message.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^func \((\w+)\) message\(\)`).FindAllStringSubmatch(string(source), -1) {
+		want[m[1]] = true
+	}
+	for i, draw := range draws {
+		filled := map[string]bool{}
+		var kind reflect.Type
+		for seed := range 50 {
+			m := reflect.ValueOf(rapid.Custom(draw).Example(seed + i))
+			kind = m.Type()
+			for _, f := range reflect.VisibleFields(kind) {
+				filled[f.Name] = filled[f.Name] || !m.FieldByIndex(f.Index).IsZero()
+			}
+		}
+		for name, ok := range filled {
+			if !ok {
+				t.Errorf("%v.%s is never drawn", kind, name)
+			}
+		}
+		delete(want, kind.Name())
+	}
+	if len(want) > 0 {
+		t.Errorf("messages of no draw: %v", want)
+	}
+}
+
 // TestReadersByHandAgreeWithGeneratedCode: the generated code is the plain twin
 // of those readers that do not copy.
 func TestReadersByHandAgreeWithGeneratedCode(t *testing.T) {
 	c := testCodec(t, 1<<20, false)
 	rapid.Check(t, func(t *rapid.T) {
-		m := rapid.SampledFrom([]func(*rapid.T) replication.Message{drawInterval, drawRelog, drawChunk}).Draw(t, "kind")(t)
+		m := rapid.SampledFrom([]func(*rapid.T) replication.Message{drawInterval, drawRelog, drawChunk, drawAudited}).Draw(t, "kind")(t)
 		frame := encoded(t, c, m)
 		f := new(wire.Frame)
 		if err := proto.Unmarshal(frame, f); err != nil {
@@ -113,7 +148,7 @@ func TestDataIsCompressedWhereThatSaves(t *testing.T) {
 }
 
 func TestWhatCannotBeReadIsMalformed(t *testing.T) { // N3
-	c := testCodec(t, 1<<16, true)
+	c := testCodec(t, 1<<18, true)
 	body := func(number protowire.Number, content ...byte) []byte {
 		return protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), content)
 	}
@@ -147,8 +182,11 @@ func TestWhatCannotBeReadIsMalformed(t *testing.T) { // N3
 		{"an empty row", frame(&wire.Frame{Body: &wire.Frame_Chunk{Chunk: &wire.Chunk{Row: []*wire.Row{{View: 1, Key: []byte{1}}}}}}), "rows[0]: row"},
 		{"columns of different length", frame(&wire.Frame{Body: &wire.Frame_Follow{Follow: &wire.Follow{Shard: []uint32{1}}}}), "1 shards have 0"},
 		{"a shard twice", frame(&wire.Frame{Body: &wire.Frame_Follow{Follow: &wire.Follow{Shard: []uint32{1, 1}, After: []uint64{2, 3}}}}), "twice"},
-		{"a vector that breaks off", frame(&wire.Frame{Body: &wire.Frame_Status{Status: &wire.Status{Shard: []uint32{1}, Positions: []uint32{1}}}}), "breaks off"},
-		{"positions of no shard", frame(&wire.Frame{Body: &wire.Frame_Status{Status: &wire.Status{Origin: []uint32{1}, At: []uint64{1}}}}), "of none"},
+		{"a vector that breaks off", frame(&wire.Frame{Body: &wire.Frame_Status{Status: &wire.Status{Progress: &wire.Vectors{Shard: []uint32{1}, Positions: []uint32{1}}}}}), "breaks off"},
+		{"positions of no shard", frame(&wire.Frame{Body: &wire.Frame_Status{Status: &wire.Status{Heads: &wire.Vectors{Origin: []uint32{1}, At: []uint64{1}}}}}), "of none"},
+		{"too many rows compared", body(bodyAudited, bytes.Repeat(body(6, 8, 1, 18, 1, 1), replication.MaxAuditedRows+1)...), "more than 10000 rows"},
+		{"a bucket that cannot be", frame(&wire.Frame{Body: &wire.Frame_Audit{Audit: &wire.Audit{Bucket: 257}}}), "bucket is 257"},
+		{"sums of half the buckets", frame(&wire.Frame{Body: &wire.Frame_Audited{Audited: &wire.Audited{Sum: []uint64{1}}}}), "1 sums"},
 		{"a membership that is none", body(15, 10, 1, 99), "membership"},
 	} {
 		m, err := c.decode(x.frame)

@@ -28,6 +28,7 @@ const (
 	bodyInterval = protowire.Number(11)
 	bodyChunk    = protowire.Number(20)
 	bodyRelog    = protowire.Number(22)
+	bodyAudited  = protowire.Number(25)
 )
 
 // decodeMessage is the inverse of appendMessage. Entries, keys and rows of the
@@ -45,6 +46,8 @@ func decodeMessage(b []byte) (replication.Message, error) {
 		m, err = decodeChunk(content)
 	case bodyRelog:
 		m, err = decodeRelog(content)
+	case bodyAudited:
+		m, err = decodeAudited(content)
 	case bodyGreeting, bodyProof, bodyZstd:
 		err = fmt.Errorf("body %d has no place here", body)
 	default:
@@ -113,6 +116,8 @@ func decodeSmall(b []byte) (replication.Message, error) {
 			Shard: unpackShard(r.Shard), UpTo: hlc.Timestamp(r.UpTo),
 			As: hlc.Position{Origin: hlc.Origin(r.Origin), At: hlc.Timestamp(r.At)},
 		}, nil
+	case *wire.Frame_Audit:
+		return auditOf(x.Audit)
 	}
 	return nil, errors.New("a body that this version does not know")
 }
@@ -128,33 +133,53 @@ func helloOf(w *wire.Hello) (replication.Hello, error) {
 	}}, nil
 }
 
-func statusOf(w *wire.Status) (replication.Status, error) {
-	s := replication.Status{
-		Epoch: w.Epoch, Revision: w.Revision, Registry: w.Registry, Whole: w.Whole, Sent: ofNanos(w.Sent),
+func statusOf(w *wire.Status) (s replication.Status, err error) {
+	s = replication.Status{Epoch: w.Epoch, Revision: w.Revision, Registry: w.Registry, Whole: w.Whole, Sent: ofNanos(w.Sent)}
+	if s.Progress, err = vectorsOf(w.Progress); err != nil {
+		return s, fmt.Errorf("progress: %w", err)
 	}
-	if len(w.Shard) != len(w.Positions) {
-		return s, fmt.Errorf("progress names %d shards and %d numbers of positions", len(w.Shard), len(w.Positions))
+	if s.Heads, err = vectorsOf(w.Heads); err != nil {
+		return s, fmt.Errorf("heads: %w", err)
 	}
-	if len(w.Shard) > 0 {
-		s.Progress = make(map[feature.Shard]hlc.Vector, len(w.Shard))
+	return s, nil
+}
+
+// vectorsOf joins the columns of vectors by shard; no columns are nil.
+func vectorsOf(w *wire.Vectors) (map[feature.Shard]hlc.Vector, error) {
+	shards, positions, origins, at := w.GetShard(), w.GetPositions(), w.GetOrigin(), w.GetAt()
+	if len(shards) != len(positions) {
+		return nil, fmt.Errorf("%d shards have %d numbers of positions", len(shards), len(positions))
 	}
-	origins, at := w.Origin, w.At
-	for i, shard := range w.Shard {
-		n := int(w.Positions[i])
-		if n > len(origins) || n > len(at) {
-			return s, fmt.Errorf("progress of shard %v breaks off", unpackShard(shard))
+	var out map[feature.Shard]hlc.Vector
+	if len(shards) > 0 {
+		out = make(map[feature.Shard]hlc.Vector, len(shards))
+	}
+	for i, shard := range shards {
+		n := uint64(positions[i])
+		if n > uint64(len(origins)) || n > uint64(len(at)) {
+			return nil, fmt.Errorf("shard %v breaks off", unpackShard(shard))
 		}
 		v, err := vectorOf(origins[:n], at[:n])
 		if err != nil {
-			return s, err
+			return nil, err
 		}
 		origins, at = origins[n:], at[n:]
-		s.Progress[unpackShard(shard)] = v
+		out[unpackShard(shard)] = v
 	}
-	if len(origins)+len(at) > 0 || len(s.Progress) != len(w.Shard) {
-		return s, errors.New("progress names a shard twice, or positions of none")
+	if len(origins)+len(at) > 0 || len(out) != len(shards) {
+		return nil, errors.New("a shard is named twice, or positions are of none")
 	}
-	return s, nil
+	return out, nil
+}
+
+func auditOf(w *wire.Audit) (replication.Audit, error) {
+	if w.GetBucket() > replication.AuditBuckets {
+		return replication.Audit{}, fmt.Errorf("bucket is %d, at most %d can be", w.GetBucket(), replication.AuditBuckets)
+	}
+	return replication.Audit{
+		Shard: unpackShard(w.GetShard()), Cut: hlc.Timestamp(w.GetCut()), Horizon: hlc.Timestamp(w.GetHorizon()),
+		Bucket: replication.Bucket(w.GetBucket()),
+	}, nil
 }
 
 // vectorOf joins two columns; no columns are nil, the empty vector.

@@ -4,11 +4,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
-	"featurestore/feature"
 	"featurestore/replication"
 	"featurestore/replication/oplog"
 )
@@ -180,18 +178,13 @@ func decodeChunkRow(b []byte) (oplog.ChunkRow, error) {
 		}
 		return nil
 	})
-	switch {
-	case err != nil:
-		return r, err
-	case view == 0 || view > math.MaxUint32:
-		return r, fmt.Errorf("view is %d, want 1 to %d", view, uint32(math.MaxUint32))
-	case len(r.Key) == 0 || len(r.Key) > feature.MaxKeyBytes:
-		return r, fmt.Errorf("key has %d bytes, want 1 to %d", len(r.Key), feature.MaxKeyBytes)
-	case len(r.Row) == 0:
-		return r, errors.New("row is empty")
+	if err == nil {
+		r.View, err = checkRow(view, r.Key)
 	}
-	r.View = feature.ViewID(view)
-	return r, nil
+	if err == nil && len(r.Row) == 0 {
+		err = errors.New("row is empty")
+	}
+	return r, err
 }
 
 // column adds the items of one packed field, of size bytes each.

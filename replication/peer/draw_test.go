@@ -25,40 +25,41 @@ var (
 	times      = rapid.Map(rapid.Int64Range(1, 1<<61), func(n int64) time.Time { return time.Unix(0, n).UTC() })
 )
 
-// drawMessage draws a message of any kind that a store may send.
-func drawMessage(t *rapid.T) replication.Message {
-	draws := []func(*rapid.T) replication.Message{
-		drawHello, drawInterval, drawChunk, drawStatus, drawMembership, drawRelog,
-		func(t *rapid.T) replication.Message {
-			return replication.Follow{Origin: origins.Draw(t, "origin"), After: drawPositions(t)}
-		},
-		func(t *rapid.T) replication.Message { return replication.Unfollow{Origin: origins.Draw(t, "origin")} },
-		func(t *rapid.T) replication.Message {
-			return replication.Closed{Origin: origins.Draw(t, "origin"), Through: timestamps.Draw(t, "through"), After: drawPositions(t)}
-		},
-		func(t *rapid.T) replication.Message {
-			return replication.Truncated{Shard: shards.Draw(t, "shard"), Origin: origins.Draw(t, "origin"), Floor: timestamps.Draw(t, "floor")}
-		},
-		func(t *rapid.T) replication.Message {
-			return replication.RegistryNews{Revision: rapid.Uint64().Draw(t, "revision"), Encoded: drawBytes(t, "encoded")}
-		},
-		func(t *rapid.T) replication.Message { return replication.Ping{ID: rapid.Uint64().Draw(t, "id")} },
-		func(t *rapid.T) replication.Message {
-			return replication.Pong{ID: rapid.Uint64().Draw(t, "id"), Wall: drawTime(t, "wall")}
-		},
-		func(t *rapid.T) replication.Message {
-			return replication.Fetch{Shard: shards.Draw(t, "shard"), After: drawBytes(t, "after")}
-		},
-		func(t *rapid.T) replication.Message { return replication.Refused{Shard: shards.Draw(t, "shard")} },
-		func(t *rapid.T) replication.Message {
-			return replication.Relogged{
-				Shard: shards.Draw(t, "shard"), UpTo: timestamps.Draw(t, "up to"),
-				As: hlc.Position{Origin: origins.Draw(t, "origin"), At: timestamps.Draw(t, "at")},
-			}
-		},
-	}
-	return rapid.SampledFrom(draws).Draw(t, "kind")(t)
+// draws draw messages that a store may send, one each kind.
+var draws = []func(*rapid.T) replication.Message{
+	drawHello, drawInterval, drawChunk, drawStatus, drawMembership, drawRelog, drawAudited,
+	func(t *rapid.T) replication.Message { return drawAudit(t) },
+	func(t *rapid.T) replication.Message {
+		return replication.Follow{Origin: origins.Draw(t, "origin"), After: drawPositions(t)}
+	},
+	func(t *rapid.T) replication.Message { return replication.Unfollow{Origin: origins.Draw(t, "origin")} },
+	func(t *rapid.T) replication.Message {
+		return replication.Closed{Origin: origins.Draw(t, "origin"), Through: timestamps.Draw(t, "through"), After: drawPositions(t)}
+	},
+	func(t *rapid.T) replication.Message {
+		return replication.Truncated{Shard: shards.Draw(t, "shard"), Origin: origins.Draw(t, "origin"), Floor: timestamps.Draw(t, "floor")}
+	},
+	func(t *rapid.T) replication.Message {
+		return replication.RegistryNews{Revision: rapid.Uint64().Draw(t, "revision"), Encoded: drawBytes(t, "encoded")}
+	},
+	func(t *rapid.T) replication.Message { return replication.Ping{ID: rapid.Uint64().Draw(t, "id")} },
+	func(t *rapid.T) replication.Message {
+		return replication.Pong{ID: rapid.Uint64().Draw(t, "id"), Wall: drawTime(t, "wall")}
+	},
+	func(t *rapid.T) replication.Message {
+		return replication.Fetch{Shard: shards.Draw(t, "shard"), After: drawBytes(t, "after")}
+	},
+	func(t *rapid.T) replication.Message { return replication.Refused{Shard: shards.Draw(t, "shard")} },
+	func(t *rapid.T) replication.Message {
+		return replication.Relogged{
+			Shard: shards.Draw(t, "shard"), UpTo: timestamps.Draw(t, "up to"),
+			As: hlc.Position{Origin: origins.Draw(t, "origin"), At: timestamps.Draw(t, "at")},
+		}
+	},
 }
+
+// drawMessage draws a message of any kind.
+func drawMessage(t *rapid.T) replication.Message { return rapid.SampledFrom(draws).Draw(t, "kind")(t) }
 
 func drawHello(t *rapid.T) replication.Message {
 	text := rapid.String()
@@ -118,13 +119,41 @@ func drawStatus(t *rapid.T) replication.Message {
 		Epoch: rapid.Uint64().Draw(t, "epoch"), Revision: rapid.Uint64().Draw(t, "revision"),
 		Registry: rapid.Uint64().Draw(t, "registry"), Whole: rapid.Bool().Draw(t, "whole"), Sent: drawTime(t, "sent"),
 	}
-	for _, shard := range rapid.SliceOfNDistinct(shards, 0, 4, rapid.ID).Draw(t, "shards") {
-		if s.Progress == nil {
-			s.Progress = map[feature.Shard]hlc.Vector{}
-		}
-		s.Progress[shard] = drawVector(t)
-	}
+	s.Progress, s.Heads = drawVectors(t), drawVectors(t)
 	return s
+}
+
+func drawVectors(t *rapid.T) map[feature.Shard]hlc.Vector {
+	var out map[feature.Shard]hlc.Vector
+	for _, shard := range rapid.SliceOfNDistinct(shards, 0, 4, rapid.ID).Draw(t, "shards") {
+		if out == nil {
+			out = map[feature.Shard]hlc.Vector{}
+		}
+		out[shard] = drawVector(t)
+	}
+	return out
+}
+
+func drawAudit(t *rapid.T) replication.Audit {
+	return replication.Audit{
+		Shard: shards.Draw(t, "shard"), Cut: timestamps.Draw(t, "cut"), Horizon: timestamps.Draw(t, "horizon"),
+		Bucket: replication.Bucket(rapid.IntRange(0, replication.AuditBuckets).Draw(t, "bucket")),
+	}
+}
+
+func drawAudited(t *rapid.T) replication.Message {
+	a := replication.Audited{Audit: drawAudit(t), Progress: drawVector(t), Collected: timestamps.Draw(t, "collected")}
+	if rapid.Bool().Draw(t, "has sums") {
+		a.Sums = make([]uint64, replication.AuditBuckets)
+		a.Sums[7] = rapid.Uint64().Draw(t, "sum")
+	}
+	for range rapid.IntRange(0, 4).Draw(t, "rows") {
+		a.Rows = append(a.Rows, replication.AuditedRow{
+			View: feature.ViewID(rapid.Uint32Min(1).Draw(t, "view")), Key: someBytes.Draw(t, "key"),
+			Hash: rapid.Uint64().Draw(t, "hash"), Newest: timestamps.Draw(t, "newest"),
+		})
+	}
+	return a
 }
 
 func drawMembership(t *rapid.T) replication.Message {

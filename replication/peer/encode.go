@@ -73,6 +73,10 @@ func frameOf(m replication.Message) (*wire.Frame, error) {
 		return &wire.Frame{Body: &wire.Frame_Relogged{Relogged: &wire.Relogged{
 			Shard: packShard(m.Shard), UpTo: uint64(m.UpTo), Origin: uint32(m.As.Origin), At: uint64(m.As.At),
 		}}}, nil
+	case replication.Audit:
+		return &wire.Frame{Body: &wire.Frame_Audit{Audit: wireAudit(m)}}, nil
+	case replication.Audited:
+		return &wire.Frame{Body: &wire.Frame_Audited{Audited: wireAudited(m)}}, nil
 	}
 	return nil, fmt.Errorf("%w: it is a %T", errUnsendable, m)
 }
@@ -85,29 +89,55 @@ func wireHello(h replication.Hello) *wire.Hello {
 }
 
 func wireStatus(m replication.Status) *wire.Status {
-	w := &wire.Status{
+	return &wire.Status{
+		Progress: wireVectors(m.Progress), Heads: wireVectors(m.Heads),
 		Epoch: m.Epoch, Revision: m.Revision, Registry: m.Registry, Whole: m.Whole, Sent: nanos(m.Sent),
 	}
-	for _, s := range sortedShards(m.Progress) {
-		at := m.Progress[s].Positions()
+}
+
+func wireVectors(vectors map[feature.Shard]hlc.Vector) *wire.Vectors {
+	w := new(wire.Vectors)
+	for _, s := range sortedShards(vectors) {
+		origins, at := vectorColumns(vectors[s])
 		w.Shard, w.Positions = append(w.Shard, packShard(s)), append(w.Positions, uint32(len(at)))
-		for _, p := range at {
-			w.Origin, w.At = append(w.Origin, uint32(p.Origin)), append(w.At, uint64(p.At))
-		}
+		w.Origin, w.At = append(w.Origin, origins...), append(w.At, at...)
 	}
 	return w
 }
 
+// vectorColumns returns a vector as two lists, by rising origin.
+func vectorColumns(v hlc.Vector) (origins []uint32, at []uint64) {
+	for _, p := range v.Positions() {
+		origins, at = append(origins, uint32(p.Origin)), append(at, uint64(p.At))
+	}
+	return origins, at
+}
+
 func wireChunk(c oplog.Chunk) *wire.Chunk {
 	w := &wire.Chunk{Shard: packShard(c.Shard), After: c.After, Next: c.Next, Horizon: uint64(c.Horizon)}
-	for _, p := range c.Progress.Positions() {
-		w.Origin, w.At = append(w.Origin, uint32(p.Origin)), append(w.At, uint64(p.At))
-	}
+	w.Origin, w.At = vectorColumns(c.Progress)
 	rows := make([]wire.Row, len(c.Rows)) // one allocation for all
 	w.Row = make([]*wire.Row, len(c.Rows))
 	for i := range c.Rows {
 		r := &rows[i]
 		r.View, r.Key, r.Row = uint32(c.Rows[i].View), c.Rows[i].Key, c.Rows[i].Row
+		w.Row[i] = r
+	}
+	return w
+}
+
+func wireAudit(a replication.Audit) *wire.Audit {
+	return &wire.Audit{Shard: packShard(a.Shard), Cut: uint64(a.Cut), Horizon: uint64(a.Horizon), Bucket: uint32(a.Bucket)}
+}
+
+func wireAudited(a replication.Audited) *wire.Audited {
+	w := &wire.Audited{Audit: wireAudit(a.Audit), Collected: uint64(a.Collected), Sum: a.Sums}
+	w.Origin, w.At = vectorColumns(a.Progress)
+	rows := make([]wire.AuditedRow, len(a.Rows))
+	w.Row = make([]*wire.AuditedRow, len(a.Rows))
+	for i := range a.Rows {
+		r := &rows[i]
+		r.View, r.Key, r.Hash, r.Newest = uint32(a.Rows[i].View), a.Rows[i].Key, a.Rows[i].Hash, uint64(a.Rows[i].Newest)
 		w.Row[i] = r
 	}
 	return w

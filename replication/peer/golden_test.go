@@ -41,7 +41,8 @@ func goldenMessages(t fataler) []named {
 		{"interval", replication.Interval{Interval: oplog.Interval{Shard: drivers, Origin: 4, After: 100, Through: 310, Entries: entries}}},
 		{"closed", replication.Closed{Origin: 4, Through: 500, After: map[feature.Shard]hlc.Timestamp{drivers: 310}}},
 		{"status", replication.Status{
-			Progress: map[feature.Shard]hlc.Vector{drivers: {4: 310, 5: 7}, {Group: 2}: nil}, Epoch: 1, Revision: 2, Registry: 3, Whole: true, Sent: sent,
+			Progress: map[feature.Shard]hlc.Vector{drivers: {4: 310, 5: 7}, {Group: 2}: nil},
+			Heads:    map[feature.Shard]hlc.Vector{drivers: {5: 7}}, Epoch: 1, Revision: 2, Registry: 3, Whole: true, Sent: sent,
 		}},
 		{"ping", replication.Ping{ID: 9}},
 		{"pong", replication.Pong{ID: 9, Wall: sent}},
@@ -49,6 +50,10 @@ func goldenMessages(t fataler) []named {
 			Shard: drivers, After: []byte("a"), Next: []byte("d"), Progress: hlc.Vector{4: 310}, Horizon: 50,
 			Rows: []oplog.ChunkRow{{View: 1, Key: feature.Key("c"), Row: []byte("row")}},
 		}}},
+		{"audited", replication.Audited{
+			Audit: replication.Audit{Shard: drivers, Cut: 400, Horizon: 50, Bucket: 3}, Progress: hlc.Vector{4: 310}, Collected: 40,
+			Rows: []replication.AuditedRow{{View: 1, Key: feature.Key("c"), Hash: 5, Newest: 300}},
+		}},
 		{"relogged", replication.Relogged{Shard: drivers, UpTo: 310, As: hlc.Position{Origin: 5, At: 900}}},
 	}
 }

@@ -65,6 +65,8 @@ type Frame struct {
 	//	*Frame_Refused
 	//	*Frame_Relog
 	//	*Frame_Relogged
+	//	*Frame_Audit
+	//	*Frame_Audited
 	Body          isFrame_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -278,6 +280,24 @@ func (x *Frame) GetRelogged() *Relogged {
 	return nil
 }
 
+func (x *Frame) GetAudit() *Audit {
+	if x != nil {
+		if x, ok := x.Body.(*Frame_Audit); ok {
+			return x.Audit
+		}
+	}
+	return nil
+}
+
+func (x *Frame) GetAudited() *Audited {
+	if x != nil {
+		if x, ok := x.Body.(*Frame_Audited); ok {
+			return x.Audited
+		}
+	}
+	return nil
+}
+
 type isFrame_Body interface {
 	isFrame_Body()
 }
@@ -358,6 +378,14 @@ type Frame_Relogged struct {
 	Relogged *Relogged `protobuf:"bytes,23,opt,name=relogged,proto3,oneof"`
 }
 
+type Frame_Audit struct {
+	Audit *Audit `protobuf:"bytes,24,opt,name=audit,proto3,oneof"`
+}
+
+type Frame_Audited struct {
+	Audited *Audited `protobuf:"bytes,25,opt,name=audited,proto3,oneof"`
+}
+
 func (*Frame_Greeting) isFrame_Body() {}
 
 func (*Frame_Proof) isFrame_Body() {}
@@ -395,6 +423,10 @@ func (*Frame_Refused) isFrame_Body() {}
 func (*Frame_Relog) isFrame_Body() {}
 
 func (*Frame_Relogged) isFrame_Body() {}
+
+func (*Frame_Audit) isFrame_Body() {}
+
+func (*Frame_Audited) isFrame_Body() {}
 
 // Greeting is the first frame of each side.
 type Greeting struct {
@@ -918,17 +950,14 @@ func (x *Truncated) GetFloor() uint64 {
 }
 
 type Status struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The vector of shard[i] takes the next positions[i] items of origin and at.
-	Shard         []uint32 `protobuf:"fixed32,1,rep,packed,name=shard,proto3" json:"shard,omitempty"`
-	Positions     []uint32 `protobuf:"varint,2,rep,packed,name=positions,proto3" json:"positions,omitempty"`
-	Origin        []uint32 `protobuf:"fixed32,3,rep,packed,name=origin,proto3" json:"origin,omitempty"`
-	At            []uint64 `protobuf:"fixed64,4,rep,packed,name=at,proto3" json:"at,omitempty"`
-	Epoch         uint64   `protobuf:"varint,5,opt,name=epoch,proto3" json:"epoch,omitempty"`
-	Revision      uint64   `protobuf:"varint,6,opt,name=revision,proto3" json:"revision,omitempty"`
-	Registry      uint64   `protobuf:"varint,7,opt,name=registry,proto3" json:"registry,omitempty"`
-	Whole         bool     `protobuf:"varint,8,opt,name=whole,proto3" json:"whole,omitempty"`
-	Sent          int64    `protobuf:"fixed64,9,opt,name=sent,proto3" json:"sent,omitempty"` // nanoseconds since 1970, 0 for none
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Progress      *Vectors               `protobuf:"bytes,1,opt,name=progress,proto3" json:"progress,omitempty"`
+	Heads         *Vectors               `protobuf:"bytes,2,opt,name=heads,proto3" json:"heads,omitempty"`
+	Epoch         uint64                 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Revision      uint64                 `protobuf:"varint,4,opt,name=revision,proto3" json:"revision,omitempty"`
+	Registry      uint64                 `protobuf:"varint,5,opt,name=registry,proto3" json:"registry,omitempty"`
+	Whole         bool                   `protobuf:"varint,6,opt,name=whole,proto3" json:"whole,omitempty"`
+	Sent          int64                  `protobuf:"fixed64,7,opt,name=sent,proto3" json:"sent,omitempty"` // nanoseconds since 1970, 0 for none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -963,30 +992,16 @@ func (*Status) Descriptor() ([]byte, []int) {
 	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{9}
 }
 
-func (x *Status) GetShard() []uint32 {
+func (x *Status) GetProgress() *Vectors {
 	if x != nil {
-		return x.Shard
+		return x.Progress
 	}
 	return nil
 }
 
-func (x *Status) GetPositions() []uint32 {
+func (x *Status) GetHeads() *Vectors {
 	if x != nil {
-		return x.Positions
-	}
-	return nil
-}
-
-func (x *Status) GetOrigin() []uint32 {
-	if x != nil {
-		return x.Origin
-	}
-	return nil
-}
-
-func (x *Status) GetAt() []uint64 {
-	if x != nil {
-		return x.At
+		return x.Heads
 	}
 	return nil
 }
@@ -1026,6 +1041,76 @@ func (x *Status) GetSent() int64 {
 	return 0
 }
 
+// Vectors are vectors by shard: that of shard[i] takes the next positions[i]
+// items of origin and at.
+type Vectors struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Shard         []uint32               `protobuf:"fixed32,1,rep,packed,name=shard,proto3" json:"shard,omitempty"`
+	Positions     []uint32               `protobuf:"varint,2,rep,packed,name=positions,proto3" json:"positions,omitempty"`
+	Origin        []uint32               `protobuf:"fixed32,3,rep,packed,name=origin,proto3" json:"origin,omitempty"`
+	At            []uint64               `protobuf:"fixed64,4,rep,packed,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Vectors) Reset() {
+	*x = Vectors{}
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Vectors) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Vectors) ProtoMessage() {}
+
+func (x *Vectors) ProtoReflect() protoreflect.Message {
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Vectors.ProtoReflect.Descriptor instead.
+func (*Vectors) Descriptor() ([]byte, []int) {
+	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Vectors) GetShard() []uint32 {
+	if x != nil {
+		return x.Shard
+	}
+	return nil
+}
+
+func (x *Vectors) GetPositions() []uint32 {
+	if x != nil {
+		return x.Positions
+	}
+	return nil
+}
+
+func (x *Vectors) GetOrigin() []uint32 {
+	if x != nil {
+		return x.Origin
+	}
+	return nil
+}
+
+func (x *Vectors) GetAt() []uint64 {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
 type MembershipNews struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Membership    []byte                 `protobuf:"bytes,1,opt,name=membership,proto3" json:"membership,omitempty"` // as package meta encodes it
@@ -1035,7 +1120,7 @@ type MembershipNews struct {
 
 func (x *MembershipNews) Reset() {
 	*x = MembershipNews{}
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[10]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1047,7 +1132,7 @@ func (x *MembershipNews) String() string {
 func (*MembershipNews) ProtoMessage() {}
 
 func (x *MembershipNews) ProtoReflect() protoreflect.Message {
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[10]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1060,7 +1145,7 @@ func (x *MembershipNews) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembershipNews.ProtoReflect.Descriptor instead.
 func (*MembershipNews) Descriptor() ([]byte, []int) {
-	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{10}
+	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *MembershipNews) GetMembership() []byte {
@@ -1080,7 +1165,7 @@ type RegistryNews struct {
 
 func (x *RegistryNews) Reset() {
 	*x = RegistryNews{}
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[11]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1092,7 +1177,7 @@ func (x *RegistryNews) String() string {
 func (*RegistryNews) ProtoMessage() {}
 
 func (x *RegistryNews) ProtoReflect() protoreflect.Message {
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[11]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1105,7 +1190,7 @@ func (x *RegistryNews) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistryNews.ProtoReflect.Descriptor instead.
 func (*RegistryNews) Descriptor() ([]byte, []int) {
-	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{11}
+	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *RegistryNews) GetRevision() uint64 {
@@ -1131,7 +1216,7 @@ type Ping struct {
 
 func (x *Ping) Reset() {
 	*x = Ping{}
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[12]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1143,7 +1228,7 @@ func (x *Ping) String() string {
 func (*Ping) ProtoMessage() {}
 
 func (x *Ping) ProtoReflect() protoreflect.Message {
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[12]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1156,7 +1241,7 @@ func (x *Ping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ping.ProtoReflect.Descriptor instead.
 func (*Ping) Descriptor() ([]byte, []int) {
-	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{12}
+	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Ping) GetId() uint64 {
@@ -1176,7 +1261,7 @@ type Pong struct {
 
 func (x *Pong) Reset() {
 	*x = Pong{}
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[13]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1188,7 +1273,7 @@ func (x *Pong) String() string {
 func (*Pong) ProtoMessage() {}
 
 func (x *Pong) ProtoReflect() protoreflect.Message {
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[13]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1201,7 +1286,7 @@ func (x *Pong) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pong.ProtoReflect.Descriptor instead.
 func (*Pong) Descriptor() ([]byte, []int) {
-	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{13}
+	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Pong) GetId() uint64 {
@@ -1228,7 +1313,7 @@ type Fetch struct {
 
 func (x *Fetch) Reset() {
 	*x = Fetch{}
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[14]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1240,7 +1325,7 @@ func (x *Fetch) String() string {
 func (*Fetch) ProtoMessage() {}
 
 func (x *Fetch) ProtoReflect() protoreflect.Message {
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[14]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1253,7 +1338,7 @@ func (x *Fetch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fetch.ProtoReflect.Descriptor instead.
 func (*Fetch) Descriptor() ([]byte, []int) {
-	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{14}
+	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Fetch) GetShard() uint32 {
@@ -1285,7 +1370,7 @@ type Chunk struct {
 
 func (x *Chunk) Reset() {
 	*x = Chunk{}
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[15]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1297,7 +1382,7 @@ func (x *Chunk) String() string {
 func (*Chunk) ProtoMessage() {}
 
 func (x *Chunk) ProtoReflect() protoreflect.Message {
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[15]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1310,7 +1395,7 @@ func (x *Chunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chunk.ProtoReflect.Descriptor instead.
 func (*Chunk) Descriptor() ([]byte, []int) {
-	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{15}
+	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Chunk) GetShard() uint32 {
@@ -1373,7 +1458,7 @@ type Row struct {
 
 func (x *Row) Reset() {
 	*x = Row{}
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[16]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1385,7 +1470,7 @@ func (x *Row) String() string {
 func (*Row) ProtoMessage() {}
 
 func (x *Row) ProtoReflect() protoreflect.Message {
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[16]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1398,7 +1483,7 @@ func (x *Row) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Row.ProtoReflect.Descriptor instead.
 func (*Row) Descriptor() ([]byte, []int) {
-	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{16}
+	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Row) GetView() uint32 {
@@ -1431,7 +1516,7 @@ type Refused struct {
 
 func (x *Refused) Reset() {
 	*x = Refused{}
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[17]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1443,7 +1528,7 @@ func (x *Refused) String() string {
 func (*Refused) ProtoMessage() {}
 
 func (x *Refused) ProtoReflect() protoreflect.Message {
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[17]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1456,7 +1541,7 @@ func (x *Refused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refused.ProtoReflect.Descriptor instead.
 func (*Refused) Descriptor() ([]byte, []int) {
-	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{17}
+	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Refused) GetShard() uint32 {
@@ -1476,7 +1561,7 @@ type Relog struct {
 
 func (x *Relog) Reset() {
 	*x = Relog{}
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[18]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1488,7 +1573,7 @@ func (x *Relog) String() string {
 func (*Relog) ProtoMessage() {}
 
 func (x *Relog) ProtoReflect() protoreflect.Message {
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[18]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1501,7 +1586,7 @@ func (x *Relog) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Relog.ProtoReflect.Descriptor instead.
 func (*Relog) Descriptor() ([]byte, []int) {
-	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{18}
+	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Relog) GetShard() uint32 {
@@ -1530,7 +1615,7 @@ type Relogged struct {
 
 func (x *Relogged) Reset() {
 	*x = Relogged{}
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[19]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1542,7 +1627,7 @@ func (x *Relogged) String() string {
 func (*Relogged) ProtoMessage() {}
 
 func (x *Relogged) ProtoReflect() protoreflect.Message {
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[19]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1555,7 +1640,7 @@ func (x *Relogged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Relogged.ProtoReflect.Descriptor instead.
 func (*Relogged) Descriptor() ([]byte, []int) {
-	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{19}
+	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Relogged) GetShard() uint32 {
@@ -1586,11 +1671,231 @@ func (x *Relogged) GetAt() uint64 {
 	return 0
 }
 
+type Audit struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Shard         uint32                 `protobuf:"fixed32,1,opt,name=shard,proto3" json:"shard,omitempty"`
+	Cut           uint64                 `protobuf:"fixed64,2,opt,name=cut,proto3" json:"cut,omitempty"`
+	Horizon       uint64                 `protobuf:"fixed64,3,opt,name=horizon,proto3" json:"horizon,omitempty"`
+	Bucket        uint32                 `protobuf:"varint,4,opt,name=bucket,proto3" json:"bucket,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Audit) Reset() {
+	*x = Audit{}
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Audit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Audit) ProtoMessage() {}
+
+func (x *Audit) ProtoReflect() protoreflect.Message {
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Audit.ProtoReflect.Descriptor instead.
+func (*Audit) Descriptor() ([]byte, []int) {
+	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Audit) GetShard() uint32 {
+	if x != nil {
+		return x.Shard
+	}
+	return 0
+}
+
+func (x *Audit) GetCut() uint64 {
+	if x != nil {
+		return x.Cut
+	}
+	return 0
+}
+
+func (x *Audit) GetHorizon() uint64 {
+	if x != nil {
+		return x.Horizon
+	}
+	return 0
+}
+
+func (x *Audit) GetBucket() uint32 {
+	if x != nil {
+		return x.Bucket
+	}
+	return 0
+}
+
+type Audited struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Audit         *Audit                 `protobuf:"bytes,1,opt,name=audit,proto3" json:"audit,omitempty"`
+	Origin        []uint32               `protobuf:"fixed32,2,rep,packed,name=origin,proto3" json:"origin,omitempty"` // with at: the progress
+	At            []uint64               `protobuf:"fixed64,3,rep,packed,name=at,proto3" json:"at,omitempty"`
+	Collected     uint64                 `protobuf:"fixed64,4,opt,name=collected,proto3" json:"collected,omitempty"`
+	Sum           []uint64               `protobuf:"fixed64,5,rep,packed,name=sum,proto3" json:"sum,omitempty"`
+	Row           []*AuditedRow          `protobuf:"bytes,6,rep,name=row,proto3" json:"row,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Audited) Reset() {
+	*x = Audited{}
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Audited) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Audited) ProtoMessage() {}
+
+func (x *Audited) ProtoReflect() protoreflect.Message {
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Audited.ProtoReflect.Descriptor instead.
+func (*Audited) Descriptor() ([]byte, []int) {
+	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Audited) GetAudit() *Audit {
+	if x != nil {
+		return x.Audit
+	}
+	return nil
+}
+
+func (x *Audited) GetOrigin() []uint32 {
+	if x != nil {
+		return x.Origin
+	}
+	return nil
+}
+
+func (x *Audited) GetAt() []uint64 {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *Audited) GetCollected() uint64 {
+	if x != nil {
+		return x.Collected
+	}
+	return 0
+}
+
+func (x *Audited) GetSum() []uint64 {
+	if x != nil {
+		return x.Sum
+	}
+	return nil
+}
+
+func (x *Audited) GetRow() []*AuditedRow {
+	if x != nil {
+		return x.Row
+	}
+	return nil
+}
+
+type AuditedRow struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	View          uint32                 `protobuf:"varint,1,opt,name=view,proto3" json:"view,omitempty"`
+	Key           []byte                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	Hash          uint64                 `protobuf:"fixed64,3,opt,name=hash,proto3" json:"hash,omitempty"`
+	Newest        uint64                 `protobuf:"fixed64,4,opt,name=newest,proto3" json:"newest,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AuditedRow) Reset() {
+	*x = AuditedRow{}
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AuditedRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AuditedRow) ProtoMessage() {}
+
+func (x *AuditedRow) ProtoReflect() protoreflect.Message {
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AuditedRow.ProtoReflect.Descriptor instead.
+func (*AuditedRow) Descriptor() ([]byte, []int) {
+	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *AuditedRow) GetView() uint32 {
+	if x != nil {
+		return x.View
+	}
+	return 0
+}
+
+func (x *AuditedRow) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *AuditedRow) GetHash() uint64 {
+	if x != nil {
+		return x.Hash
+	}
+	return 0
+}
+
+func (x *AuditedRow) GetNewest() uint64 {
+	if x != nil {
+		return x.Newest
+	}
+	return 0
+}
+
 var File_replication_peer_wire_peer_proto protoreflect.FileDescriptor
 
 const file_replication_peer_wire_peer_proto_rawDesc = "" +
 	"\n" +
-	" replication/peer/wire/peer.proto\x12\x11featurestore.peer\"\xe8\a\n" +
+	" replication/peer/wire/peer.proto\x12\x11featurestore.peer\"\xd2\b\n" +
 	"\x05Frame\x129\n" +
 	"\bgreeting\x18\x01 \x01(\v2\x1b.featurestore.peer.GreetingH\x00R\bgreeting\x12\x16\n" +
 	"\x05proof\x18\x02 \x01(\fH\x00R\x05proof\x12\x14\n" +
@@ -1613,7 +1918,9 @@ const file_replication_peer_wire_peer_proto_rawDesc = "" +
 	"\x05chunk\x18\x14 \x01(\v2\x18.featurestore.peer.ChunkH\x00R\x05chunk\x126\n" +
 	"\arefused\x18\x15 \x01(\v2\x1a.featurestore.peer.RefusedH\x00R\arefused\x120\n" +
 	"\x05relog\x18\x16 \x01(\v2\x18.featurestore.peer.RelogH\x00R\x05relog\x129\n" +
-	"\brelogged\x18\x17 \x01(\v2\x1b.featurestore.peer.ReloggedH\x00R\breloggedB\x06\n" +
+	"\brelogged\x18\x17 \x01(\v2\x1b.featurestore.peer.ReloggedH\x00R\brelogged\x120\n" +
+	"\x05audit\x18\x18 \x01(\v2\x18.featurestore.peer.AuditH\x00R\x05audit\x126\n" +
+	"\aaudited\x18\x19 \x01(\v2\x1a.featurestore.peer.AuditedH\x00R\aauditedB\x06\n" +
 	"\x04body\"h\n" +
 	"\bGreeting\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\rR\x06format\x12\x14\n" +
@@ -1653,17 +1960,20 @@ const file_replication_peer_wire_peer_proto_rawDesc = "" +
 	"\tTruncated\x12\x14\n" +
 	"\x05shard\x18\x01 \x01(\aR\x05shard\x12\x16\n" +
 	"\x06origin\x18\x02 \x01(\aR\x06origin\x12\x14\n" +
-	"\x05floor\x18\x03 \x01(\x06R\x05floor\"\xdc\x01\n" +
-	"\x06Status\x12\x14\n" +
+	"\x05floor\x18\x03 \x01(\x06R\x05floor\"\xea\x01\n" +
+	"\x06Status\x126\n" +
+	"\bprogress\x18\x01 \x01(\v2\x1a.featurestore.peer.VectorsR\bprogress\x120\n" +
+	"\x05heads\x18\x02 \x01(\v2\x1a.featurestore.peer.VectorsR\x05heads\x12\x14\n" +
+	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\x12\x1a\n" +
+	"\brevision\x18\x04 \x01(\x04R\brevision\x12\x1a\n" +
+	"\bregistry\x18\x05 \x01(\x04R\bregistry\x12\x14\n" +
+	"\x05whole\x18\x06 \x01(\bR\x05whole\x12\x12\n" +
+	"\x04sent\x18\a \x01(\x10R\x04sent\"e\n" +
+	"\aVectors\x12\x14\n" +
 	"\x05shard\x18\x01 \x03(\aR\x05shard\x12\x1c\n" +
 	"\tpositions\x18\x02 \x03(\rR\tpositions\x12\x16\n" +
 	"\x06origin\x18\x03 \x03(\aR\x06origin\x12\x0e\n" +
-	"\x02at\x18\x04 \x03(\x06R\x02at\x12\x14\n" +
-	"\x05epoch\x18\x05 \x01(\x04R\x05epoch\x12\x1a\n" +
-	"\brevision\x18\x06 \x01(\x04R\brevision\x12\x1a\n" +
-	"\bregistry\x18\a \x01(\x04R\bregistry\x12\x14\n" +
-	"\x05whole\x18\b \x01(\bR\x05whole\x12\x12\n" +
-	"\x04sent\x18\t \x01(\x10R\x04sent\"0\n" +
+	"\x02at\x18\x04 \x03(\x06R\x02at\"0\n" +
 	"\x0eMembershipNews\x12\x1e\n" +
 	"\n" +
 	"membership\x18\x01 \x01(\fR\n" +
@@ -1700,7 +2010,25 @@ const file_replication_peer_wire_peer_proto_rawDesc = "" +
 	"\x05shard\x18\x01 \x01(\aR\x05shard\x12\x13\n" +
 	"\x05up_to\x18\x02 \x01(\x06R\x04upTo\x12\x16\n" +
 	"\x06origin\x18\x03 \x01(\aR\x06origin\x12\x0e\n" +
-	"\x02at\x18\x04 \x01(\x06R\x02at2J\n" +
+	"\x02at\x18\x04 \x01(\x06R\x02at\"a\n" +
+	"\x05Audit\x12\x14\n" +
+	"\x05shard\x18\x01 \x01(\aR\x05shard\x12\x10\n" +
+	"\x03cut\x18\x02 \x01(\x06R\x03cut\x12\x18\n" +
+	"\ahorizon\x18\x03 \x01(\x06R\ahorizon\x12\x16\n" +
+	"\x06bucket\x18\x04 \x01(\rR\x06bucket\"\xc2\x01\n" +
+	"\aAudited\x12.\n" +
+	"\x05audit\x18\x01 \x01(\v2\x18.featurestore.peer.AuditR\x05audit\x12\x16\n" +
+	"\x06origin\x18\x02 \x03(\aR\x06origin\x12\x0e\n" +
+	"\x02at\x18\x03 \x03(\x06R\x02at\x12\x1c\n" +
+	"\tcollected\x18\x04 \x01(\x06R\tcollected\x12\x10\n" +
+	"\x03sum\x18\x05 \x03(\x06R\x03sum\x12/\n" +
+	"\x03row\x18\x06 \x03(\v2\x1d.featurestore.peer.AuditedRowR\x03row\"^\n" +
+	"\n" +
+	"AuditedRow\x12\x12\n" +
+	"\x04view\x18\x01 \x01(\rR\x04view\x12\x10\n" +
+	"\x03key\x18\x02 \x01(\fR\x03key\x12\x12\n" +
+	"\x04hash\x18\x03 \x01(\x06R\x04hash\x12\x16\n" +
+	"\x06newest\x18\x04 \x01(\x06R\x06newest2J\n" +
 	"\x04Peer\x12B\n" +
 	"\bConverse\x12\x18.featurestore.peer.Frame\x1a\x18.featurestore.peer.Frame(\x010\x01B$Z\"featurestore/replication/peer/wireb\x06proto3"
 
@@ -1716,7 +2044,7 @@ func file_replication_peer_wire_peer_proto_rawDescGZIP() []byte {
 	return file_replication_peer_wire_peer_proto_rawDescData
 }
 
-var file_replication_peer_wire_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_replication_peer_wire_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_replication_peer_wire_peer_proto_goTypes = []any{
 	(*Frame)(nil),          // 0: featurestore.peer.Frame
 	(*Greeting)(nil),       // 1: featurestore.peer.Greeting
@@ -1728,16 +2056,20 @@ var file_replication_peer_wire_peer_proto_goTypes = []any{
 	(*Closed)(nil),         // 7: featurestore.peer.Closed
 	(*Truncated)(nil),      // 8: featurestore.peer.Truncated
 	(*Status)(nil),         // 9: featurestore.peer.Status
-	(*MembershipNews)(nil), // 10: featurestore.peer.MembershipNews
-	(*RegistryNews)(nil),   // 11: featurestore.peer.RegistryNews
-	(*Ping)(nil),           // 12: featurestore.peer.Ping
-	(*Pong)(nil),           // 13: featurestore.peer.Pong
-	(*Fetch)(nil),          // 14: featurestore.peer.Fetch
-	(*Chunk)(nil),          // 15: featurestore.peer.Chunk
-	(*Row)(nil),            // 16: featurestore.peer.Row
-	(*Refused)(nil),        // 17: featurestore.peer.Refused
-	(*Relog)(nil),          // 18: featurestore.peer.Relog
-	(*Relogged)(nil),       // 19: featurestore.peer.Relogged
+	(*Vectors)(nil),        // 10: featurestore.peer.Vectors
+	(*MembershipNews)(nil), // 11: featurestore.peer.MembershipNews
+	(*RegistryNews)(nil),   // 12: featurestore.peer.RegistryNews
+	(*Ping)(nil),           // 13: featurestore.peer.Ping
+	(*Pong)(nil),           // 14: featurestore.peer.Pong
+	(*Fetch)(nil),          // 15: featurestore.peer.Fetch
+	(*Chunk)(nil),          // 16: featurestore.peer.Chunk
+	(*Row)(nil),            // 17: featurestore.peer.Row
+	(*Refused)(nil),        // 18: featurestore.peer.Refused
+	(*Relog)(nil),          // 19: featurestore.peer.Relog
+	(*Relogged)(nil),       // 20: featurestore.peer.Relogged
+	(*Audit)(nil),          // 21: featurestore.peer.Audit
+	(*Audited)(nil),        // 22: featurestore.peer.Audited
+	(*AuditedRow)(nil),     // 23: featurestore.peer.AuditedRow
 }
 var file_replication_peer_wire_peer_proto_depIdxs = []int32{
 	1,  // 0: featurestore.peer.Frame.greeting:type_name -> featurestore.peer.Greeting
@@ -1748,25 +2080,31 @@ var file_replication_peer_wire_peer_proto_depIdxs = []int32{
 	7,  // 5: featurestore.peer.Frame.closed:type_name -> featurestore.peer.Closed
 	8,  // 6: featurestore.peer.Frame.truncated:type_name -> featurestore.peer.Truncated
 	9,  // 7: featurestore.peer.Frame.status:type_name -> featurestore.peer.Status
-	10, // 8: featurestore.peer.Frame.membership:type_name -> featurestore.peer.MembershipNews
-	11, // 9: featurestore.peer.Frame.registry:type_name -> featurestore.peer.RegistryNews
-	12, // 10: featurestore.peer.Frame.ping:type_name -> featurestore.peer.Ping
-	13, // 11: featurestore.peer.Frame.pong:type_name -> featurestore.peer.Pong
-	14, // 12: featurestore.peer.Frame.fetch:type_name -> featurestore.peer.Fetch
-	15, // 13: featurestore.peer.Frame.chunk:type_name -> featurestore.peer.Chunk
-	17, // 14: featurestore.peer.Frame.refused:type_name -> featurestore.peer.Refused
-	18, // 15: featurestore.peer.Frame.relog:type_name -> featurestore.peer.Relog
-	19, // 16: featurestore.peer.Frame.relogged:type_name -> featurestore.peer.Relogged
-	2,  // 17: featurestore.peer.Greeting.hello:type_name -> featurestore.peer.Hello
-	3,  // 18: featurestore.peer.Hello.member:type_name -> featurestore.peer.Member
-	16, // 19: featurestore.peer.Chunk.row:type_name -> featurestore.peer.Row
-	0,  // 20: featurestore.peer.Peer.Converse:input_type -> featurestore.peer.Frame
-	0,  // 21: featurestore.peer.Peer.Converse:output_type -> featurestore.peer.Frame
-	21, // [21:22] is the sub-list for method output_type
-	20, // [20:21] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	11, // 8: featurestore.peer.Frame.membership:type_name -> featurestore.peer.MembershipNews
+	12, // 9: featurestore.peer.Frame.registry:type_name -> featurestore.peer.RegistryNews
+	13, // 10: featurestore.peer.Frame.ping:type_name -> featurestore.peer.Ping
+	14, // 11: featurestore.peer.Frame.pong:type_name -> featurestore.peer.Pong
+	15, // 12: featurestore.peer.Frame.fetch:type_name -> featurestore.peer.Fetch
+	16, // 13: featurestore.peer.Frame.chunk:type_name -> featurestore.peer.Chunk
+	18, // 14: featurestore.peer.Frame.refused:type_name -> featurestore.peer.Refused
+	19, // 15: featurestore.peer.Frame.relog:type_name -> featurestore.peer.Relog
+	20, // 16: featurestore.peer.Frame.relogged:type_name -> featurestore.peer.Relogged
+	21, // 17: featurestore.peer.Frame.audit:type_name -> featurestore.peer.Audit
+	22, // 18: featurestore.peer.Frame.audited:type_name -> featurestore.peer.Audited
+	2,  // 19: featurestore.peer.Greeting.hello:type_name -> featurestore.peer.Hello
+	3,  // 20: featurestore.peer.Hello.member:type_name -> featurestore.peer.Member
+	10, // 21: featurestore.peer.Status.progress:type_name -> featurestore.peer.Vectors
+	10, // 22: featurestore.peer.Status.heads:type_name -> featurestore.peer.Vectors
+	17, // 23: featurestore.peer.Chunk.row:type_name -> featurestore.peer.Row
+	21, // 24: featurestore.peer.Audited.audit:type_name -> featurestore.peer.Audit
+	23, // 25: featurestore.peer.Audited.row:type_name -> featurestore.peer.AuditedRow
+	0,  // 26: featurestore.peer.Peer.Converse:input_type -> featurestore.peer.Frame
+	0,  // 27: featurestore.peer.Peer.Converse:output_type -> featurestore.peer.Frame
+	27, // [27:28] is the sub-list for method output_type
+	26, // [26:27] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_replication_peer_wire_peer_proto_init() }
@@ -1794,6 +2132,8 @@ func file_replication_peer_wire_peer_proto_init() {
 		(*Frame_Refused)(nil),
 		(*Frame_Relog)(nil),
 		(*Frame_Relogged)(nil),
+		(*Frame_Audit)(nil),
+		(*Frame_Audited)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1801,7 +2141,7 @@ func file_replication_peer_wire_peer_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_replication_peer_wire_peer_proto_rawDesc), len(file_replication_peer_wire_peer_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   20,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
