@@ -154,6 +154,14 @@ func (s *stores) claimSurvey(at time.Time, every time.Duration) bool {
 	return true
 }
 
+// surveyAgain makes the next survey due at a time: the one that was made found
+// nothing out.
+func (s *stores) surveyAgain(at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.surveyDue = at
+}
+
 // Store is a store as a Client sees it.
 type Store struct {
 	URL string
