@@ -88,7 +88,7 @@ func (c *Client) probe(ctx context.Context, r *remote) {
 	a, _, o, _ := c.try(ctx, r.url, &request{
 		op: "probe", method: http.MethodGet, path: "/readyz", read: true, retry: Retry{TryTimeout: probeTimeout},
 	}, nil)
-	sign, said := o.sign(), api.Health{}
+	sign, said := o.sign(true), api.Health{}
 	if o.cut == cutByTime { // a hurried caller tells nothing of the store
 		sign = nothing
 	}

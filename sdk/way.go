@@ -54,7 +54,7 @@ func (w *way) ask(ctx context.Context, try int) (t attempt, tokens []string, err
 			w.tried = append(w.tried, r)
 		}
 	}
-	switch t.outcome.sign() {
+	switch t.outcome.sign(w.request.read) {
 	case silent, mute, gone:
 		w.lost++
 	default:
