@@ -44,3 +44,17 @@ func (c Change) String() string {
 	}
 	return fmt.Sprintf("%s store %s", c.Action, c.Store)
 }
+
+// Apply makes the change that an operator asks for. Errors match ErrRefused.
+func (m *Membership) Apply(c Change) (*Membership, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	switch c.Action {
+	case Add:
+		return m.Invite(Member{Store: c.Store, Region: c.Region, Address: c.Address})
+	case Drop:
+		return m.Remove(c.Store)
+	}
+	return m.Evict(c.Store)
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 )
 
@@ -19,7 +20,10 @@ func (s *Store) Run(ctx context.Context) error {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
+		var counting sync.WaitGroup
+		counting.Go(func() { s.countLogs(ctx) })
 		s.commitLoop(ctx)
+		counting.Wait()
 	}()
 	select {
 	case <-ended:

@@ -10,11 +10,14 @@
 //
 //	+----+-------+-----------+--------+-----+
 //	| 00 |                                    the store record
+//	| 01 | group | partition |                horizon and note of a shard
 //	| 02 | group | partition | origin |       progress, and the last entry
 //	| 03 | group | partition | view   | key   row | crc32c of key and row
 //	| 04 | group | partition | origin | at    log entry (package oplog)
 //	| 05 | request id                         digest and receipt, expiring
+//	| 06 |                                    membership document
 //	| 08 | revision | part                    registry, latest revision last
+//	| 09 | group | partition | origin |       floor: u64 timestamp
 //	+----+-------+-----------+--------+-----+
 //	  u8    u16       u16       u32     u64   (request id: 16 bytes, part: u16)
 //
@@ -54,6 +57,14 @@
 //	    already is left out, and its entries are kept byte for byte. An entry
 //	    that no transaction holds is joined over several, its rows first; its
 //	    log entry and the progress it makes come with the last.
+//	S16. A chunk's rows, the progress of which they are the join, and the
+//	    horizon below which tombstones may be missing are of one snapshot. Where
+//	    rows are joined from chunks the horizon rises first, and progress and
+//	    note come with the last.
+//	S17. A log's floor is the timestamp of the last entry removed from it, or
+//	    where a rebuilt log begins; it is written in the transaction that
+//	    removes. A read from below the floor is told so and returns nothing;
+//	    one from the floor on is whole.
 //
 // Group commit after DeWitt et al., "Implementation Techniques for Main Memory
 // Database Systems", 1984. The stripe check is the version check of optimistic

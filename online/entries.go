@@ -15,13 +15,18 @@ import (
 // ends with an error, once, when ctx ends, the store is closed, or the log
 // breaks off: each entry must name the one before it, the first one at or
 // before after, and the last must be the head (ErrCorrupt). Entries before the
-// error are good. What an entry points to is valid until the next.
+// error are good. ErrTruncated says that entries after that timestamp were
+// removed. What an entry points to is valid until the next.
 func (s *Store) Entries(ctx context.Context, shard feature.Shard, origin hlc.Origin, after hlc.Timestamp) iter.Seq2[oplog.Entry, error] {
 	return func(yield func(oplog.Entry, error) bool) {
 		known := s.progress.shard(shard)
 		through, head := known.vector[origin], known.heads[origin]
 		at := s.snapshots.pin()
 		defer s.snapshots.unpin(at)
+		if err := s.isWhole(at, logID{shard: shard, origin: origin}, after); err != nil {
+			yield(oplog.Entry{}, err)
+			return
+		}
 		chain := chain{shard: shard, origin: origin, last: after}
 		stopped := false
 		var fault error
@@ -44,6 +49,21 @@ func (s *Store) Entries(ctx context.Context, shard feature.Shard, origin hlc.Ori
 			yield(oplog.Entry{}, corrupt(appendEntryKey(nil, shard, origin, head), "the log ends at %v before it", chain.last))
 		}
 	}
+}
+
+// isWhole returns nil when no entries of a log after a timestamp were removed.
+func (s *Store) isWhole(at uint64, log logID, after hlc.Timestamp) (err error) {
+	if err := s.reading(); err != nil {
+		return err
+	}
+	defer s.done(&err)
+	txn := s.db.NewTransactionAt(at, false)
+	defer txn.Discard()
+	floor, err := floorOf(txn, log)
+	if err == nil && floor > after {
+		err = fmt.Errorf("log of %v in shard %d/%d after %v: %w up to %v", log.origin, log.shard.Group, log.shard.Partition, after, ErrTruncated, floor)
+	}
+	return err
 }
 
 // chain follows a log from entry to entry.

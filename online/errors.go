@@ -57,7 +57,7 @@ var (
 
 // TooLargeError is the detail of ErrTooLarge, which it matches.
 type TooLargeError struct {
-	What  string // "write", "row", "registry" or "batch of rows"
+	What  string // such as "write", "row", "registry" or "batch of rows"
 	Bytes int    // its size as it would be stored
 	Limit int    // the size allowed
 }
@@ -115,6 +115,12 @@ func describeKey(b []byte) string {
 		return "store record"
 	case kindProgress:
 		return fmt.Sprintf("progress of %v in shard %d/%d", k.origin, k.shard.Group, k.shard.Partition)
+	case kindShard:
+		return fmt.Sprintf("record of shard %d/%d", k.shard.Group, k.shard.Partition)
+	case kindMembership:
+		return "membership"
+	case kindFloor:
+		return fmt.Sprintf("floor of the log of %v in shard %d/%d", k.origin, k.shard.Group, k.shard.Partition)
 	case kindRow:
 		return fmt.Sprintf("row of view %d, key %s in shard %d/%d", k.view, describeEntity(k.entity), k.shard.Group, k.shard.Partition)
 	case kindEntry:

@@ -24,6 +24,10 @@ type Record struct {
 	Entry    *EntryRecord
 	Request  *RequestRecord
 	Registry *RegistryRecord
+	// Shard, Membership and Floor are what replication keeps.
+	Shard      *ShardRecord
+	Membership *MembershipRecord
+	Floor      *FloorRecord
 	// Err says that the key or its value is corrupt; the walk goes on.
 	Err error
 }
@@ -35,6 +39,24 @@ type StoreRecord struct {
 	ClockLimit hlc.Timestamp
 	// Clean says that the store was closed in order.
 	Clean bool
+}
+
+// ShardRecord is what a store keeps of a shard as a whole.
+type ShardRecord struct {
+	Shard feature.Shard
+	// Horizon is below what tombstones may have been collected.
+	Horizon hlc.Timestamp
+	// Note is of a rebuilding under way, nil for none.
+	Note []byte
+}
+
+// MembershipRecord is the membership document as package meta encodes it.
+type MembershipRecord struct{ Encoded []byte }
+
+// FloorRecord says where the log of an origin begins: after Position.
+type FloorRecord struct {
+	Shard    feature.Shard
+	Position hlc.Position
 }
 
 // ProgressRecord is the durable progress of one origin in one shard.
@@ -163,6 +185,17 @@ func decodeRecord(key, value []byte, registry *[]byte) Record {
 		var s storeRecord
 		s, r.Err = decodeStoreRecord(value)
 		r.Store = &StoreRecord{Identity: s.Identity, ClockLimit: s.limit, Clean: s.clean}
+	case kindShard:
+		var s shardRecord
+		s, r.Err = decodeShardRecord(key, value)
+		r.Shard = &ShardRecord{Shard: k.shard, Horizon: s.horizon, Note: s.note}
+	case kindMembership:
+		r.Membership = &MembershipRecord{}
+		r.Membership.Encoded, r.Err = decodeMembership(key, value)
+	case kindFloor:
+		var at hlc.Timestamp
+		at, r.Err = decodeFloor(key, value)
+		r.Floor = &FloorRecord{Shard: k.shard, Position: hlc.Position{Origin: k.origin, At: at}}
 	case kindProgress:
 		var at, entry hlc.Timestamp
 		_, at, entry, r.Err = decodeProgress(key, value)

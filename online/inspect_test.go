@@ -14,6 +14,12 @@ func TestInspectTellsWhatEveryKeyMeans(t *testing.T) {
 	}
 	w := write(change(7, 1, setRate(0.5)))
 	w.Idempotency = &Idempotency{ID: RequestID{1}, Digest: [16]byte{2}}
+	before := h.append(write(change(7, 1, setRate(0.25)))).Positions[0]
+	err := errors.Join(h.SetMembership(t.Context(), []byte("members")), h.SetNote(t.Context(), shardA, []byte("note")),
+		h.Truncate(t.Context(), shardA, before.Position, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
 	at := h.append(w).Positions[0]
 	for _, err := range Inspect(t.Context(), h.cfg.Dir, InspectOptions{}) {
 		if !errors.Is(err, ErrInUse) {
@@ -32,6 +38,12 @@ func TestInspectTellsWhatEveryKeyMeans(t *testing.T) {
 		switch {
 		case r.Store != nil:
 			ok = r.Store.Identity == identity && r.Store.Clean && r.Store.ClockLimit > at.Position.At
+		case r.Shard != nil:
+			ok = r.Shard.Shard == shardA && r.Shard.Horizon == 0 && string(r.Shard.Note) == "note"
+		case r.Membership != nil:
+			ok = string(r.Membership.Encoded) == "members"
+		case r.Floor != nil:
+			ok = *r.Floor == FloorRecord{Shard: shardA, Position: before.Position}
 		case r.Progress != nil:
 			ok = *r.Progress == ProgressRecord{Shard: shardA, Position: at.Position, Entry: at.Position.At}
 		case r.Row != nil:
@@ -48,7 +60,7 @@ func TestInspectTellsWhatEveryKeyMeans(t *testing.T) {
 			t.Errorf("key %x means %+v", r.Key, r)
 		}
 	}
-	if string(kinds) != "\x00\x02\x03\x04\x05\x08" {
+	if string(kinds) != "\x00\x01\x02\x03\x04\x05\x06\x08\x09" {
 		t.Errorf("kinds %x, want each once in order", kinds)
 	}
 	for range Inspect(t.Context(), h.cfg.Dir, InspectOptions{}) {

@@ -9,16 +9,19 @@ import (
 )
 
 // keyKind is the first byte of every key. The numbers are stored: never
-// renumber. 1, 6 and 7 are kept for shard records, metadata and dead letters.
+// renumber. 7 is kept for dead letters.
 type keyKind byte
 
 const (
-	kindStore    keyKind = 0
-	kindProgress keyKind = 2
-	kindRow      keyKind = 3
-	kindEntry    keyKind = 4
-	kindRequest  keyKind = 5
-	kindRegistry keyKind = 8
+	kindStore      keyKind = 0
+	kindShard      keyKind = 1
+	kindProgress   keyKind = 2
+	kindRow        keyKind = 3
+	kindEntry      keyKind = 4
+	kindRequest    keyKind = 5
+	kindMembership keyKind = 6
+	kindRegistry   keyKind = 8
+	kindFloor      keyKind = 9
 )
 
 // RequestID identifies a request across its repetitions; the client chooses it
@@ -76,7 +79,8 @@ func appendRegistryKey(dst []byte, revision uint64, part uint16) []byte {
 
 // keySizes is the length of the keys of a kind; of a row's, the least.
 var keySizes = map[keyKind]int{
-	kindStore: 1, kindProgress: 9, kindRow: 10, kindEntry: 17, kindRequest: 17, kindRegistry: 11,
+	kindStore: 1, kindShard: 5, kindProgress: 9, kindRow: 10, kindEntry: 17, kindRequest: 17,
+	kindMembership: 1, kindRegistry: 11, kindFloor: 9,
 }
 
 // decodeKey takes a key apart. The entity key aliases b.
@@ -97,7 +101,7 @@ func decodeKey(b []byte) (storedKey, error) {
 		k.request = RequestID(b[1:])
 	case kindRegistry:
 		k.revision, k.part = binary.BigEndian.Uint64(b[1:]), binary.BigEndian.Uint16(b[9:])
-	case kindProgress, kindRow, kindEntry:
+	case kindShard, kindProgress, kindRow, kindEntry, kindFloor:
 		k.shard.Group = feature.GroupID(binary.BigEndian.Uint16(b[1:]))
 		k.shard.Partition = binary.BigEndian.Uint16(b[3:])
 	}
@@ -107,7 +111,7 @@ func decodeKey(b []byte) (storedKey, error) {
 	case kindEntry:
 		k.at = hlc.Timestamp(binary.BigEndian.Uint64(b[9:]))
 		fallthrough
-	case kindProgress:
+	case kindProgress, kindFloor:
 		k.origin = hlc.Origin(binary.BigEndian.Uint32(b[5:]))
 	}
 	return k, nil

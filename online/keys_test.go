@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"reflect"
+	"slices"
 	"testing"
 
 	"featurestore/feature"
@@ -19,12 +20,22 @@ func sampleKeys() []storedKey {
 		{kind: kindEntry, shard: s, origin: 5, at: hlc.New(1787309982123, 7)},
 		{kind: kindRequest, request: RequestID{1, 2, 3}},
 		{kind: kindRegistry, revision: 9, part: 1},
+		{kind: kindFloor, shard: s, origin: 5},
 	}
+}
+
+// otherKeys are those of kinds that came later, in order.
+func otherKeys() []storedKey {
+	s := feature.Shard{Group: 0x0102, Partition: 0x0304}
+	return []storedKey{{kind: kindShard, shard: s}, {kind: kindMembership}}
 }
 
 func TestKeysComeBackAndOrderAsDrawn(t *testing.T) {
 	var last []byte
-	for _, k := range sampleKeys() {
+	for _, k := range slices.Concat(sampleKeys(), otherKeys()) {
+		if k.kind == kindShard {
+			last = nil
+		}
 		b := k.append(nil)
 		got, err := decodeKey(b)
 		if err != nil || !reflect.DeepEqual(got, k) {
@@ -52,6 +63,9 @@ func TestKeysAreDrawnInTheDocument(t *testing.T) {
 	}{
 		{sampleKeys()[1], "\x02\x01\x02\x03\x04\x00\x00\x00\x05"},
 		{sampleKeys()[2], "\x03\x01\x02\x03\x04\x00\x00\x00\x06" + string(entity(1001))},
+		{sampleKeys()[6], "\x09\x01\x02\x03\x04\x00\x00\x00\x05"},
+		{otherKeys()[0], "\x01\x01\x02\x03\x04"},
+		{otherKeys()[1], "\x06"},
 		{sampleKeys()[5], "\x08\x00\x00\x00\x00\x00\x00\x00\x09\x00\x01"},
 	} {
 		if got := tc.key.append(nil); string(got) != tc.want {
@@ -64,9 +78,9 @@ func TestErrorsNameKeysInWords(t *testing.T) {
 	want := []string{
 		"store record", "progress of o5 in shard 258/772", "row of view 6, key [1001] in shard 258/772",
 		"log entry o5 at 2026-08-21T10:59:42.123Z+7 in shard 258/772", "request 01020300000000000000000000000000",
-		"registry revision 9, part 1",
+		"registry revision 9, part 1", "floor of the log of o5 in shard 258/772", "record of shard 258/772", "membership",
 	}
-	for i, k := range sampleKeys() {
+	for i, k := range slices.Concat(sampleKeys(), otherKeys()) {
 		if got := describeKey(k.append(nil)); got != want[i] {
 			t.Errorf("got %q, want %q", got, want[i])
 		}
@@ -163,6 +177,65 @@ func TestRequestRecordComesBackAndFlippedBitsShow(t *testing.T) {
 	}
 }
 
+// Each value of replication's comes back, and a flipped bit in it shows.
+func TestReplicationRecordsComeBackAndFlippedBitsShow(t *testing.T) {
+	progress := appendProgressKey(nil, shardA, 5)
+	shard, floor, members := appendShardKey(nil, shardA), appendFloorKey(nil, shardA, 5), membershipKey()
+	for name, tc := range map[string]struct {
+		value  []byte
+		decode func([]byte) (any, error)
+		want   any
+	}{
+		"progress at an entry": {
+			appendProgress(nil, progress, 7, 7),
+			func(b []byte) (any, error) {
+				_, at, entry, err := decodeProgress(progress, b)
+				return []hlc.Timestamp{at, entry}, err
+			},
+			[]hlc.Timestamp{7, 7},
+		},
+		"progress past an entry": {
+			appendProgress(nil, progress, 7, 3),
+			func(b []byte) (any, error) {
+				_, at, entry, err := decodeProgress(progress, b)
+				return []hlc.Timestamp{at, entry}, err
+			},
+			[]hlc.Timestamp{7, 3},
+		},
+		"shard": {
+			appendShardRecord(nil, shard, shardRecord{horizon: 9, note: []byte("n")}),
+			func(b []byte) (any, error) { return decodeShardRecord(shard, b) },
+			shardRecord{horizon: 9, note: []byte("n")},
+		},
+		"shard without a note": {
+			appendShardRecord(nil, shard, shardRecord{horizon: 9}),
+			func(b []byte) (any, error) { return decodeShardRecord(shard, b) },
+			shardRecord{horizon: 9},
+		},
+		"floor": {
+			appendFloor(nil, floor, 8),
+			func(b []byte) (any, error) { return decodeFloor(floor, b) },
+			hlc.Timestamp(8),
+		},
+		"membership": {
+			seal(append([]byte{membershipFormat}, "m"...), 0, members),
+			func(b []byte) (any, error) { return decodeMembership(members, b) },
+			[]byte("m"),
+		},
+	} {
+		if got, err := tc.decode(tc.value); err != nil || !reflect.DeepEqual(got, tc.want) {
+			t.Errorf("%s: got %+v, %v, want %+v", name, got, err, tc.want)
+		}
+		for i := range 8 * len(tc.value) {
+			bad := bytes.Clone(tc.value)
+			bad[i/8] ^= 1 << (i % 8)
+			if _, err := tc.decode(bad); !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrFormat) {
+				t.Fatalf("%s: bit %d flipped: %v", name, i, err)
+			}
+		}
+	}
+}
+
 func FuzzDecodeRequestRecord(f *testing.F) {
 	key := appendRequestKey(nil, RequestID{1})
 	f.Add(appendRequestRecord(nil, key, [16]byte{9}, sampleReceipt()))
@@ -195,6 +268,10 @@ func FuzzDecodeRecord(f *testing.F) {
 // append is the inverse of decodeKey.
 func (k storedKey) append(dst []byte) []byte {
 	switch k.kind {
+	case kindShard:
+		return appendShardKey(dst, k.shard)
+	case kindFloor:
+		return appendFloorKey(dst, k.shard, k.origin)
 	case kindProgress:
 		return appendProgressKey(dst, k.shard, k.origin)
 	case kindRow:

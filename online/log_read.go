@@ -33,6 +33,9 @@ func (s *Store) ReadLog(ctx context.Context, shard feature.Shard, origin hlc.Ori
 	defer s.snapshots.unpin(at)
 	txn := s.db.NewTransactionAt(at, false)
 	defer txn.Discard()
+	if floor, err = floorOf(txn, logID{shard: shard, origin: origin}); err != nil || floor > after {
+		return iv, floor, err
+	}
 	if known.heads[origin] > after {
 		if err := readLog(txn, &iv, known.heads[origin], maxBytes); err != nil {
 			return oplog.Interval{}, 0, fmt.Errorf("log of %v in shard %d/%d after %v: %w", origin, shard.Group, shard.Partition, after, err)

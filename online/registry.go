@@ -78,6 +78,38 @@ func (s *Store) putRegistry(next *feature.Registry) error {
 	return nil
 }
 
+// EncodedRegistry returns the definitions in force as AdoptRegistry takes them,
+// and their revision.
+func (s *Store) EncodedRegistry() (revision uint64, encoded []byte, err error) {
+	r := s.registry.Load()
+	if encoded, err = definition.EncodeRegistry(r); err != nil {
+		return 0, nil, fmt.Errorf("encode registry revision %d: %w", r.Revision(), err)
+	}
+	return r.Revision(), encoded, nil
+}
+
+// AdoptRegistry puts the definitions of another store in force, whole, when
+// their revision is greater than that of those here, and does nothing else
+// otherwise. It returns when they are durable. Errors are those of Append that
+// concern queue, disk and size, and of reading what is no registry.
+func (s *Store) AdoptRegistry(ctx context.Context, encoded []byte) error {
+	next, err := definition.DecodeRegistry(encoded)
+	if err != nil {
+		return fmt.Errorf("adopt registry: %w", err)
+	}
+	next = next.With(s.cfg.Checks)
+	return s.queue.run(ctx, len(encoded), func(context.Context, *committer) error {
+		if next.Revision() <= s.registry.Load().Revision() {
+			return nil
+		}
+		if err := s.putRegistry(next); err != nil {
+			return err
+		}
+		s.cfg.Logger.Info("definitions of another store taken over", "revision", next.Revision())
+		return nil
+	})
+}
+
 func (s *Store) registryEntries(r *feature.Registry) ([]*badger.Entry, error) {
 	encoded, err := definition.EncodeRegistry(r)
 	if err != nil {

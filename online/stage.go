@@ -24,6 +24,10 @@ type stage struct {
 	heads    map[logID]head
 	entries  []stagedEntry
 	requests []stagedRequest
+	// What only batches of their own hold; see committer.alone.
+	records []stagedRecord
+	shards  []stagedShard
+	drops   []stagedDrop
 	// sizeBytes is what all this will take of a transaction.
 	sizeBytes int
 
@@ -66,6 +70,20 @@ type stagedEntry struct {
 }
 
 type stagedRequest struct{ key, value []byte }
+
+type stagedRecord struct{ key, value []byte }
+
+type stagedShard struct {
+	shard  feature.Shard
+	record shardRecord
+}
+
+// stagedDrop is a key to remove, and what an entry under it takes.
+type stagedDrop struct {
+	key       []byte
+	shard     feature.Shard
+	sizeBytes int
+}
 
 // undo is one step back. Exactly one of its halves is used.
 type undo struct {
@@ -110,6 +128,7 @@ func (st *stage) reset() {
 	clear(st.heads)
 	clear(st.entries)
 	st.entries, st.requests, st.undo = st.entries[:0], st.requests[:0], st.undo[:0]
+	st.records, st.shards, st.drops = nil, nil, nil
 	st.sizeBytes = 0
 	st.memory.reset()
 }
@@ -304,6 +323,12 @@ func (st *stage) request(id *Idempotency, r Receipt) error {
 	return nil
 }
 
+// record stages a value of the store's own.
+func (st *stage) record(key, value []byte) {
+	st.records = append(st.records, stagedRecord{key: key, value: value})
+	st.sizeBytes += entryBytes(len(key), len(value))
+}
+
 // put writes the stage in one transaction.
 func (st *stage) put() (at uint64, err error) {
 	all := make([]badger.Entry, 0, len(st.rows)+len(st.entries)+len(st.heads)+len(st.requests))
@@ -323,11 +348,18 @@ func (st *stage) put() (at uint64, err error) {
 		e := badger.NewEntry(r.key, r.value).WithTTL(st.store.cfg.RequestTTL)
 		all = append(all, badger.Entry{Key: e.Key, Value: e.Value, ExpiresAt: e.ExpiresAt})
 	}
+	for _, r := range st.records {
+		all = append(all, badger.Entry{Key: r.key, Value: r.value})
+	}
+	drops := make([][]byte, len(st.drops))
+	for i := range drops {
+		drops[i] = st.drops[i].key
+	}
 	entries := make([]*badger.Entry, len(all))
 	for i := range all {
 		entries[i] = &all[i]
 	}
-	if at, err = st.store.disk.put(entries); err != nil {
+	if at, err = st.store.disk.put(entries, drops...); err != nil {
 		return 0, fmt.Errorf("commit %d rows in %d log entries: %w", len(st.rows), len(st.entries), err)
 	}
 	return at, nil

@@ -31,6 +31,13 @@ type Store struct {
 	progress  *progress
 	snapshots *snapshots
 	registry  atomic.Pointer[feature.Registry]
+	shards    shardRecords
+
+	logSizes   *logSizes
+	truncation *truncation
+
+	membership atomic.Pointer[[]byte]
+	setting    sync.Mutex // held by SetMembership
 
 	// published is the Badger timestamp that lookups read at.
 	published atomic.Uint64
@@ -78,6 +85,9 @@ func Open(cfg Config) (*Store, error) {
 		hot:    newHotTier(cfg.HotBytes),
 		disk:   newDisk(db, dir, cfg),
 		closed: make(chan error, 1),
+
+		logSizes:   newLogSizes(),
+		truncation: newTruncation(),
 	}
 	s.snapshots = newSnapshots(&s.published, db.SetDiscardTs)
 	if err == nil {
@@ -117,6 +127,9 @@ func (s *Store) load() error {
 		return err
 	}
 	s.registry.Store(registry)
+	if err := errors.Join(s.loadMembership(), s.loadShards()); err != nil {
+		return err
+	}
 	s.metrics, err = newInstruments(s)
 	return err
 }

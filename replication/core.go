@@ -26,10 +26,12 @@ type Local interface {
 type CoreConfig struct {
 	Self  meta.Member
 	Local Local
-	// Membership is the document that the store kept, nil for a new store; then
-	// a Founder makes the first one, and everybody else waits to be told.
+	// Membership is the document that the store kept, nil for a new store. Then
+	// a Founder makes the first one, once a store of each region in Founding has
+	// told that it has none either; everybody else waits to be told.
 	Membership *meta.Membership
 	Founder    bool
+	Founding   []meta.Region
 	// Invited says whether an unknown store may join by itself.
 	Invited func(meta.Member) bool
 	// Notes are those that the store kept, by shard, of rebuildings.
@@ -54,6 +56,8 @@ type Core struct {
 	shards    map[feature.Shard]*shard
 	order     []feature.Shard // keys of shards, in order
 	following map[hlc.Origin]*following
+	// definitions is the revision that shards are of.
+	definitions uint64
 
 	writing struct {
 		allowed bool // what the store was told last
@@ -135,18 +139,20 @@ func (c *Core) holds(s feature.Shard) func(meta.Member) bool {
 	return func(x meta.Member) bool { return slices.Contains(c.cfg.Local.Shards(x.Region), s) }
 }
 
-// refreshShards follows changes of the definitions. It reports whether there
-// are new shards.
-func (c *Core) refreshShards() (more bool) {
+// refreshShards follows changes of the definitions.
+func (c *Core) refreshShards() {
+	revision := c.cfg.Local.RegistryRevision()
+	if c.definitions == revision && len(c.order) > 0 {
+		return
+	}
+	c.definitions = revision
 	for _, s := range c.cfg.Local.Shards(c.cfg.Self.Region) {
 		if c.shards[s] == nil || !slices.Contains(c.order, s) {
 			c.shard(s)
 			c.order = append(c.order, s)
-			more = true
 		}
 	}
 	slices.SortFunc(c.order, feature.Shard.Compare)
-	return more
 }
 
 func (c *Core) shard(s feature.Shard) *shard {

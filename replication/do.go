@@ -82,6 +82,7 @@ func (n *Node) perform(ctx context.Context, o Output) {
 		n.offer(ChunkJoined{Shard: o.Chunk.Shard, Err: err})
 	case AdoptRegistry:
 		n.complain("take definitions of another store", n.cfg.Store.AdoptRegistry(ctx, o.Encoded))
+		n.offer(Adopted{})
 	case SendRegistry:
 		revision, encoded, err := n.cfg.Store.EncodedRegistry()
 		if n.complain("encode definitions", err); err == nil {

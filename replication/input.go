@@ -52,6 +52,9 @@ type ServeEnded struct{ To meta.StoreID }
 // Tick comes every heartbeat. Closed is up to when the own log is complete.
 type Tick struct{ Closed hlc.Timestamp }
 
+// Adopted says that definitions of another store were taken, or refused.
+type Adopted struct{}
+
 // Kept says that a membership is on disk, or why not.
 type Kept struct {
 	Membership *meta.Membership
@@ -83,6 +86,7 @@ func (Joined) input()      {}
 func (Served) input()      {}
 func (ServeEnded) input()  {}
 func (Tick) input()        {}
+func (Adopted) input()     {}
 func (Kept) input()        {}
 func (WritingSet) input()  {}
 func (ChunkJoined) input() {}

@@ -3,6 +3,8 @@ package replication
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"featurestore/feature"
@@ -99,6 +101,41 @@ func (n *Node) propose(ctx context.Context, propose func(*Core) (*meta.Membershi
 			return n.membership.Load(), nil
 		}
 	}
+}
+
+// View returns what is known now, for people to look at.
+func (n *Node) View() View {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	c := n.mu.core
+	v := View{Membership: c.membership, Registry: c.cfg.Local.RegistryRevision(), LogBytes: map[feature.Shard]int64{}}
+	for _, id := range c.order {
+		v.LogBytes[id] = n.cfg.Store.LogBytes(id)
+	}
+	now := n.instant()
+	for _, id := range slices.Sorted(maps.Keys(c.peers)) {
+		p := c.peers[id]
+		out := PeerView{
+			Member: p.hello.Member, Live: p.isLive(now.Mono, n.cfg.Stall),
+			RoundTrip: p.clock.roundTrip, ClockOffset: p.clock.offset, ClockAhead: p.clock.ahead(n.cfg.MaxSkew),
+			Progress: maps.Clone(p.progress), Epoch: p.epoch, Revision: p.revision, Registry: p.registry,
+		}
+		if c.membership != nil {
+			if x, ok := c.membership.Member(id); ok {
+				out.Member = x
+			}
+		}
+		if p.ever {
+			out.Heard = now.Wall.Add(p.heard - now.Mono)
+		}
+		for _, o := range slices.Sorted(maps.Keys(c.following)) {
+			if c.following[o].peer == id {
+				out.Following = append(out.Following, o)
+			}
+		}
+		v.Peers = append(v.Peers, out)
+	}
+	return v
 }
 
 // IsWhole reports whether nothing is being rebuilt here.

@@ -27,8 +27,10 @@ type Config struct {
 	Self        meta.Member
 	Deployment  string
 	Incarnation uint32
-	// Founder makes the first membership when the store has none.
-	Founder bool
+	// Founder makes the first membership when the store has none, and a store of
+	// each region in Founding has told that it has none either.
+	Founder  bool
+	Founding []meta.Region
 	// Seeds are members to dial that no membership names yet, and the addresses
 	// to use for a region instead of those that its members tell.
 	Seeds []meta.Member
@@ -137,7 +139,7 @@ func New(cfg Config) (*Node, error) {
 	}
 	n.mu.changed, n.mu.kept, n.mu.audits = make(chan struct{}), make(chan struct{}), map[auditKey]chan Audited{}
 	n.mu.core = NewCore(CoreConfig{
-		Self: cfg.Self, Local: localStore{cfg.Store}, Membership: m, Founder: cfg.Founder, Invited: cfg.Invited,
+		Self: cfg.Self, Local: localStore{cfg.Store}, Membership: m, Founder: cfg.Founder, Founding: cfg.Founding, Invited: cfg.Invited,
 		Notes: notes, Timing: cfg.Timing, Faults: cfg.Faults,
 	})
 	if m == nil {

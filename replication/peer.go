@@ -176,8 +176,8 @@ func (c *Core) endingHeads() map[feature.Shard]hlc.Vector {
 // every member that was heard of: a store that has none yet holds no shards,
 // and would count as whole for that.
 func (c *Core) knowsDefinitions() bool {
-	if c.self().State != meta.Joining {
-		return true
+	if c.membership == nil || c.self().State != meta.Joining {
+		return c.membership != nil
 	}
 	heard := false
 	for _, p := range c.peers {

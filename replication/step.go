@@ -48,6 +48,10 @@ func (c *Core) Settle(now Instant) []Output {
 	if c.membership == nil {
 		return c.take()
 	}
+	c.refreshShards()
+	if c.isMember() && c.self().State == meta.Joining {
+		c.copyAll()
+	}
 	c.release()
 	c.follow()
 	c.serve()
@@ -134,6 +138,9 @@ func (c *Core) receive(in Received) {
 
 // isPeer reports whether a store takes part, under the origin that it said.
 func (c *Core) isPeer(p *peer) bool {
+	if c.membership == nil {
+		return false
+	}
 	x, ok := c.membership.Member(p.id)
 	return ok && x.Origin == p.hello.Member.Origin && x.State != meta.Removed
 }
@@ -141,13 +148,6 @@ func (c *Core) isPeer(p *peer) bool {
 // tick does what is done every heartbeat.
 func (c *Core) tick(in Tick) {
 	c.closed = max(c.closed, in.Closed)
-	if c.membership == nil {
-		return
-	}
-	c.refreshShards()
-	if c.isMember() && c.self().State == meta.Joining {
-		c.copyAll()
-	}
 	for _, id := range slices.Sorted(maps.Keys(c.peers)) {
 		p := c.peers[id]
 		if p.serving && c.isPeer(p) {
@@ -156,6 +156,9 @@ func (c *Core) tick(in Tick) {
 		if p.dialed {
 			c.tellStatus(p, true)
 		}
+	}
+	if c.membership == nil {
+		return
 	}
 	c.tellNews()
 	if due(&c.nextPing, c.now.Mono, c.cfg.Ping) {

@@ -25,36 +25,34 @@ func (c *Client) do(ctx context.Context, r *request) (*answer, error) {
 	}
 	start := time.Now()
 	failure := &Error{Op: r.op, IdempotencyKey: r.key}
-	index := c.store.now(start)
 	if err := ctx.Err(); err != nil {
-		failure.URL, failure.Err = c.cfg.URLs[index], err
+		failure.URL, failure.Err = c.cfg.URLs[0], err
 		return nil, failure
 	}
+	c.survey(ctx)
+	w := c.begin(ctx, r)
 	for {
 		failure.Tries++
-		failure.URL = c.cfg.URLs[index]
+		failure.URL = w.at.url
 		tokens, err := c.tokens(ctx, r, failure.URL)
 		if err != nil {
 			return nil, err
 		}
-		a, problem, o, err := c.try(ctx, failure.URL, r, tokens)
-		c.metrics.tried(ctx, r.op, o, failure.Tries)
-		if a != nil {
-			r.merge(tokens, a.header.Get(api.HeaderSession))
+		t := w.ask(ctx, tokens, failure.Tries)
+		c.metrics.tried(ctx, r.op, t.outcome, failure.Tries)
+		if t.answer != nil {
+			r.merge(tokens, t.answer.header.Get(api.HeaderSession))
 			c.metrics.done(ctx, r.op, time.Since(start), "")
-			return a, nil
+			return t.answer, nil
 		}
-		failure.note(problem, err, o, r.read)
-		if problem != nil {
-			r.merge(tokens, problem.Session)
+		failure.URL = t.at.url
+		failure.note(t.problem, t.err, t.outcome, r.read || w.moved)
+		if t.problem != nil {
+			r.merge(tokens, t.problem.Session)
 		}
-		v := o.judge(r.read, r.key != "")
-		if v.elsewhere && !failure.OutcomeUnknown && c.store.count > 1 {
-			c.store.failed(index, time.Now())
-			index = (index + 1) % c.store.count
-		}
-		if !v.retry || failure.Tries >= r.retry.Tries ||
-			!pauseFor(ctx, r.retry.pause(failure.Tries, o.after, mathrand.Float64())) {
+		v := t.outcome.judge(r.read, r.key != "")
+		if !v.retry || failure.Tries >= r.retry.Tries || !w.next(v, failure.OutcomeUnknown) &&
+			!pauseFor(ctx, r.retry.pause(failure.Tries, t.outcome.after, mathrand.Float64())) {
 			c.metrics.done(ctx, r.op, time.Since(start), failure.code())
 			return nil, failure.ended(ctx)
 		}

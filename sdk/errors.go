@@ -39,6 +39,15 @@ const (
 	ErrConflict = api.CodeConflict
 	// ErrOverloaded: the store has too much to do at once.
 	ErrOverloaded = api.CodeOverloaded
+	// ErrNotActive: the store asked joins, leaves or was evicted, and no other one
+	// answered.
+	ErrNotActive = api.CodeNotActive
+	// ErrNotHeld: the rows of this group are in other regions than those of the
+	// stores asked.
+	ErrNotHeld = api.CodeNotHeld
+	// ErrHomeUnreachable: the store that changes definitions and membership is not
+	// in reach; nothing was changed, and lookups and pushes go on.
+	ErrHomeUnreachable = api.CodeHomeUnreachable
 	// ErrProjectNotFound and the like: the name does not exist.
 	ErrProjectNotFound = api.CodeProjectNotFound
 	ErrViewNotFound    = api.CodeViewNotFound
@@ -54,7 +63,8 @@ var (
 	// ErrUnreachable: no store answered within the tries and time allowed.
 	ErrUnreachable = errors.New("no store answered")
 	// ErrOutcomeUnknown: a write was sent and its answer lost. It may have been
-	// stored; pushing it again under Error.IdempotencyKey stores it once.
+	// stored. Repeated under Error.IdempotencyKey at the same store, which is
+	// Error.URL, it is stored once: see Target.
 	ErrOutcomeUnknown = errors.New("the write may have been stored")
 	// ErrClosed: the writer takes no more rows. The row was not stored.
 	ErrClosed = errors.New("writer is closed")

@@ -94,7 +94,13 @@ func (c *Cluster) push(ctx context.Context, p *Push, op *Operation) error {
 	if err != nil {
 		return err
 	}
-	change := p.change(view, r.skew.now())
+	// As the edge does: an event is late by the store's timestamps, not by its
+	// wall clock, which may have stepped back.
+	now := r.skew.now()
+	if last := r.Store.Clock().Last().Time(); last.After(now) {
+		now = last
+	}
+	change := p.change(view, now)
 	placed := online.Placed{Change: change, Shard: view.Shard(change.Key)}
 	targets := []consistency.Target{{Shard: placed.Shard}}
 	w := consistency.Write{Concern: p.Concern, Token: p.Session.token, Wait: p.Timeout / 2, Timeout: p.Timeout}

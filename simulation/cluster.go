@@ -105,7 +105,8 @@ func NewCluster(ctx context.Context, cfg Config) (*Cluster, error) {
 			return nil, errors.Join(err, c.Close())
 		}
 	}
-	return c, nil
+	// Until everybody follows the shards that the definitions brought.
+	return c, sleep(ctx, 500*time.Millisecond)
 }
 
 // settleMembers waits until every store is active.
@@ -189,14 +190,14 @@ func (c *Cluster) start(region meta.Region, off time.Duration) error {
 	self := meta.Member{Store: storeOf(region), Region: region, Origin: r.Store.Identity().Origin, Address: string(region), URL: "http://" + string(region)}
 	r.Node, err = replication.New(replication.Config{
 		Store: c.ledger.record(r.Store), Transport: c.Network.Endpoint(region, string(region)), Self: self, Deployment: "simulation",
-		Founder: region == c.cfg.Regions[0], Seeds: c.seeds(region), Invited: func(x meta.Member) bool { return slices.Contains(c.cfg.Regions, x.Region) },
+		Founder: region == c.cfg.Regions[0], Founding: c.others(region), Seeds: c.seeds(region), Invited: func(x meta.Member) bool { return slices.Contains(c.cfg.Regions, x.Region) },
 		Timing: c.cfg.Timing, Faults: c.cfg.Faults, Logger: c.cfg.Logger.With("store", self.Store),
 	})
 	if err != nil {
 		return errors.Join(err, r.Store.Close())
 	}
 	r.Coordinator, err = consistency.NewCoordinator(consistency.Config{
-		Store: local{r.Store}, Self: self, Peers: r.Node, Group: r.Store.Group,
+		Store: local{r.Store}, Self: self, Peers: r.Node, Group: local{r.Store}.group,
 		Now: func() int64 { return r.skew.now().UnixNano() }, Faults: c.cfg.Faults,
 	})
 	if err != nil {
@@ -225,12 +226,14 @@ func (c *Cluster) run(r *Replica) {
 	}()
 }
 
+func (c *Cluster) others(self meta.Region) []meta.Region {
+	return slices.DeleteFunc(slices.Clone(c.cfg.Regions), func(r meta.Region) bool { return r == self })
+}
+
 func (c *Cluster) seeds(self meta.Region) []meta.Member {
 	var out []meta.Member
-	for _, r := range c.cfg.Regions {
-		if r != self {
-			out = append(out, meta.Member{Region: r, Address: string(r)})
-		}
+	for _, r := range c.others(self) {
+		out = append(out, meta.Member{Region: r, Address: string(r)})
 	}
 	return out
 }
@@ -337,6 +340,8 @@ func (l local) Closed() hlc.Timestamp {
 func (l local) Wait(ctx context.Context, shard feature.Shard, v hlc.Vector) error {
 	return l.store.Wait(ctx, shard, v)
 }
+
+func (l local) group(id feature.GroupID) *feature.Group { return l.store.Registry().Group(id) }
 
 // copyTree copies files with the holes that they have.
 func copyTree(to, from string) error {

@@ -26,6 +26,20 @@ func describeRecord(r online.Record) map[string]any {
 	case r.Progress != nil:
 		m := describePosition(r.Progress.Shard, r.Progress.Position)
 		m["kind"] = "progress"
+		if r.Progress.Entry > 0 {
+			m["last_entry"] = describeTimestamp(r.Progress.Entry)
+		}
+		return m
+	case r.Shard != nil:
+		return map[string]any{
+			"kind": "shard", "shard": describeShard(r.Shard.Shard), "horizon": describeTimestamp(r.Shard.Horizon),
+			"rebuilding": r.Shard.Note != nil,
+		}
+	case r.Membership != nil:
+		return map[string]any{"kind": "membership", "bytes": len(r.Membership.Encoded)}
+	case r.Floor != nil:
+		m := describePosition(r.Floor.Shard, r.Floor.Position)
+		m["kind"] = "floor"
 		return m
 	case r.Registry != nil:
 		m := map[string]any{"kind": "registry", "revision": r.Registry.Revision}

@@ -1,0 +1,233 @@
+package simulation
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+)
+
+// Drivers is how many drivers drawn scenarios push and look up: few, so that
+// sessions meet.
+const Drivers = 4
+
+// Draw returns the commands of a random scenario: clients in several sessions
+// that move between regions, while links lose, delay, repeat, reorder and break,
+// stores crash, clocks step, logs are truncated and members are evicted. Each
+// kind of fault is on in some seeds and off in others (swarm testing, Groce et
+// al., 2012), for what always fails together hides what fails alone.
+//
+// It ends with everything healed, at rest, and checked.
+func Draw(seed uint64) []string {
+	d := &drawing{random: rand.New(rand.NewPCG(seed, 0x647261)), seed: seed, down: map[string]bool{}}
+	d.begin()
+	for d.clock < d.length {
+		d.step()
+	}
+	d.end()
+	return d.lines
+}
+
+type drawing struct {
+	random *rand.Rand
+	seed   uint64
+	lines  []string
+
+	regions                             []string
+	crashes, cuts, skews, evicts, ships bool
+	clock, length                       time.Duration
+	down                                map[string]bool // not running
+	evicted                             string
+	counter                             int64
+}
+
+func (d *drawing) say(format string, args ...any) {
+	d.lines = append(d.lines, fmt.Sprintf(format, args...))
+}
+
+func (d *drawing) chance(p float64) bool { return d.random.Float64() < p }
+
+func (d *drawing) region() string { return d.regions[d.random.IntN(len(d.regions))] }
+
+func (d *drawing) between(a, b time.Duration) time.Duration {
+	return (a + time.Duration(d.random.Int64N(int64(b-a)))).Truncate(time.Millisecond)
+}
+
+func (d *drawing) begin() {
+	d.regions = []string{"eu", "us", "ap"}
+	if d.chance(0.2) {
+		d.regions = d.regions[:2]
+	}
+	d.crashes, d.cuts, d.skews = d.chance(0.5), d.chance(0.6), d.chance(0.3)
+	d.evicts = d.chance(0.25) && len(d.regions) == 3
+	d.length = d.between(10*time.Second, 25*time.Second)
+	options := fmt.Sprintf("seed=%d grace=3s", d.seed)
+	if d.chance(0.5) {
+		options += " logminage=200ms"
+	}
+	if d.chance(0.3) { // too little for a member that is away
+		options += " logmaxage=2s"
+	}
+	d.say("cluster %s %s", strings.Join(d.regions, " "), options)
+	lossy, jittery := d.chance(0.4), d.chance(0.6)
+	for _, a := range d.regions {
+		for _, b := range d.regions {
+			if a == b {
+				continue
+			}
+			link := fmt.Sprintf("link %s %s delay=%v", a, b, d.between(0, 150*time.Millisecond))
+			if jittery {
+				link += fmt.Sprintf(" jitter=%v", d.between(time.Millisecond, 300*time.Millisecond))
+			}
+			if lossy {
+				link += fmt.Sprintf(" loss=%.2f repeat=%.2f mix=%.2f", d.random.Float64()*0.2, d.random.Float64()*0.1, d.random.Float64()*0.3)
+			}
+			d.say("%s", link)
+		}
+	}
+}
+
+// step draws one command, and time that passes.
+func (d *drawing) step() {
+	switch p := d.random.Float64(); {
+	case p < 0.36:
+		d.push()
+	case p < 0.43:
+		d.say("async delete %s driver=%d session=%s%s", d.region(), d.random.IntN(Drivers), d.session(), d.age())
+	case p < 0.80:
+		d.lookup()
+	case p < 0.88:
+		if r := d.region(); !d.down[r] {
+			d.say("observe %s", r)
+		}
+	default:
+		d.fault()
+	}
+	if d.chance(0.6) {
+		pause := d.between(time.Millisecond, 250*time.Millisecond)
+		d.clock += pause
+		d.say("sleep %v", pause)
+	}
+}
+
+func (d *drawing) session() string { return fmt.Sprintf("s%d", d.random.IntN(5)) }
+
+func (d *drawing) age() string {
+	if d.chance(0.3) {
+		return fmt.Sprintf(" age=%v", d.between(0, Lateness*8/10))
+	}
+	return ""
+}
+
+func (d *drawing) push() {
+	d.counter++
+	var values []string
+	for _, f := range []string{"x", "w", "m"} {
+		if d.chance(0.5) {
+			values = append(values, fmt.Sprintf("%s=%d", f, d.counter))
+		}
+	}
+	if d.chance(0.5) {
+		values = append(values, fmt.Sprintf("n=%d", 1+d.random.IntN(9)))
+	}
+	if d.chance(0.3) || len(values) == 0 {
+		values = append(values, fmt.Sprintf("%s=e%d", []string{"add", "remove"}[d.random.IntN(2)], d.random.IntN(4)))
+	}
+	concern := ""
+	if d.chance(0.4) {
+		concern = " concern=" + []string{"all", "regions:1", "any:1"}[d.random.IntN(3)]
+	}
+	d.say("async push %s driver=%d %s session=%s%s%s", d.region(), d.random.IntN(Drivers), strings.Join(values, " "), d.session(), d.age(), concern)
+}
+
+func (d *drawing) lookup() {
+	level := []string{
+		"session", "session", "session", "session", "eventual", "bounded;max-staleness=" + d.between(100*time.Millisecond, 3*time.Second).String(),
+		"session;within=20ms,bounded;max-staleness=1s,eventual", "session unmet=degrade", "session unmet=fail",
+	}[d.random.IntN(9)]
+	d.say("async lookup %s driver=%d level=%s wait=%v session=%s", d.region(), d.random.IntN(Drivers), level, d.between(time.Millisecond, 500*time.Millisecond), d.session())
+}
+
+// fault draws a fault, or the end of one.
+func (d *drawing) fault() {
+	switch p := d.random.Float64(); {
+	case p < 0.4 && d.cuts:
+		a, b := d.region(), d.region()
+		verb := []string{"cut", "cut", "heal"}[d.random.IntN(3)]
+		switch {
+		case a == b && verb == "heal":
+			d.say("heal")
+		case a == b:
+		case d.chance(0.3):
+			d.say("%s %s > %s", verb, a, b)
+		default:
+			d.say("%s %s %s", verb, a, b)
+		}
+	case p < 0.7 && d.crashes:
+		r := d.region()
+		switch {
+		case r == d.evicted:
+		case d.down[r]:
+			delete(d.down, r)
+			d.say("restart %s%s", r, d.offset())
+		case len(d.down) < len(d.regions)-1:
+			d.down[r] = true
+			d.say("%s %s", []string{"crash", "crash", "halt"}[d.random.IntN(3)], r)
+		}
+	case p < 0.8 && d.skews:
+		if r := d.region(); !d.down[r] {
+			d.say("skew %s %v", r, d.between(-300*time.Millisecond, 300*time.Millisecond))
+		}
+	case p < 0.95 && d.evicts && d.evicted == "" && d.clock > d.length/4 && !d.down["eu"]:
+		// The first region's store is the home, and stays.
+		d.evicted = d.regions[1+d.random.IntN(len(d.regions)-1)]
+		d.say("evict %s", d.evicted)
+	}
+}
+
+// offset is by how much a restarted store's clock is off: mostly little, now
+// and then as after a dead battery.
+func (d *drawing) offset() string {
+	switch {
+	case !d.skews:
+		return ""
+	case d.chance(0.3):
+		return fmt.Sprintf(" off=%v", d.between(-8*time.Second, -time.Second))
+	}
+	return fmt.Sprintf(" off=%v", d.between(-300*time.Millisecond, 300*time.Millisecond))
+}
+
+// end heals everything, waits, and checks.
+func (d *drawing) end() {
+	d.say("heal")
+	for _, a := range d.regions {
+		for _, b := range d.regions {
+			if a != b {
+				d.say("link %s %s", a, b)
+			}
+		}
+	}
+	for _, r := range d.regions {
+		if d.down[r] {
+			d.say("restart %s", r)
+		} else {
+			d.say("skew %s 0s", r)
+		}
+	}
+	if d.evicted != "" {
+		d.say("renew %s", d.evicted)
+	}
+	d.say("rest")
+	for _, r := range d.regions {
+		for driver := range Drivers {
+			for s := range 5 {
+				if d.chance(0.3) {
+					d.say("async lookup %s driver=%d level=session wait=1s session=s%d", r, driver, s)
+				}
+			}
+		}
+		d.say("observe %s", r)
+	}
+	d.say("rest")
+	d.say("check")
+}

@@ -1,0 +1,61 @@
+package simulation
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"featurestore/fault"
+)
+
+var (
+	seeds = flag.Int("sim.seeds", 20, "random scenarios to run")
+	first = flag.Uint64("sim.first", 1, "the first seed")
+	tries = flag.Int("sim.tries", 60, "scenarios in which each planted fault must be found")
+)
+
+// TestSeeds runs random scenarios. One that fails prints itself as a script.
+func TestSeeds(t *testing.T) {
+	for i := range *seeds {
+		seed := *first + uint64(i)
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			if err := runSeed(t, seed, 0); err != nil {
+				t.Errorf("seed %d: %v\n\nas a script:\n\n%s", seed, err, strings.Join(Draw(seed), "\n"))
+			}
+		})
+	}
+}
+
+// runSeed runs one random scenario in a bubble, and returns what was broken.
+func runSeed(t *testing.T, seed uint64, faults fault.Set) (err error) {
+	dir := scratch(t)
+	synctest.Test(t, func(t *testing.T) {
+		s := &Scenario{Dir: dir, Drivers: Drivers, Faults: faults, Logger: logger(t)}
+		err = run(context.Background(), s, Draw(seed))
+	})
+	return err
+}
+
+func run(ctx context.Context, s *Scenario, lines []string) (err error) {
+	defer func() {
+		if closing := s.Close(); err == nil {
+			err = closing
+		}
+	}()
+	for i, line := range lines {
+		if _, err := s.Do(ctx, line); err != nil {
+			return fmt.Errorf("line %d: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+// TestMain lets flags be read before the tests.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	os.Exit(m.Run())
+}
