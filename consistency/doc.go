@@ -3,9 +3,8 @@
 //
 // The decisions are pure functions of what is asked and what is known here:
 // CoveredPosition, Concern.Count, Alternative.unmet, and, of several stores, the
-// methods of world. Two files wait: coordinator.go for reads, write.go for
-// writes. Data is reached through the small interface Store, other stores
-// through Peers.
+// methods of world. Two files wait: admit.go for reads, write.go for writes.
+// Data is reached through the small interface Store, other stores through Peers.
 //
 // Invariants:
 //
