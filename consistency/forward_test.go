@@ -10,6 +10,8 @@ import (
 	"featurestore/feature"
 	"featurestore/hlc"
 	"featurestore/meta"
+
+	"pgregory.net/rapid"
 )
 
 func TestForwardsToTheNearestThatHasIt(t *testing.T) {
@@ -83,6 +85,55 @@ func TestFloorsAreForwardedBySafeTime(t *testing.T) {
 	if got := forwards(c.world(0), session, &token, target); len(got) != 1 {
 		t.Errorf("us-1 has everything, got %v", got)
 	}
+}
+
+// Whoever is chosen meets the read when it is asked, for it has at least what it
+// told; and who does not is not chosen (C8).
+func TestTheChosenMeetTheRead(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const now = int64(1_000)
+		c := newCluster()
+		at := func(name string) hlc.Timestamp { return stamp(rapid.Int64Range(1, now).Draw(t, name)) }
+		draw := func(name string) hlc.Vector { return hlc.Vector{1: at(name), 2: at(name), 3: at(name)} }
+		told := draw("told")
+		c.tell("us-1", told)
+		a := rapid.SampledFrom([]Alternative{{Level: Session}, {Level: Bounded, MaxStaleness: 500 * time.Millisecond}}).Draw(t, "level")
+		var token Token
+		for o := range hlc.Origin(3) {
+			if rapid.Bool().Draw(t, "seen") {
+				token.Note(shard, hlc.Position{Origin: o + 1, At: at("seen at")})
+			}
+		}
+		if rapid.Bool().Draw(t, "floor") {
+			token.raiseFloor(floor{group: shard.Group, at: at("floor at")})
+		}
+		chosen := len(forwards(c.world(now*int64(time.Millisecond)), a, &token, target)) > 0
+		// The same store, as it decides itself: its own log is closed up to more.
+		there := told.Merge(draw("since"))
+		self := newCluster()
+		self.tell("eu-1", there)
+		us, err := NewCoordinator(Config{
+			Store: &usStore{self}, Self: meta.Member{Store: "us-1", Region: "us"}, Peers: c, Group: c.group,
+			Now: func() int64 { return now * int64(time.Millisecond) },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, met := us.MeetsNow(&Read{Alternatives: []Alternative{a}, Token: token}, target)
+		if chosen && !met {
+			t.Fatalf("%v with %v was sent to who told %v, has %v and does not meet it", a, token, told, there)
+		}
+		if there.Equal(told) && met != chosen {
+			t.Fatalf("%v with %v: chosen %v by %v, which meets it %v", a, token, chosen, told, met)
+		}
+	})
+}
+
+// usStore is the store of us-1.
+type usStore struct{ *cluster }
+
+func (s *usStore) Replica(x feature.Shard) Replica {
+	return Replica{Progress: s.Acked("eu-1", x), Origins: Origins{Self: 2, SelfAt: stamp(1_000)}}
 }
 
 func TestFallbacks(t *testing.T) {

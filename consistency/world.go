@@ -3,7 +3,6 @@ package consistency
 import (
 	"time"
 
-	"featurestore/fault"
 	"featurestore/feature"
 	"featurestore/hlc"
 	"featurestore/meta"
@@ -15,7 +14,6 @@ type world struct {
 	membership *meta.Membership
 	peers      Peers
 	groups     func(feature.GroupID) *feature.Group
-	faults     fault.Set
 	// now is in nanoseconds since the Unix epoch.
 	now int64
 }

@@ -44,7 +44,7 @@ func (n *Node) do(ctx context.Context, out []Output, bytes int64) {
 				n.complain("collect tombstones", n.cfg.Store.Collect(ctx, o.Shard, o.Horizon))
 			})
 		case Retired:
-			close(n.retired)
+			n.ended <- map[bool]error{true: ErrDrained, false: ErrRetired}[o.Drained]
 		default:
 			n.tasks.add(func(ctx context.Context) { n.perform(ctx, o) })
 		}

@@ -162,6 +162,7 @@ func (c *Core) obey() {
 		return
 	}
 	x := c.self()
+	c.retiring.drained = c.retiring.drained || x.State == meta.Leaving
 	allowed := c.isMember() && x.State == meta.Active && !c.fencedClock
 	c.setWriting(allowed, fmt.Sprintf("store %s is %v", x.Store, x.State))
 	if c.writing.pending || c.writing.allowed != allowed {

@@ -198,8 +198,9 @@ type ServeAudit struct {
 }
 
 // Retired says that this store was removed, and that its tail is taken care of:
-// it has to begin anew, under another origin.
-type Retired struct{}
+// it has to begin anew, under another origin. Drained says that it had no tail,
+// because it left in order.
+type Retired struct{ Drained bool }
 
 func (Send) output()          {}
 func (Join) output()          {}

@@ -65,6 +65,24 @@ func (n *Node) ClockAhead(store meta.StoreID) time.Duration {
 // NotWriting returns why clients' writes are not taken now, "" while they are.
 func (n *Node) NotWriting() string { return *n.writable.Load() }
 
+// Active returns nil once this store takes writes, or ctx's error.
+func (n *Node) Active(ctx context.Context) error {
+	for n.NotWriting() != "" {
+		n.mu.RLock()
+		writing := n.mu.writing
+		n.mu.RUnlock()
+		if n.NotWriting() == "" {
+			return nil
+		}
+		select {
+		case <-writing:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
 // Change changes the membership, at its home, and returns it once it is kept.
 // Errors: meta.ErrRefused, ErrNotHome, or ctx's.
 func (n *Node) Change(ctx context.Context, change func(*meta.Membership) (*meta.Membership, error)) (*meta.Membership, error) {

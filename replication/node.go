@@ -84,9 +84,15 @@ func (c Config) Validate() error {
 	return errors.Join(faults...)
 }
 
-// ErrRetired reports that this store was removed from its deployment: what it
-// holds counts no more. It may begin anew with an empty directory.
-var ErrRetired = errors.New("this store was removed from its deployment")
+// Errors that end a Node. What the store holds counts no more.
+var (
+	// ErrRetired reports that this store was evicted. It may begin anew with an
+	// empty directory, and copy everything from the others.
+	ErrRetired = errors.New("this store was evicted from its deployment")
+	// ErrDrained reports that this store left in order: the others have all that
+	// it had.
+	ErrDrained = errors.New("this store has left its deployment, and others have all that it had")
+)
 
 // Node replicates one store. Its methods are safe for concurrent use.
 type Node struct {
@@ -107,9 +113,10 @@ type Node struct {
 		core    *Core
 		changed chan struct{} // closed when anything that peers told changes
 		kept    chan struct{} // closed when another membership is in force
+		writing chan struct{} // closed when writes are taken, or not any more
 		audits  map[auditKey]chan Audited
 	}
-	retired chan struct{}
+	ended chan error // why the node ends by itself
 }
 
 // New returns a node that does nothing until Run.
@@ -118,7 +125,7 @@ func New(cfg Config) (*Node, error) {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	n := &Node{cfg: cfg, retired: make(chan struct{}), flight: semaphore.NewWeighted(cfg.FlightBytes), tasks: newTaskQueue(), upkeep: newTaskQueue()}
+	n := &Node{cfg: cfg, ended: make(chan error, 1), flight: semaphore.NewWeighted(cfg.FlightBytes), tasks: newTaskQueue(), upkeep: newTaskQueue()}
 	n.inbox.wake = make(chan struct{}, 1)
 	n.inbox.room = semaphore.NewWeighted(maxInbox)
 	n.links.node = n
@@ -137,7 +144,8 @@ func New(cfg Config) (*Node, error) {
 			notes[s] = note
 		}
 	}
-	n.mu.changed, n.mu.kept, n.mu.audits = make(chan struct{}), make(chan struct{}), map[auditKey]chan Audited{}
+	n.mu.changed, n.mu.kept, n.mu.writing = make(chan struct{}), make(chan struct{}), make(chan struct{})
+	n.mu.audits = map[auditKey]chan Audited{}
 	n.mu.core = NewCore(CoreConfig{
 		Self: cfg.Self, Local: localStore{cfg.Store}, Membership: m, Founder: cfg.Founder, Founding: cfg.Founding, Invited: cfg.Invited,
 		Notes: notes, Timing: cfg.Timing, Faults: cfg.Faults,
@@ -151,9 +159,8 @@ func New(cfg Config) (*Node, error) {
 	return n, nil
 }
 
-// Run replicates until ctx ends, and returns nil then. It returns ErrRetired
-// when the store was removed from its deployment, and the store's error when it
-// can keep nothing any more.
+// Run replicates until ctx ends, and returns nil then. It returns ErrRetired or
+// ErrDrained when the store was removed from its deployment.
 func (n *Node) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -185,8 +192,8 @@ func (n *Node) work(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-n.retired:
-			return ErrRetired
+		case err := <-n.ended:
+			return err
 		case <-tick.C:
 			n.tick(ctx)
 		case <-n.inbox.wake:
@@ -243,6 +250,9 @@ func (n *Node) note(in Input) {
 				}
 			}
 		}
+	case WritingSet:
+		close(n.mu.writing)
+		n.mu.writing = make(chan struct{})
 	case Kept:
 		if m := n.mu.core.Membership(); m != n.membership.Load() {
 			n.membership.Store(m)

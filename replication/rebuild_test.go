@@ -122,4 +122,3 @@ func TestRowsThatDiffer(t *testing.T) {
 		}
 	}
 }
-

@@ -13,9 +13,10 @@ import (
 // contract: errors.Is(err, code) holds for every api.Code, these are the ones
 // that callers act on most.
 const (
-	// ErrConcernTimeout: the rows are applied and still replicating. The
-	// session has their token; pushing them again under the same idempotency
-	// key is safe.
+	// ErrConcernTimeout: the rows are applied and still replicating. The session
+	// has their token, and so has Problem.Session; Problem.Concern counts the
+	// stores that have them. Pushing them again under the same idempotency key, at
+	// the same store, is safe.
 	ErrConcernTimeout = api.CodeConcernTimeout
 	// ErrNotEnoughLive: too few live replicas for the concern; nothing was
 	// written.

@@ -28,8 +28,9 @@ const (
 	nothing
 )
 
-// sign reads what a try's outcome says of the store.
-func (o outcome) sign() sign {
+// sign reads what a try's outcome says of the store; read says that it was asked
+// to read.
+func (o outcome) sign(read bool) sign {
 	switch {
 	case o.status != 0:
 	case o.cut == cutByCaller:
@@ -42,7 +43,12 @@ func (o outcome) sign() sign {
 		return silent
 	}
 	switch o.code {
-	case api.CodeDraining, api.CodeNotActive:
+	case api.CodeNotActive: // one that leaves still answers reads
+		if !read {
+			return writeless
+		}
+		return gone
+	case api.CodeDraining:
 		return gone
 	case api.CodeReadOnly, api.CodeClockFenced:
 		return writeless

@@ -28,6 +28,7 @@ func TestTriesTellHowAStoreIs(t *testing.T) {
 		{"a caller that went away", outcome{sent: true, cut: cutByCaller}, nothing},
 		{"a store that stops", of(api.CodeDraining), gone},
 		{"a store that is not active", of(api.CodeNotActive), gone},
+		{"a store that holds no such rows", of(api.CodeNotHeld), healthy},
 		{"a store that takes no writes", of(api.CodeReadOnly), writeless},
 		{"a store whose clock is off", of(api.CodeClockFenced), writeless},
 		{"a store that has too much to do", of(api.CodeOverloaded), strained},
@@ -35,9 +36,12 @@ func TestTriesTellHowAStoreIs(t *testing.T) {
 		{"a proxy without a store behind it", outcome{sent: true, status: 502}, silent},
 		{"another service's 404", outcome{sent: true, status: 404}, healthy},
 	} {
-		if got := c.outcome.sign(); got != c.want {
+		if got := c.outcome.sign(true); got != c.want {
 			t.Errorf("%s: got %d, want %d", c.claim, got, c.want)
 		}
+	}
+	if got := of(api.CodeNotActive).sign(false); got != writeless {
+		t.Errorf("a store that leaves, to a write: got %d, want %d: it still answers reads", got, writeless)
 	}
 }
 

@@ -21,7 +21,7 @@ type attempt struct {
 func (c *Client) attempt(ctx context.Context, at *remote, r *request, tokens []string) attempt {
 	t := attempt{at: at}
 	t.answer, t.problem, t.outcome, t.err = c.try(ctx, at.url, r, tokens)
-	c.stores.asked(at, t.outcome, time.Now())
+	c.stores.asked(at, t.outcome.sign(r.read), t.outcome.took, time.Now())
 	return t
 }
 

@@ -291,3 +291,16 @@ func TestAReadThatTwoStoresFailIsAskedAgain(t *testing.T) {
 		t.Errorf("got %v, want %v after 3 tries", err, sdk.ErrUnreachable)
 	}
 }
+
+func TestAHurriedCallerMakesNoStoreAway(t *testing.T) {
+	eu, us := newStoreIn(t, "eu"), newStoreIn(t, "us")
+	far := newRelay(t, us.url, never)
+	far.hold.Store(true)
+	c := newClient(t, eu.url, alsoAt(far.url))
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	c.ProbeAll(ctx)
+	if stores := c.Stores(); stores[1].Away || stores[1].Latency != 0 {
+		t.Errorf("got %+v, want nothing told of a store that had no time to answer", stores[1])
+	}
+}

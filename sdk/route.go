@@ -22,9 +22,10 @@ type need struct {
 }
 
 const (
-	// failureCost is what a request that fails costs beside its round trip: the
-	// next one, with the pause before it.
-	failureCost = 200 * time.Millisecond
+	// failureCost is what a store that fails every request costs beside its round
+	// trip. Failing counts by its square: a single failure moves nobody out of a
+	// region, half of them do.
+	failureCost = 400 * time.Millisecond
 	// unmeasured is the cost of a store of which nothing is known: one that is
 	// known is taken, whatever its distance.
 	unmeasured = time.Hour
@@ -73,7 +74,7 @@ func (p place) cost() time.Duration {
 	if d == 0 {
 		d = unmeasured
 	}
-	return d + time.Duration(p.failing*float64(failureCost))
+	return d + time.Duration(p.failing*p.failing*float64(failureCost))
 }
 
 // worthMoving reports whether going from one cost to another gains enough. By a

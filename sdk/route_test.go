@@ -14,8 +14,8 @@ func TestRequestsGoToTheNearestStoreThatServes(t *testing.T) {
 	eu, us, ap := place{region: "eu", distance: 2 * ms}, place{region: "us", distance: 80 * ms}, place{region: "ap", distance: 200 * ms}
 	away, writeless, tried := eu, eu, eu
 	away.away, writeless.writeless, tried.tried = true, true, true
-	failing := eu
-	failing.failing = 0.5
+	failing, failedOnce := eu, eu
+	failing.failing, failedOnce.failing = 0.5, requestWeight
 	unknown := place{region: "sa"}
 	for _, c := range []struct {
 		claim   string
@@ -38,6 +38,7 @@ func TestRequestsGoToTheNearestStoreThatServes(t *testing.T) {
 		{"a store that is measured before one that is not", []place{unknown, ap}, -1, need{}, 1},
 		{"the first of those that are not measured", []place{unknown, unknown}, -1, need{}, 0},
 		{"a far store before one that fails every other request", []place{failing, us}, 0, need{}, 1},
+		{"not before one that failed once", []place{failedOnce, us}, 0, need{}, 0},
 		{"the current one, when the nearer gains less than a fifth", []place{us, {distance: 65 * ms}}, 0, need{}, 0},
 		{"the nearer, when it gains more", []place{us, {distance: 63 * ms}}, 0, need{}, 1},
 		{"the current one, when half the way is no millisecond", []place{{distance: ms}, {distance: ms / 2}}, 0, need{}, 0},

@@ -39,8 +39,8 @@ func (c *Client) Run(ctx context.Context) error {
 	tick := time.NewTicker(c.cfg.ProbeInterval)
 	defer tick.Stop()
 	for ctx.Err() == nil {
-		if c.cfg.Discover && c.stores.claimSurvey(time.Now(), c.cfg.DiscoverInterval) {
-			c.discover(ctx)
+		if c.cfg.Discover && c.stores.claimSurvey(time.Now(), c.cfg.DiscoverInterval) && !c.discover(ctx) {
+			c.stores.surveyAgain(time.Now().Add(c.cfg.ProbeInterval))
 		}
 		c.probeAll(ctx)
 		select {
@@ -63,10 +63,11 @@ func (c *Client) survey(ctx context.Context) {
 		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/4)
 		defer cancel()
 	}
-	if c.cfg.Discover {
-		c.discover(ctx)
-	}
+	found := !c.cfg.Discover || c.discover(ctx)
 	c.probeAll(ctx)
+	if !found || ctx.Err() != nil {
+		c.stores.surveyAgain(time.Now().Add(c.cfg.ProbeInterval))
+	}
 }
 
 // probeAll probes every store, and returns when all have answered or not.
@@ -87,7 +88,10 @@ func (c *Client) probe(ctx context.Context, r *remote) {
 	a, _, o, _ := c.try(ctx, r.url, &request{
 		op: "probe", method: http.MethodGet, path: "/readyz", read: true, retry: Retry{TryTimeout: probeTimeout},
 	}, nil)
-	sign, said := o.sign(), api.Health{}
+	sign, said := o.sign(true), api.Health{}
+	if o.cut == cutByTime { // a hurried caller tells nothing of the store
+		sign = nothing
+	}
 	if a != nil {
 		// Another body is another service's, which passes requests on.
 		if json.Unmarshal(a.body(), &said) == nil && said.Status == "read_only" {
@@ -98,22 +102,24 @@ func (c *Client) probe(ctx context.Context, r *remote) {
 	c.stores.probed(r, sign, o.took, said.Region, said.Store, time.Now())
 }
 
-// discover asks a store for the others; what it cannot learn stays as it is.
-func (c *Client) discover(ctx context.Context) {
+// discover asks a store for the others, and reports whether one has told; what
+// it cannot learn stays as it is.
+func (c *Client) discover(ctx context.Context) bool {
 	var tried []*remote
 	for range discoverTries {
 		r, _ := c.stores.pick(time.Now(), false, tried)
-		t := c.attempt(ctx, r, &request{
+		a, _, _, _ := c.try(ctx, r.url, &request{
 			op: "get regions", method: http.MethodGet, path: "/v1/regions", read: true, retry: Retry{TryTimeout: probeTimeout},
 		}, nil)
-		if t.answer != nil {
-			list, err := decodeAs[api.Regions](t.answer)
-			t.answer.free()
+		if a != nil {
+			list, err := decodeAs[api.Regions](a)
+			a.free()
 			if err == nil {
 				c.stores.learned(r, list)
-				return
+				return true
 			}
 		}
 		tried = append(tried, r)
 	}
+	return false
 }

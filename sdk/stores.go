@@ -104,10 +104,10 @@ func (s *stores) at(url string) *remote {
 }
 
 // asked notes what a request came to.
-func (s *stores) asked(r *remote, o outcome, at time.Time) {
+func (s *stores) asked(r *remote, sign sign, took time.Duration, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r.health.request(o.sign(), o.took, at)
+	r.health.request(sign, took, at)
 }
 
 // slow notes that a request was given up after a while, for another store had
@@ -152,6 +152,14 @@ func (s *stores) claimSurvey(at time.Time, every time.Duration) bool {
 	}
 	s.mu.surveyDue = at.Add(every)
 	return true
+}
+
+// surveyAgain makes the next survey due at a time: the one that was made found
+// nothing out.
+func (s *stores) surveyAgain(at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.surveyDue = at
 }
 
 // Store is a store as a Client sees it.

@@ -46,9 +46,9 @@ func TestAClientStaysWithItsStoreUntilAnotherIsNearerOrItIsAway(t *testing.T) {
 		t.Error("reads did not move to the store that is nearer by much")
 	}
 	want("the other is nearer by much", "http://b", "http://b")
-	s.asked(b, outcome{sent: true, status: 503, code: api.CodeReadOnly}, at)
+	s.asked(b, writeless, ms, at)
 	want("the other takes no writes", "http://b", "http://a")
-	s.asked(b, outcome{}, at)
+	s.asked(b, gone, 0, at)
 	want("the other is away", "http://a", "http://a")
 	at = at.Add(awayFor)
 	want("the other may be back", "http://b", "http://b")
@@ -59,7 +59,7 @@ func TestAClientStaysWithItsStoreUntilAnotherIsNearerOrItIsAway(t *testing.T) {
 	if got := s.second(at, []*remote{b}); got != a {
 		t.Errorf("got %v to hedge with, want a", got)
 	}
-	s.asked(a, outcome{}, at)
+	s.asked(a, gone, 0, at)
 	if got := s.second(at, []*remote{b}); got != nil {
 		t.Errorf("got %v to hedge with, want none: a is away", got.url)
 	}
@@ -69,8 +69,8 @@ func TestAStoreThatWasOutrunIsFarther(t *testing.T) {
 	at := time.Unix(1000, 0)
 	s := newStores("", "http://a", "http://b")
 	a, b := s.mu.all[0], s.mu.all[1]
-	s.asked(a, outcome{sent: true, status: 200, took: ms}, at)
-	s.asked(b, outcome{sent: true, status: 200, took: 20 * ms}, at)
+	s.asked(a, healthy, ms, at)
+	s.asked(b, healthy, 20*ms, at)
 	for range 4 {
 		s.slow(a, 100*ms, at)
 	}
@@ -83,7 +83,9 @@ func TestSurveysAreMadeByOne(t *testing.T) {
 	at := time.Unix(1000, 0)
 	s := newStores("", "http://a")
 	got := []bool{s.claimSurvey(at, time.Minute), s.claimSurvey(at, time.Minute), s.claimSurvey(at.Add(time.Minute), time.Minute)}
-	if want := []bool{true, false, true}; !reflect.DeepEqual(got, want) {
+	s.surveyAgain(at.Add(61 * time.Second)) // the last one found nothing out
+	got = append(got, s.claimSurvey(at.Add(60*time.Second), time.Minute), s.claimSurvey(at.Add(61*time.Second), time.Minute))
+	if want := []bool{true, false, true, false, true}; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }

@@ -34,12 +34,19 @@ func (c *Client) begin(ctx context.Context, r *request) *way {
 	return w
 }
 
-// ask makes a try; the first one of a read may be hedged.
-func (w *way) ask(ctx context.Context, tokens []string, try int) attempt {
-	t, second := attempt{}, (*remote)(nil)
-	if w.request.hedge > 0 && try == 1 {
+// ask makes a try, with the tokens of the session that it returns; the first
+// one of a read may be hedged. The error says that no store would do better.
+func (w *way) ask(ctx context.Context, try int) (t attempt, tokens []string, err error) {
+	tokens, failed, err := w.client.tokens(ctx, w.request, w.at)
+	var second *remote
+	switch {
+	case err != nil:
+		return t, nil, err
+	case failed != nil:
+		t = *failed
+	case w.request.hedge > 0 && try == 1:
 		t, second = w.client.hedged(ctx, w.at, w.request, tokens)
-	} else {
+	default:
 		t = w.client.attempt(ctx, w.at, w.request, tokens)
 	}
 	for _, r := range []*remote{w.at, second} {
@@ -47,13 +54,13 @@ func (w *way) ask(ctx context.Context, tokens []string, try int) attempt {
 			w.tried = append(w.tried, r)
 		}
 	}
-	switch t.outcome.sign() {
+	switch t.outcome.sign(w.request.read) {
 	case silent, mute, gone:
 		w.lost++
 	default:
 		w.lost = 0
 	}
-	return t
+	return t, tokens, nil
 }
 
 // next goes to the next store where v allows it, and reports whether the

@@ -60,8 +60,6 @@ times.`,
 }
 
 func (l *lag) run(ctx context.Context, a *app) error {
-	onScreen := terminal(a.out) && !l.out.json()
-	times := 1
 	switch {
 	case l.count < 0:
 		return fmt.Errorf("--count is %d: give how often, or 0 for until it is interrupted", l.count)
@@ -69,9 +67,9 @@ func (l *lag) run(ctx context.Context, a *app) error {
 		return fmt.Errorf("--every is %v: give a time such as 1s", l.every)
 	case !l.watch && l.count > 0:
 		return errors.New("--count is of no use without --watch")
-	case l.watch && (onScreen || l.count > 0):
-		times = l.count
 	}
+	onScreen := terminal(a.out) && !l.out.json()
+	times := l.times(onScreen)
 	for n := 1; ; n++ {
 		text, err := l.draw(ctx)
 		if err != nil {
@@ -94,6 +92,14 @@ func (l *lag) run(ctx context.Context, a *app) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// times is how often to print, 0 for until interrupted.
+func (l *lag) times(onScreen bool) int {
+	if l.watch && (onScreen || l.count > 0) {
+		return l.count
+	}
+	return 1
 }
 
 // clearScreen empties a terminal and goes to its first place.

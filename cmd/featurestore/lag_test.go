@@ -86,6 +86,22 @@ eu/eu-1  us/us-1    250 ms   1970-01-01 00:00:04.000  1 of 1  -        80.2 ms  
 	}
 }
 
+func TestLagIsPrintedAgainOnATerminalAlone(t *testing.T) {
+	for _, c := range []struct {
+		watch, onScreen bool
+		count, want     int
+	}{
+		{false, true, 0, 1}, {false, false, 0, 1},
+		{true, true, 0, 0}, {true, false, 0, 1},
+		{true, true, 3, 3}, {true, false, 3, 3},
+	} {
+		l := lag{watch: c.watch, count: c.count}
+		if got := l.times(c.onScreen); got != c.want {
+			t.Errorf("%+v: got %d times", c, got)
+		}
+	}
+}
+
 func TestBytesAreWrittenForPeople(t *testing.T) {
 	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1536: "1.5 KiB", 10 << 30: "10.0 GiB", 1 << 60: "1048576.0 TiB"} {
 		if got := byteSize(n); got != want {
