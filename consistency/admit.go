@@ -100,12 +100,12 @@ func (c *Coordinator) admitSlowly(ctx context.Context, r *Read, targets []Target
 }
 
 // maySendOn reports whether another store may be asked. Rows that are not held
-// here are nowhere else to be had, so those reads do not need to allow it.
+// here, or not yet, are had elsewhere only, so those reads need not allow it.
 func (c *Coordinator) maySendOn(r *Read, unmet error) bool {
 	if c.isAlone || r.Forwarded || isFinal(unmet) {
 		return false
 	}
-	return r.Fallback.Forward || errors.Is(unmet, ErrElsewhere)
+	return r.Fallback.Forward || errors.Is(unmet, ErrElsewhere) || errors.Is(unmet, ErrNotActive)
 }
 
 // isFinal reports whether neither time, nor another store, nor a weaker level
@@ -203,6 +203,9 @@ func pause(ctx context.Context, d time.Duration) {
 // unmet returns nil when the store may answer the alternative for all targets.
 func (c *Coordinator) unmet(a Alternative, t *Token, targets []Target) error {
 	if !c.isAlone {
+		if err := c.serves(); err != nil {
+			return err
+		}
 		if err := c.elsewhere(targets); err != nil {
 			return err
 		}
@@ -241,6 +244,26 @@ func (c *Coordinator) unmet(a Alternative, t *Token, targets []Target) error {
 		}
 	}
 	return nil
+}
+
+// serves refuses reads while the store copies what it does not have yet, and
+// after it was put out of the deployment.
+func (c *Coordinator) serves() error {
+	if s := c.state(); s == meta.Joining || s == meta.Removed {
+		return &NotActiveError{Store: c.cfg.Self.Store, State: s}
+	}
+	return nil
+}
+
+// state is that of this store; one that nobody knows is about to join.
+func (c *Coordinator) state() meta.State {
+	members := c.Membership().Members
+	for i := range members {
+		if members[i].Store == c.cfg.Self.Store {
+			return members[i].State
+		}
+	}
+	return meta.Joining
 }
 
 // elsewhere refuses groups whose rows this store does not hold.

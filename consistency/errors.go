@@ -30,7 +30,8 @@ var (
 	// none of those that do answered for it. Nothing was read or written.
 	ErrElsewhere = errors.New("the group is held in other regions")
 	// ErrNotActive reports a store that joins, leaves or was evicted: it takes no
-	// writes. Nothing was written.
+	// writes, and, but for one that leaves, answers no reads. Nothing was read or
+	// written.
 	ErrNotActive = errors.New("store is not active")
 	// ErrOverloaded reports too many writes that wait for acknowledgements.
 	// Nothing was written.

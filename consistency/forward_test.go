@@ -243,6 +243,27 @@ func TestGroupsOfOtherRegionsAreNotAnsweredHere(t *testing.T) {
 	}
 }
 
+// A store that copies what it does not have yet answers nothing from it, not
+// even at eventual, and one that was put out answers nothing any more.
+func TestStoresThatServeNothingSendReadsOn(t *testing.T) {
+	for state, serves := range map[meta.State]bool{
+		meta.Joining: false, meta.Active: true, meta.Leaving: true, meta.Fenced: true, meta.Removed: false,
+	} {
+		c := newCluster()
+		c.setState("eu-1", state)
+		r := &Read{Alternatives: []Alternative{{Level: Eventual}}, Fallback: Fallback{Unmet: Degrade}}
+		_, err := c.coordinator(t).AdmitRead(t.Context(), r, target)
+		var forward *ForwardError
+		if serves != (err == nil) || !serves && (!errors.As(err, &forward) || !errors.Is(err, ErrNotActive)) {
+			t.Errorf("%v: got %v, want served %v, else sent on", state, err, serves)
+		}
+		c.trips = nil
+		if _, err = c.coordinator(t).AdmitRead(t.Context(), r, target); !serves && !errors.Is(err, ErrNotActive) {
+			t.Errorf("%v with nobody in reach: got %v, want ErrNotActive", state, err)
+		}
+	}
+}
+
 func TestTokensFromTheFutureAreRefusedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster()

@@ -34,12 +34,12 @@ const DefaultConcernTimeout = 500 * time.Millisecond
 func (c *Coordinator) AdmitWrite(ctx context.Context, w *Write, targets []Target) error {
 	at := c.world()
 	at.now = c.cfg.Now()
-	if self, _ := at.membership.Member(c.cfg.Self.Store); self.State != meta.Active {
-		return &NotActiveError{Store: c.cfg.Self.Store, State: self.State}
-	} else if c.cfg.NotWriting != nil {
-		if why := c.cfg.NotWriting(); why != "" {
-			return &NotActiveError{Store: c.cfg.Self.Store, State: self.State, Why: why}
-		}
+	why := ""
+	if c.cfg.NotWriting != nil {
+		why = c.cfg.NotWriting()
+	}
+	if state := c.state(); state != meta.Active || why != "" {
+		return &NotActiveError{Store: c.cfg.Self.Store, State: state, Why: why}
 	}
 	if !c.isAlone {
 		if err := c.elsewhere(targets); err != nil {
