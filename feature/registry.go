@@ -86,6 +86,17 @@ func (r *Registry) Catalog(name string) (*Catalog, bool) {
 	return p.catalog, true
 }
 
+// Groups returns the groups of every project by id, each once. They are shared
+// and must not be modified.
+func (r *Registry) Groups() []*Group {
+	ids := slices.Sorted(maps.Keys(r.groups))
+	out := make([]*Group, len(ids))
+	for i, id := range ids {
+		out[i] = r.groups[id]
+	}
+	return out
+}
+
 // Group returns the group of an id, whichever project has it; nil for none. It
 // is shared and must not be modified.
 func (r *Registry) Group(id GroupID) *Group { return r.groups[id] }

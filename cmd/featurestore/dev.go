@@ -95,7 +95,7 @@ func (d *development) run(a *app, cmd *cobra.Command) (err error) {
 		return err
 	}
 	c.LogOutput = a.err
-	stores, err := newRegions(names, c)
+	stores, err := newDeployment(names, c)
 	if err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func (d *development) run(a *app, cmd *cobra.Command) (err error) {
 }
 
 // announceRegions says where the stores are, and that they are ready.
-func announceRegions(a *app, c replica.Config, stores *regions) error {
+func announceRegions(a *app, c replica.Config, stores *deployment) error {
 	for i, r := range stores.replicas {
 		if _, err := fmt.Fprintf(a.out, "store %s-1 at %s\n", stores.names[i], r.URL()); err != nil {
 			return err
@@ -119,7 +119,7 @@ func announceRegions(a *app, c replica.Config, stores *regions) error {
 }
 
 // sample loads the sample, says so, and keeps rows arriving until ctx ends.
-func (d *development) sample(ctx context.Context, a *app, stores *regions, c replica.Config) error {
+func (d *development) sample(ctx context.Context, a *app, stores *deployment, c replica.Config) error {
 	s, err := newSample(stores.first().URL())
 	if err != nil {
 		return err

@@ -20,10 +20,10 @@ import (
 	"featurestore/server"
 )
 
-// regions are the stores of dev: one a region, in one process, each with files,
+// deployment is the stores of dev: one a region, in one process, each with files,
 // ports and streams of its own. What they say to each other goes through relays
 // whose delay, loss and cuts are set while they run.
-type regions struct {
+type deployment struct {
 	names    []string
 	replicas []*replica.Replica
 	relays   []*relay.Relay
@@ -34,11 +34,11 @@ type place struct {
 	rest, peers net.Listener
 }
 
-// newRegions opens every region's store below a folder. Base has the settings
+// newDeployment opens every region's store below a folder. Base has the settings
 // that all share; the first region listens at base.Listen, the others at the
 // ports that follow.
-func newRegions(names []string, base replica.Config) (_ *regions, err error) {
-	d := &regions{names: names}
+func newDeployment(names []string, base replica.Config) (_ *deployment, err error) {
+	d := &deployment{names: names}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.close())
@@ -139,7 +139,7 @@ const (
 )
 
 // relay puts a relay into every way and returns their addresses.
-func (d *regions) relay(links *relay.Links, places []place) (map[way]string, error) {
+func (d *deployment) relay(links *relay.Links, places []place) (map[way]string, error) {
 	ways := map[way]string{}
 	for _, from := range d.names {
 		for i, to := range d.names {
@@ -197,9 +197,9 @@ func devSecret(data string) (path string, err error) {
 }
 
 // first is the region whose store is the home.
-func (d *regions) first() *replica.Replica { return d.replicas[0] }
+func (d *deployment) first() *replica.Replica { return d.replicas[0] }
 
-func (d *regions) close() error {
+func (d *deployment) close() error {
 	var errs []error
 	for _, r := range d.replicas {
 		errs = append(errs, r.Close())
@@ -212,7 +212,7 @@ func (d *regions) close() error {
 
 // run runs every store and relay until ctx ends. Once all stores are ready,
 // work runs beside them; an error of any stops all.
-func (d *regions) run(ctx context.Context, work func(context.Context) error) error {
+func (d *deployment) run(ctx context.Context, work func(context.Context) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	// Links outlive the stores that talk through them.
 	relayCtx, stopRelays := context.WithCancel(context.WithoutCancel(ctx))

@@ -8,7 +8,7 @@ import (
 )
 
 // welcome prints what a newcomer copies: each command is one line.
-func welcome(a *app, c replica.Config, stores *regions) {
+func welcome(a *app, c replica.Config, stores *deployment) {
 	for i, r := range stores.replicas {
 		what := "A feature store in region"
 		if i > 0 {
