@@ -20,14 +20,14 @@ type Lag struct {
 	Time   time.Duration
 }
 
-// lagOf is the bound that progress of an origin gives at a wall time, in
-// nanoseconds. The origin's clock may have been ahead: what it accepted at our
-// time t it may have stamped t + ahead, so that so much more may be missing.
-func lagOf(at hlc.Timestamp, now int64, ahead time.Duration) time.Duration {
-	if at == 0 {
-		return UnknownLag
+// lagOf is the bound that progress of an origin gives: what its store accepted
+// longer ago is stamped at or before that progress, so it is here. Timestamps
+// are compared with no clock: an origin's may be ahead, or may have stepped.
+func (w world) lagOf(o hlc.Origin, at hlc.Timestamp) time.Duration {
+	if ago, ok := w.peers.AsOf(o, at); ok {
+		return ago
 	}
-	return max(0, time.Duration(now-at.Millis()*int64(time.Millisecond))) + ahead
+	return UnknownLag
 }
 
 // lags calls visit for each member whose writes to a shard a replica with this
@@ -42,7 +42,7 @@ func lags(w world, shard feature.Shard, progress hlc.Vector, own hlc.Origin, clo
 		s := &m.Seals[i]
 		if at := progress[s.Origin]; at < s.Final[shard] {
 			x, _ := m.Member(s.Store)
-			visit(Lag{Store: s.Store, Region: x.Region, Time: lagOf(at, w.now, w.ahead(s.Store))})
+			visit(Lag{Store: s.Store, Region: x.Region, Time: w.lagOf(s.Origin, at)})
 		}
 	}
 	for i := range m.Members {
@@ -50,13 +50,11 @@ func lags(w world, shard feature.Shard, progress hlc.Vector, own hlc.Origin, clo
 		if x.Origin == 0 || x.State == meta.Removed || !holds(g, x.Region) {
 			continue
 		}
-		at, ahead := progress[x.Origin], time.Duration(0)
-		if x.Origin == own {
-			at = max(at, closed)
-		} else {
-			ahead = w.ahead(x.Store)
+		bound := time.Duration(0) // what is accepted here is here
+		if x.Origin != own {
+			bound = w.lagOf(x.Origin, progress[x.Origin])
 		}
-		visit(Lag{Store: x.Store, Region: x.Region, Time: lagOf(at, w.now, ahead)})
+		visit(Lag{Store: x.Store, Region: x.Region, Time: bound})
 	}
 }
 

@@ -22,9 +22,10 @@ type Peers interface {
 	// Reach returns how long a question to a store and its answer take, and
 	// whether it was heard of lately.
 	Reach(store meta.StoreID) (roundTrip time.Duration, live bool)
-	// ClockAhead returns by how much, at most, a store's clock is ahead of the
-	// one here; never negative.
-	ClockAhead(store meta.StoreID) time.Duration
+	// AsOf returns for how long it is certain that everything which an origin's
+	// store accepted longer ago is stamped at or before a timestamp; false when
+	// that was never heard. It rests on time that passed here, not on clocks.
+	AsOf(o hlc.Origin, at hlc.Timestamp) (ago time.Duration, ok bool)
 }
 
 // solo is the Peers of a store that is alone.
@@ -35,7 +36,9 @@ func (s solo) Membership() *meta.Membership                 { return s.membershi
 func (s solo) Acked(meta.StoreID, feature.Shard) hlc.Vector { return nil }
 func (s solo) Changed() <-chan struct{}                     { return nil }
 func (s solo) Reach(meta.StoreID) (time.Duration, bool)     { return 0, false }
-func (s solo) ClockAhead(meta.StoreID) time.Duration        { return 0 }
+func (s solo) AsOf(hlc.Origin, hlc.Timestamp) (time.Duration, bool) {
+	return 0, false
+}
 func alone(self meta.Member) solo {
 	self.State = meta.Active
 	return solo{&meta.Membership{Home: self.Store, Members: meta.Members{self}}}

@@ -27,6 +27,7 @@ type cluster struct {
 	ahead  map[meta.StoreID]time.Duration
 	groups map[feature.GroupID]*feature.Group
 	closed hlc.Timestamp
+	now    func() int64
 }
 
 var euStore = meta.Member{Store: "eu-1", Region: "eu", State: meta.Active, Origin: 1, URL: "http://eu"}
@@ -35,6 +36,7 @@ func newCluster() *cluster {
 	c := &cluster{
 		trips: map[meta.StoreID]time.Duration{"us-1": 80 * time.Millisecond, "ap-1": 160 * time.Millisecond},
 		ahead: map[meta.StoreID]time.Duration{},
+		now:   func() int64 { return time.Now().UnixNano() },
 		groups: map[feature.GroupID]*feature.Group{
 			1: {ID: 1, Name: "default"},
 			2: {ID: 2, Name: "us_only", Regions: []string{"us"}},
@@ -104,7 +106,15 @@ func (c *cluster) Reach(store meta.StoreID) (time.Duration, bool) {
 	return trip, live
 }
 
-func (c *cluster) ClockAhead(store meta.StoreID) time.Duration { return c.ahead[store] }
+// AsOf is what a store would know whose clock is that of the test: an origin
+// stamps by a clock that is ahead by so much.
+func (c *cluster) AsOf(o hlc.Origin, at hlc.Timestamp) (time.Duration, bool) {
+	x, _ := c.Membership().ByOrigin(o)
+	if at == 0 {
+		return 0, false
+	}
+	return max(0, time.Duration(c.now()-at.Millis()*int64(time.Millisecond))) + c.ahead[x.Store], true
+}
 
 func (c *cluster) Replica(s feature.Shard) Replica {
 	progress := c.Acked("eu-1", s)
@@ -129,6 +139,7 @@ func (c *cluster) Wait(ctx context.Context, s feature.Shard, v hlc.Vector) error
 
 // world is what a decision at eu-1 is made from at a moment.
 func (c *cluster) world(now int64) world {
+	c.now = func() int64 { return now }
 	return world{self: euStore, membership: c.Membership(), peers: c, groups: c.group, now: now}
 }
 

@@ -1,8 +1,6 @@
 package consistency
 
 import (
-	"time"
-
 	"featurestore/feature"
 	"featurestore/hlc"
 	"featurestore/meta"
@@ -24,8 +22,6 @@ func (w world) group(id feature.GroupID) *feature.Group {
 	}
 	return w.groups(id)
 }
-
-func (w world) ahead(store meta.StoreID) time.Duration { return w.peers.ClockAhead(store) }
 
 // members are the stores that hold a shard.
 func (w world) members(shard feature.Shard) meta.Members {

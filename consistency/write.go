@@ -103,7 +103,7 @@ func (w world) keepsUp(m meta.Member, shard feature.Shard, here Replica, maxLag 
 	}
 	own := here.Origins.Self
 	has, wrote := w.peers.Acked(m.Store, shard)[own], here.Progress[own]
-	return has >= wrote || lagOf(has, w.now, 0) <= maxLag
+	return has >= wrote || w.lagOf(own, has) <= maxLag
 }
 
 // Acknowledged is what is known of a write's concern.

@@ -56,6 +56,9 @@ type Core struct {
 	shards    map[feature.Shard]*shard
 	order     []feature.Shard // keys of shards, in order
 	following map[hlc.Origin]*following
+	// facts are how recent each origin's log is, by origin, rising. The map and
+	// its slices are replaced, never changed.
+	facts map[hlc.Origin][]fact
 	// definitions is the revision that shards are of.
 	definitions uint64
 

@@ -52,6 +52,9 @@ type ServeEnded struct{ To meta.StoreID }
 // Tick comes every heartbeat. Closed is up to when the own log is complete.
 type Tick struct{ Closed hlc.Timestamp }
 
+// Closing says up to when the own log is complete, between ticks.
+type Closing struct{ Closed hlc.Timestamp }
+
 // Adopted says that definitions of another store were taken, or refused.
 type Adopted struct{}
 
@@ -86,6 +89,7 @@ func (Joined) input()      {}
 func (Served) input()      {}
 func (ServeEnded) input()  {}
 func (Tick) input()        {}
+func (Closing) input()     {}
 func (Adopted) input()     {}
 func (Kept) input()        {}
 func (WritingSet) input()  {}

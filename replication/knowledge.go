@@ -51,15 +51,16 @@ func (n *Node) Reach(store meta.StoreID) (roundTrip time.Duration, live bool) {
 	return p.clock.roundTrip, p.isLive(time.Since(n.began), n.cfg.Stall)
 }
 
-// ClockAhead returns by how much a member's clock is ahead of this one at most.
-// Until it is measured that is MaxSkew.
-func (n *Node) ClockAhead(store meta.StoreID) time.Duration {
-	n.mu.RLock()
-	defer n.mu.RUnlock()
-	if p := n.mu.core.peers[store]; p != nil {
-		return p.clock.ahead(n.cfg.MaxSkew)
+// AsOf returns for how long it is certain that everything which an origin's
+// store accepted longer ago is stamped at or before a timestamp; false when
+// nothing was heard that says so. It compares no clocks (see Fresh).
+func (n *Node) AsOf(o hlc.Origin, at hlc.Timestamp) (ago time.Duration, ok bool) {
+	facts := n.facts.Load()
+	if facts == nil {
+		return 0, false
 	}
-	return n.cfg.MaxSkew
+	since, ok := asOf((*facts)[o], at)
+	return time.Since(n.began) - since, ok
 }
 
 // NotWriting returns why clients' writes are not taken now, "" while they are.

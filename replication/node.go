@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	"featurestore/fault"
 	"featurestore/feature"
+	"featurestore/hlc"
 	"featurestore/meta"
 )
 
@@ -106,6 +108,7 @@ type Node struct {
 	wg     sync.WaitGroup
 
 	membership atomic.Pointer[meta.Membership]
+	facts      atomic.Pointer[map[hlc.Origin][]fact]
 	writable   atomic.Pointer[string] // why not; "" while writes are taken
 
 	mu struct {
@@ -125,7 +128,7 @@ func New(cfg Config) (*Node, error) {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	n := &Node{cfg: cfg, ended: make(chan error, 1), flight: semaphore.NewWeighted(cfg.FlightBytes), tasks: newTaskQueue(), upkeep: newTaskQueue()}
+	n := &Node{cfg: cfg, began: time.Now(), ended: make(chan error, 1), flight: semaphore.NewWeighted(cfg.FlightBytes), tasks: newTaskQueue(), upkeep: newTaskQueue()}
 	n.inbox.wake = make(chan struct{}, 1)
 	n.inbox.room = semaphore.NewWeighted(maxInbox)
 	n.links.node = n
@@ -164,7 +167,6 @@ func New(cfg Config) (*Node, error) {
 func (n *Node) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	n.began = time.Now()
 	// Nothing is written before the membership allows it.
 	if err := n.cfg.Store.SetWriting(ctx, false); err != nil {
 		return err
@@ -199,7 +201,12 @@ func (n *Node) work(ctx context.Context) error {
 		case <-n.inbox.wake:
 		case <-n.cfg.Store.Changed():
 		}
-		for _, e := range n.inbox.take() {
+		events := n.inbox.take()
+		if slices.ContainsFunc(events, event.isStatus) {
+			// Answered by up to where the log is complete now that they are here.
+			n.step(ctx, event{input: Closing{Closed: n.closed()}})
+		}
+		for _, e := range events {
 			n.step(ctx, e)
 		}
 		n.mu.Lock()
@@ -213,12 +220,17 @@ func (n *Node) instant() Instant {
 	return Instant{Wall: n.cfg.Store.Now(), Mono: time.Since(n.began)}
 }
 
-func (n *Node) tick(ctx context.Context) {
+// closed is up to where the own log is complete.
+func (n *Node) closed() hlc.Timestamp {
 	closed, err := n.cfg.Store.Closed()
 	if err != nil {
 		n.cfg.Logger.Debug("the log is not closed", "error", err)
 	}
-	n.step(ctx, event{input: Tick{Closed: closed}})
+	return closed
+}
+
+func (n *Node) tick(ctx context.Context) {
+	n.step(ctx, event{input: Tick{Closed: n.closed()}})
 	n.links.dialMembers(ctx)
 }
 
@@ -237,11 +249,17 @@ func (n *Node) step(ctx context.Context, e event) {
 // note publishes what others look at. It is called with the lock held.
 func (n *Node) note(in Input) {
 	switch in := in.(type) {
+	case Tick:
+		facts := n.mu.core.facts
+		n.facts.Store(&facts)
 	case Received:
 		switch m := in.Message.(type) {
 		case Status:
 			close(n.mu.changed)
 			n.mu.changed = make(chan struct{})
+		case Fresh:
+			facts := n.mu.core.facts
+			n.facts.Store(&facts)
 		case Audited:
 			if answer := n.mu.audits[auditKey{in.From, m.Audit}]; answer != nil {
 				select {

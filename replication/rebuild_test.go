@@ -15,8 +15,8 @@ func metaID(s string) meta.StoreID { return meta.StoreID(s) }
 // A copy begins where every chunk was, and is whole where all of them were.
 func TestACopyBeginsAtTheLeastAndEndsAtTheGreatestVector(t *testing.T) {
 	var r rebuild
-	r.add(hlc.Vector{1: 10, 2: 50}, false)
-	r.add(hlc.Vector{1: 20, 2: 40, 3: 5}, true)
+	r.add(hlc.Vector{1: 10, 2: 50}, nil, false)
+	r.add(hlc.Vector{1: 20, 2: 40}, hlc.Vector{3: 5}, true) // of a store that is rebuilding itself
 	if want := (hlc.Vector{1: 10, 2: 40}); !r.Low.Equal(want) {
 		t.Errorf("it begins at %v, want %v", r.Low, want)
 	}

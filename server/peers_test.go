@@ -91,7 +91,10 @@ func (p *peers) Reach(store meta.StoreID) (time.Duration, bool) {
 	return time.Duration(store[0]) * time.Millisecond, !p.far[store]
 }
 
-func (p *peers) ClockAhead(meta.StoreID) time.Duration { return 7 * time.Millisecond }
+// AsOf: what is stamped was accepted 7 ms before, by the clock at noon.
+func (p *peers) AsOf(_ hlc.Origin, at hlc.Timestamp) (time.Duration, bool) {
+	return max(0, noon.Sub(at.Time())) + 7*time.Millisecond, at > 0
+}
 
 // withPeers gives a house others.
 func withPeers(p *peers) func(*Config) {

@@ -3,6 +3,8 @@ package peer
 import (
 	"errors"
 	"fmt"
+	"math"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -97,6 +99,8 @@ func decodeSmall(b []byte) (replication.Message, error) {
 		return replication.Truncated{Shard: unpackShard(t.Shard), Origin: hlc.Origin(t.Origin), Floor: hlc.Timestamp(t.Floor)}, nil
 	case *wire.Frame_Status:
 		return statusOf(x.Status)
+	case *wire.Frame_Fresh:
+		return freshOf(x.Fresh)
 	case *wire.Frame_Membership:
 		m, err := meta.DecodeMembership(x.Membership.Membership)
 		return replication.MembershipNews{Membership: m}, err
@@ -134,7 +138,7 @@ func helloOf(w *wire.Hello) (replication.Hello, error) {
 }
 
 func statusOf(w *wire.Status) (s replication.Status, err error) {
-	s = replication.Status{Epoch: w.Epoch, Revision: w.Revision, Registry: w.Registry, Whole: w.Whole, Sent: ofNanos(w.Sent)}
+	s = replication.Status{Epoch: w.Epoch, Revision: w.Revision, Registry: w.Registry, Whole: w.Whole, ID: w.Id}
 	if s.Progress, err = vectorsOf(w.Progress); err != nil {
 		return s, fmt.Errorf("progress: %w", err)
 	}
@@ -142,6 +146,20 @@ func statusOf(w *wire.Status) (s replication.Status, err error) {
 		return s, fmt.Errorf("heads: %w", err)
 	}
 	return s, nil
+}
+
+func freshOf(w *wire.Fresh) (replication.Fresh, error) {
+	m := replication.Fresh{Echo: w.Echo}
+	if len(w.Origin) != len(w.Through) || len(w.Origin) != len(w.Age) {
+		return m, fmt.Errorf("%d origins, %d timestamps and %d ages are no facts", len(w.Origin), len(w.Through), len(w.Age))
+	}
+	for i, o := range w.Origin {
+		if w.Age[i] > math.MaxInt64 {
+			return m, fmt.Errorf("age of a fact is %d nanoseconds, at most %d can be", w.Age[i], int64(math.MaxInt64))
+		}
+		m.Facts = append(m.Facts, replication.Fact{Origin: hlc.Origin(o), Through: hlc.Timestamp(w.Through[i]), Age: time.Duration(w.Age[i])})
+	}
+	return m, nil
 }
 
 // vectorsOf joins the columns of vectors by shard; no columns are nil.

@@ -122,8 +122,8 @@ func decodeRelog(b []byte) (replication.Message, error) {
 func decodeChunk(b []byte) (replication.Message, error) {
 	var c oplog.Chunk
 	var shard uint32
-	var origins []uint32
-	var at []uint64
+	var origins, barrierOrigins []uint32
+	var at, barrierAt []uint64
 	err := fields(b, func(f *field) (err error) {
 		switch f.number {
 		case 1:
@@ -151,6 +151,12 @@ func decodeChunk(b []byte) (replication.Message, error) {
 				return fmt.Errorf("rows[%d]: %w", len(c.Rows), err)
 			}
 			c.Rows = append(c.Rows, row)
+		case 8:
+			barrierOrigins, err = column(f, 4, barrierOrigins, binary.LittleEndian.Uint32)
+			return err
+		case 9:
+			barrierAt, err = column(f, 8, barrierAt, binary.LittleEndian.Uint64)
+			return err
 		}
 		return nil
 	})
@@ -158,7 +164,10 @@ func decodeChunk(b []byte) (replication.Message, error) {
 		return nil, err
 	}
 	c.Shard = unpackShard(shard)
-	c.Progress, err = vectorOf(origins, at)
+	if c.Progress, err = vectorOf(origins, at); err != nil {
+		return nil, err
+	}
+	c.Barrier, err = vectorOf(barrierOrigins, barrierAt)
 	return replication.Chunk{Chunk: c}, err
 }
 

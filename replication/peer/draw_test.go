@@ -27,7 +27,7 @@ var (
 
 // draws draw messages that a store may send, one each kind.
 var draws = []func(*rapid.T) replication.Message{
-	drawHello, drawInterval, drawChunk, drawStatus, drawMembership, drawRelog, drawAudited,
+	drawHello, drawInterval, drawChunk, drawStatus, drawFresh, drawMembership, drawRelog, drawAudited,
 	func(t *rapid.T) replication.Message { return drawAudit(t) },
 	func(t *rapid.T) replication.Message {
 		return replication.Follow{Origin: origins.Draw(t, "origin"), After: drawPositions(t)}
@@ -104,7 +104,7 @@ func drawEntries(t *rapid.T, origin hlc.Origin, after hlc.Timestamp) ([]oplog.Lo
 func drawChunk(t *rapid.T) replication.Message {
 	c := oplog.Chunk{
 		Shard: shards.Draw(t, "shard"), After: drawBytes(t, "after"), Next: drawBytes(t, "next"),
-		Progress: drawVector(t), Horizon: timestamps.Draw(t, "horizon"),
+		Progress: drawVector(t), Barrier: drawVector(t), Horizon: timestamps.Draw(t, "horizon"),
 	}
 	for range rapid.IntRange(0, 4).Draw(t, "rows") {
 		c.Rows = append(c.Rows, oplog.ChunkRow{
@@ -117,10 +117,20 @@ func drawChunk(t *rapid.T) replication.Message {
 func drawStatus(t *rapid.T) replication.Message {
 	s := replication.Status{
 		Epoch: rapid.Uint64().Draw(t, "epoch"), Revision: rapid.Uint64().Draw(t, "revision"),
-		Registry: rapid.Uint64().Draw(t, "registry"), Whole: rapid.Bool().Draw(t, "whole"), Sent: drawTime(t, "sent"),
+		Registry: rapid.Uint64().Draw(t, "registry"), Whole: rapid.Bool().Draw(t, "whole"), ID: rapid.Uint64().Draw(t, "id"),
 	}
 	s.Progress, s.Heads = drawVectors(t), drawVectors(t)
 	return s
+}
+
+func drawFresh(t *rapid.T) replication.Message {
+	m := replication.Fresh{Echo: rapid.Uint64().Draw(t, "echo")}
+	for range rapid.IntRange(0, 4).Draw(t, "facts") {
+		m.Facts = append(m.Facts, replication.Fact{
+			Origin: origins.Draw(t, "origin"), Through: timestamps.Draw(t, "through"), Age: time.Duration(rapid.Int64Min(0).Draw(t, "age")),
+		})
+	}
+	return m
 }
 
 func drawVectors(t *rapid.T) map[feature.Shard]hlc.Vector {

@@ -48,6 +48,8 @@ func frameOf(m replication.Message) (*wire.Frame, error) {
 		}}}, nil
 	case replication.Status:
 		return &wire.Frame{Body: &wire.Frame_Status{Status: wireStatus(m)}}, nil
+	case replication.Fresh:
+		return &wire.Frame{Body: &wire.Frame_Fresh{Fresh: wireFresh(m)}}, nil
 	case replication.MembershipNews:
 		if m.Membership == nil {
 			return nil, fmt.Errorf("%w: membership is nil", errUnsendable)
@@ -91,8 +93,16 @@ func wireHello(h replication.Hello) *wire.Hello {
 func wireStatus(m replication.Status) *wire.Status {
 	return &wire.Status{
 		Progress: wireVectors(m.Progress), Heads: wireVectors(m.Heads),
-		Epoch: m.Epoch, Revision: m.Revision, Registry: m.Registry, Whole: m.Whole, Sent: nanos(m.Sent),
+		Epoch: m.Epoch, Revision: m.Revision, Registry: m.Registry, Whole: m.Whole, Id: m.ID,
 	}
+}
+
+func wireFresh(m replication.Fresh) *wire.Fresh {
+	w := &wire.Fresh{Echo: m.Echo}
+	for _, f := range m.Facts {
+		w.Origin, w.Through, w.Age = append(w.Origin, uint32(f.Origin)), append(w.Through, uint64(f.Through)), append(w.Age, uint64(max(0, f.Age)))
+	}
+	return w
 }
 
 func wireVectors(vectors map[feature.Shard]hlc.Vector) *wire.Vectors {
@@ -116,6 +126,7 @@ func vectorColumns(v hlc.Vector) (origins []uint32, at []uint64) {
 func wireChunk(c oplog.Chunk) *wire.Chunk {
 	w := &wire.Chunk{Shard: packShard(c.Shard), After: c.After, Next: c.Next, Horizon: uint64(c.Horizon)}
 	w.Origin, w.At = vectorColumns(c.Progress)
+	w.BarrierOrigin, w.BarrierAt = vectorColumns(c.Barrier)
 	rows := make([]wire.Row, len(c.Rows)) // one allocation for all
 	w.Row = make([]*wire.Row, len(c.Rows))
 	for i := range c.Rows {

@@ -67,6 +67,7 @@ type Frame struct {
 	//	*Frame_Relogged
 	//	*Frame_Audit
 	//	*Frame_Audited
+	//	*Frame_Fresh
 	Body          isFrame_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -298,6 +299,15 @@ func (x *Frame) GetAudited() *Audited {
 	return nil
 }
 
+func (x *Frame) GetFresh() *Fresh {
+	if x != nil {
+		if x, ok := x.Body.(*Frame_Fresh); ok {
+			return x.Fresh
+		}
+	}
+	return nil
+}
+
 type isFrame_Body interface {
 	isFrame_Body()
 }
@@ -386,6 +396,10 @@ type Frame_Audited struct {
 	Audited *Audited `protobuf:"bytes,25,opt,name=audited,proto3,oneof"`
 }
 
+type Frame_Fresh struct {
+	Fresh *Fresh `protobuf:"bytes,26,opt,name=fresh,proto3,oneof"`
+}
+
 func (*Frame_Greeting) isFrame_Body() {}
 
 func (*Frame_Proof) isFrame_Body() {}
@@ -427,6 +441,8 @@ func (*Frame_Relogged) isFrame_Body() {}
 func (*Frame_Audit) isFrame_Body() {}
 
 func (*Frame_Audited) isFrame_Body() {}
+
+func (*Frame_Fresh) isFrame_Body() {}
 
 // Greeting is the first frame of each side.
 type Greeting struct {
@@ -957,7 +973,7 @@ type Status struct {
 	Revision      uint64                 `protobuf:"varint,4,opt,name=revision,proto3" json:"revision,omitempty"`
 	Registry      uint64                 `protobuf:"varint,5,opt,name=registry,proto3" json:"registry,omitempty"`
 	Whole         bool                   `protobuf:"varint,6,opt,name=whole,proto3" json:"whole,omitempty"`
-	Sent          int64                  `protobuf:"fixed64,7,opt,name=sent,proto3" json:"sent,omitempty"` // nanoseconds since 1970, 0 for none
+	Id            uint64                 `protobuf:"varint,7,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1034,11 +1050,79 @@ func (x *Status) GetWhole() bool {
 	return false
 }
 
-func (x *Status) GetSent() int64 {
+func (x *Status) GetId() uint64 {
 	if x != nil {
-		return x.Sent
+		return x.Id
 	}
 	return 0
+}
+
+type Fresh struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Echo          uint64                 `protobuf:"varint,1,opt,name=echo,proto3" json:"echo,omitempty"`
+	Origin        []uint32               `protobuf:"fixed32,2,rep,packed,name=origin,proto3" json:"origin,omitempty"` // with through and age, one of each for a fact
+	Through       []uint64               `protobuf:"fixed64,3,rep,packed,name=through,proto3" json:"through,omitempty"`
+	Age           []uint64               `protobuf:"varint,4,rep,packed,name=age,proto3" json:"age,omitempty"` // nanoseconds
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Fresh) Reset() {
+	*x = Fresh{}
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Fresh) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Fresh) ProtoMessage() {}
+
+func (x *Fresh) ProtoReflect() protoreflect.Message {
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Fresh.ProtoReflect.Descriptor instead.
+func (*Fresh) Descriptor() ([]byte, []int) {
+	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Fresh) GetEcho() uint64 {
+	if x != nil {
+		return x.Echo
+	}
+	return 0
+}
+
+func (x *Fresh) GetOrigin() []uint32 {
+	if x != nil {
+		return x.Origin
+	}
+	return nil
+}
+
+func (x *Fresh) GetThrough() []uint64 {
+	if x != nil {
+		return x.Through
+	}
+	return nil
+}
+
+func (x *Fresh) GetAge() []uint64 {
+	if x != nil {
+		return x.Age
+	}
+	return nil
 }
 
 // Vectors are vectors by shard: that of shard[i] takes the next positions[i]
@@ -1055,7 +1139,7 @@ type Vectors struct {
 
 func (x *Vectors) Reset() {
 	*x = Vectors{}
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[10]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1067,7 +1151,7 @@ func (x *Vectors) String() string {
 func (*Vectors) ProtoMessage() {}
 
 func (x *Vectors) ProtoReflect() protoreflect.Message {
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[10]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1080,7 +1164,7 @@ func (x *Vectors) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Vectors.ProtoReflect.Descriptor instead.
 func (*Vectors) Descriptor() ([]byte, []int) {
-	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{10}
+	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Vectors) GetShard() []uint32 {
@@ -1120,7 +1204,7 @@ type MembershipNews struct {
 
 func (x *MembershipNews) Reset() {
 	*x = MembershipNews{}
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[11]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1132,7 +1216,7 @@ func (x *MembershipNews) String() string {
 func (*MembershipNews) ProtoMessage() {}
 
 func (x *MembershipNews) ProtoReflect() protoreflect.Message {
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[11]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1145,7 +1229,7 @@ func (x *MembershipNews) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembershipNews.ProtoReflect.Descriptor instead.
 func (*MembershipNews) Descriptor() ([]byte, []int) {
-	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{11}
+	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *MembershipNews) GetMembership() []byte {
@@ -1165,7 +1249,7 @@ type RegistryNews struct {
 
 func (x *RegistryNews) Reset() {
 	*x = RegistryNews{}
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[12]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1177,7 +1261,7 @@ func (x *RegistryNews) String() string {
 func (*RegistryNews) ProtoMessage() {}
 
 func (x *RegistryNews) ProtoReflect() protoreflect.Message {
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[12]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1190,7 +1274,7 @@ func (x *RegistryNews) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistryNews.ProtoReflect.Descriptor instead.
 func (*RegistryNews) Descriptor() ([]byte, []int) {
-	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{12}
+	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *RegistryNews) GetRevision() uint64 {
@@ -1216,7 +1300,7 @@ type Ping struct {
 
 func (x *Ping) Reset() {
 	*x = Ping{}
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[13]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1228,7 +1312,7 @@ func (x *Ping) String() string {
 func (*Ping) ProtoMessage() {}
 
 func (x *Ping) ProtoReflect() protoreflect.Message {
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[13]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1241,7 +1325,7 @@ func (x *Ping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ping.ProtoReflect.Descriptor instead.
 func (*Ping) Descriptor() ([]byte, []int) {
-	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{13}
+	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Ping) GetId() uint64 {
@@ -1261,7 +1345,7 @@ type Pong struct {
 
 func (x *Pong) Reset() {
 	*x = Pong{}
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[14]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1273,7 +1357,7 @@ func (x *Pong) String() string {
 func (*Pong) ProtoMessage() {}
 
 func (x *Pong) ProtoReflect() protoreflect.Message {
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[14]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1286,7 +1370,7 @@ func (x *Pong) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pong.ProtoReflect.Descriptor instead.
 func (*Pong) Descriptor() ([]byte, []int) {
-	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{14}
+	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Pong) GetId() uint64 {
@@ -1313,7 +1397,7 @@ type Fetch struct {
 
 func (x *Fetch) Reset() {
 	*x = Fetch{}
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[15]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1325,7 +1409,7 @@ func (x *Fetch) String() string {
 func (*Fetch) ProtoMessage() {}
 
 func (x *Fetch) ProtoReflect() protoreflect.Message {
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[15]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1338,7 +1422,7 @@ func (x *Fetch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fetch.ProtoReflect.Descriptor instead.
 func (*Fetch) Descriptor() ([]byte, []int) {
-	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{15}
+	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Fetch) GetShard() uint32 {
@@ -1364,13 +1448,15 @@ type Chunk struct {
 	At            []uint64               `protobuf:"fixed64,5,rep,packed,name=at,proto3" json:"at,omitempty"`
 	Horizon       uint64                 `protobuf:"fixed64,6,opt,name=horizon,proto3" json:"horizon,omitempty"`
 	Row           []*Row                 `protobuf:"bytes,7,rep,name=row,proto3" json:"row,omitempty"`
+	BarrierOrigin []uint32               `protobuf:"fixed32,8,rep,packed,name=barrier_origin,json=barrierOrigin,proto3" json:"barrier_origin,omitempty"` // with barrier_at: the barrier
+	BarrierAt     []uint64               `protobuf:"fixed64,9,rep,packed,name=barrier_at,json=barrierAt,proto3" json:"barrier_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Chunk) Reset() {
 	*x = Chunk{}
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[16]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1382,7 +1468,7 @@ func (x *Chunk) String() string {
 func (*Chunk) ProtoMessage() {}
 
 func (x *Chunk) ProtoReflect() protoreflect.Message {
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[16]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1395,7 +1481,7 @@ func (x *Chunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chunk.ProtoReflect.Descriptor instead.
 func (*Chunk) Descriptor() ([]byte, []int) {
-	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{16}
+	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Chunk) GetShard() uint32 {
@@ -1447,6 +1533,20 @@ func (x *Chunk) GetRow() []*Row {
 	return nil
 }
 
+func (x *Chunk) GetBarrierOrigin() []uint32 {
+	if x != nil {
+		return x.BarrierOrigin
+	}
+	return nil
+}
+
+func (x *Chunk) GetBarrierAt() []uint64 {
+	if x != nil {
+		return x.BarrierAt
+	}
+	return nil
+}
+
 type Row struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	View          uint32                 `protobuf:"varint,1,opt,name=view,proto3" json:"view,omitempty"`
@@ -1458,7 +1558,7 @@ type Row struct {
 
 func (x *Row) Reset() {
 	*x = Row{}
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[17]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1470,7 +1570,7 @@ func (x *Row) String() string {
 func (*Row) ProtoMessage() {}
 
 func (x *Row) ProtoReflect() protoreflect.Message {
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[17]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1483,7 +1583,7 @@ func (x *Row) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Row.ProtoReflect.Descriptor instead.
 func (*Row) Descriptor() ([]byte, []int) {
-	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{17}
+	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Row) GetView() uint32 {
@@ -1516,7 +1616,7 @@ type Refused struct {
 
 func (x *Refused) Reset() {
 	*x = Refused{}
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[18]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1528,7 +1628,7 @@ func (x *Refused) String() string {
 func (*Refused) ProtoMessage() {}
 
 func (x *Refused) ProtoReflect() protoreflect.Message {
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[18]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1541,7 +1641,7 @@ func (x *Refused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refused.ProtoReflect.Descriptor instead.
 func (*Refused) Descriptor() ([]byte, []int) {
-	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{18}
+	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Refused) GetShard() uint32 {
@@ -1561,7 +1661,7 @@ type Relog struct {
 
 func (x *Relog) Reset() {
 	*x = Relog{}
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[19]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1573,7 +1673,7 @@ func (x *Relog) String() string {
 func (*Relog) ProtoMessage() {}
 
 func (x *Relog) ProtoReflect() protoreflect.Message {
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[19]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1586,7 +1686,7 @@ func (x *Relog) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Relog.ProtoReflect.Descriptor instead.
 func (*Relog) Descriptor() ([]byte, []int) {
-	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{19}
+	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Relog) GetShard() uint32 {
@@ -1615,7 +1715,7 @@ type Relogged struct {
 
 func (x *Relogged) Reset() {
 	*x = Relogged{}
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[20]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1627,7 +1727,7 @@ func (x *Relogged) String() string {
 func (*Relogged) ProtoMessage() {}
 
 func (x *Relogged) ProtoReflect() protoreflect.Message {
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[20]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1640,7 +1740,7 @@ func (x *Relogged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Relogged.ProtoReflect.Descriptor instead.
 func (*Relogged) Descriptor() ([]byte, []int) {
-	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{20}
+	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Relogged) GetShard() uint32 {
@@ -1683,7 +1783,7 @@ type Audit struct {
 
 func (x *Audit) Reset() {
 	*x = Audit{}
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[21]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1695,7 +1795,7 @@ func (x *Audit) String() string {
 func (*Audit) ProtoMessage() {}
 
 func (x *Audit) ProtoReflect() protoreflect.Message {
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[21]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1708,7 +1808,7 @@ func (x *Audit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Audit.ProtoReflect.Descriptor instead.
 func (*Audit) Descriptor() ([]byte, []int) {
-	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{21}
+	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Audit) GetShard() uint32 {
@@ -1753,7 +1853,7 @@ type Audited struct {
 
 func (x *Audited) Reset() {
 	*x = Audited{}
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[22]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1765,7 +1865,7 @@ func (x *Audited) String() string {
 func (*Audited) ProtoMessage() {}
 
 func (x *Audited) ProtoReflect() protoreflect.Message {
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[22]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1778,7 +1878,7 @@ func (x *Audited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Audited.ProtoReflect.Descriptor instead.
 func (*Audited) Descriptor() ([]byte, []int) {
-	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{22}
+	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Audited) GetAudit() *Audit {
@@ -1835,7 +1935,7 @@ type AuditedRow struct {
 
 func (x *AuditedRow) Reset() {
 	*x = AuditedRow{}
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[23]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1847,7 +1947,7 @@ func (x *AuditedRow) String() string {
 func (*AuditedRow) ProtoMessage() {}
 
 func (x *AuditedRow) ProtoReflect() protoreflect.Message {
-	mi := &file_replication_peer_wire_peer_proto_msgTypes[23]
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1860,7 +1960,7 @@ func (x *AuditedRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditedRow.ProtoReflect.Descriptor instead.
 func (*AuditedRow) Descriptor() ([]byte, []int) {
-	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{23}
+	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *AuditedRow) GetView() uint32 {
@@ -1895,7 +1995,7 @@ var File_replication_peer_wire_peer_proto protoreflect.FileDescriptor
 
 const file_replication_peer_wire_peer_proto_rawDesc = "" +
 	"\n" +
-	" replication/peer/wire/peer.proto\x12\x11featurestore.peer\"\xd2\b\n" +
+	" replication/peer/wire/peer.proto\x12\x11featurestore.peer\"\x84\t\n" +
 	"\x05Frame\x129\n" +
 	"\bgreeting\x18\x01 \x01(\v2\x1b.featurestore.peer.GreetingH\x00R\bgreeting\x12\x16\n" +
 	"\x05proof\x18\x02 \x01(\fH\x00R\x05proof\x12\x14\n" +
@@ -1920,7 +2020,8 @@ const file_replication_peer_wire_peer_proto_rawDesc = "" +
 	"\x05relog\x18\x16 \x01(\v2\x18.featurestore.peer.RelogH\x00R\x05relog\x129\n" +
 	"\brelogged\x18\x17 \x01(\v2\x1b.featurestore.peer.ReloggedH\x00R\brelogged\x120\n" +
 	"\x05audit\x18\x18 \x01(\v2\x18.featurestore.peer.AuditH\x00R\x05audit\x126\n" +
-	"\aaudited\x18\x19 \x01(\v2\x1a.featurestore.peer.AuditedH\x00R\aauditedB\x06\n" +
+	"\aaudited\x18\x19 \x01(\v2\x1a.featurestore.peer.AuditedH\x00R\aaudited\x120\n" +
+	"\x05fresh\x18\x1a \x01(\v2\x18.featurestore.peer.FreshH\x00R\x05freshB\x06\n" +
 	"\x04body\"h\n" +
 	"\bGreeting\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\rR\x06format\x12\x14\n" +
@@ -1960,15 +2061,20 @@ const file_replication_peer_wire_peer_proto_rawDesc = "" +
 	"\tTruncated\x12\x14\n" +
 	"\x05shard\x18\x01 \x01(\aR\x05shard\x12\x16\n" +
 	"\x06origin\x18\x02 \x01(\aR\x06origin\x12\x14\n" +
-	"\x05floor\x18\x03 \x01(\x06R\x05floor\"\xea\x01\n" +
+	"\x05floor\x18\x03 \x01(\x06R\x05floor\"\xe6\x01\n" +
 	"\x06Status\x126\n" +
 	"\bprogress\x18\x01 \x01(\v2\x1a.featurestore.peer.VectorsR\bprogress\x120\n" +
 	"\x05heads\x18\x02 \x01(\v2\x1a.featurestore.peer.VectorsR\x05heads\x12\x14\n" +
 	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\x12\x1a\n" +
 	"\brevision\x18\x04 \x01(\x04R\brevision\x12\x1a\n" +
 	"\bregistry\x18\x05 \x01(\x04R\bregistry\x12\x14\n" +
-	"\x05whole\x18\x06 \x01(\bR\x05whole\x12\x12\n" +
-	"\x04sent\x18\a \x01(\x10R\x04sent\"e\n" +
+	"\x05whole\x18\x06 \x01(\bR\x05whole\x12\x0e\n" +
+	"\x02id\x18\a \x01(\x04R\x02id\"_\n" +
+	"\x05Fresh\x12\x12\n" +
+	"\x04echo\x18\x01 \x01(\x04R\x04echo\x12\x16\n" +
+	"\x06origin\x18\x02 \x03(\aR\x06origin\x12\x18\n" +
+	"\athrough\x18\x03 \x03(\x06R\athrough\x12\x10\n" +
+	"\x03age\x18\x04 \x03(\x04R\x03age\"e\n" +
 	"\aVectors\x12\x14\n" +
 	"\x05shard\x18\x01 \x03(\aR\x05shard\x12\x1c\n" +
 	"\tpositions\x18\x02 \x03(\rR\tpositions\x12\x16\n" +
@@ -1988,7 +2094,7 @@ const file_replication_peer_wire_peer_proto_rawDesc = "" +
 	"\x04wall\x18\x02 \x01(\x10R\x04wall\"3\n" +
 	"\x05Fetch\x12\x14\n" +
 	"\x05shard\x18\x01 \x01(\aR\x05shard\x12\x14\n" +
-	"\x05after\x18\x02 \x01(\fR\x05after\"\xb3\x01\n" +
+	"\x05after\x18\x02 \x01(\fR\x05after\"\xf9\x01\n" +
 	"\x05Chunk\x12\x14\n" +
 	"\x05shard\x18\x01 \x01(\aR\x05shard\x12\x14\n" +
 	"\x05after\x18\x02 \x01(\fR\x05after\x12\x12\n" +
@@ -1996,7 +2102,10 @@ const file_replication_peer_wire_peer_proto_rawDesc = "" +
 	"\x06origin\x18\x04 \x03(\aR\x06origin\x12\x0e\n" +
 	"\x02at\x18\x05 \x03(\x06R\x02at\x12\x18\n" +
 	"\ahorizon\x18\x06 \x01(\x06R\ahorizon\x12(\n" +
-	"\x03row\x18\a \x03(\v2\x16.featurestore.peer.RowR\x03row\"=\n" +
+	"\x03row\x18\a \x03(\v2\x16.featurestore.peer.RowR\x03row\x12%\n" +
+	"\x0ebarrier_origin\x18\b \x03(\aR\rbarrierOrigin\x12\x1d\n" +
+	"\n" +
+	"barrier_at\x18\t \x03(\x06R\tbarrierAt\"=\n" +
 	"\x03Row\x12\x12\n" +
 	"\x04view\x18\x01 \x01(\rR\x04view\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\fR\x03key\x12\x10\n" +
@@ -2044,7 +2153,7 @@ func file_replication_peer_wire_peer_proto_rawDescGZIP() []byte {
 	return file_replication_peer_wire_peer_proto_rawDescData
 }
 
-var file_replication_peer_wire_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_replication_peer_wire_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_replication_peer_wire_peer_proto_goTypes = []any{
 	(*Frame)(nil),          // 0: featurestore.peer.Frame
 	(*Greeting)(nil),       // 1: featurestore.peer.Greeting
@@ -2056,20 +2165,21 @@ var file_replication_peer_wire_peer_proto_goTypes = []any{
 	(*Closed)(nil),         // 7: featurestore.peer.Closed
 	(*Truncated)(nil),      // 8: featurestore.peer.Truncated
 	(*Status)(nil),         // 9: featurestore.peer.Status
-	(*Vectors)(nil),        // 10: featurestore.peer.Vectors
-	(*MembershipNews)(nil), // 11: featurestore.peer.MembershipNews
-	(*RegistryNews)(nil),   // 12: featurestore.peer.RegistryNews
-	(*Ping)(nil),           // 13: featurestore.peer.Ping
-	(*Pong)(nil),           // 14: featurestore.peer.Pong
-	(*Fetch)(nil),          // 15: featurestore.peer.Fetch
-	(*Chunk)(nil),          // 16: featurestore.peer.Chunk
-	(*Row)(nil),            // 17: featurestore.peer.Row
-	(*Refused)(nil),        // 18: featurestore.peer.Refused
-	(*Relog)(nil),          // 19: featurestore.peer.Relog
-	(*Relogged)(nil),       // 20: featurestore.peer.Relogged
-	(*Audit)(nil),          // 21: featurestore.peer.Audit
-	(*Audited)(nil),        // 22: featurestore.peer.Audited
-	(*AuditedRow)(nil),     // 23: featurestore.peer.AuditedRow
+	(*Fresh)(nil),          // 10: featurestore.peer.Fresh
+	(*Vectors)(nil),        // 11: featurestore.peer.Vectors
+	(*MembershipNews)(nil), // 12: featurestore.peer.MembershipNews
+	(*RegistryNews)(nil),   // 13: featurestore.peer.RegistryNews
+	(*Ping)(nil),           // 14: featurestore.peer.Ping
+	(*Pong)(nil),           // 15: featurestore.peer.Pong
+	(*Fetch)(nil),          // 16: featurestore.peer.Fetch
+	(*Chunk)(nil),          // 17: featurestore.peer.Chunk
+	(*Row)(nil),            // 18: featurestore.peer.Row
+	(*Refused)(nil),        // 19: featurestore.peer.Refused
+	(*Relog)(nil),          // 20: featurestore.peer.Relog
+	(*Relogged)(nil),       // 21: featurestore.peer.Relogged
+	(*Audit)(nil),          // 22: featurestore.peer.Audit
+	(*Audited)(nil),        // 23: featurestore.peer.Audited
+	(*AuditedRow)(nil),     // 24: featurestore.peer.AuditedRow
 }
 var file_replication_peer_wire_peer_proto_depIdxs = []int32{
 	1,  // 0: featurestore.peer.Frame.greeting:type_name -> featurestore.peer.Greeting
@@ -2080,31 +2190,32 @@ var file_replication_peer_wire_peer_proto_depIdxs = []int32{
 	7,  // 5: featurestore.peer.Frame.closed:type_name -> featurestore.peer.Closed
 	8,  // 6: featurestore.peer.Frame.truncated:type_name -> featurestore.peer.Truncated
 	9,  // 7: featurestore.peer.Frame.status:type_name -> featurestore.peer.Status
-	11, // 8: featurestore.peer.Frame.membership:type_name -> featurestore.peer.MembershipNews
-	12, // 9: featurestore.peer.Frame.registry:type_name -> featurestore.peer.RegistryNews
-	13, // 10: featurestore.peer.Frame.ping:type_name -> featurestore.peer.Ping
-	14, // 11: featurestore.peer.Frame.pong:type_name -> featurestore.peer.Pong
-	15, // 12: featurestore.peer.Frame.fetch:type_name -> featurestore.peer.Fetch
-	16, // 13: featurestore.peer.Frame.chunk:type_name -> featurestore.peer.Chunk
-	18, // 14: featurestore.peer.Frame.refused:type_name -> featurestore.peer.Refused
-	19, // 15: featurestore.peer.Frame.relog:type_name -> featurestore.peer.Relog
-	20, // 16: featurestore.peer.Frame.relogged:type_name -> featurestore.peer.Relogged
-	21, // 17: featurestore.peer.Frame.audit:type_name -> featurestore.peer.Audit
-	22, // 18: featurestore.peer.Frame.audited:type_name -> featurestore.peer.Audited
-	2,  // 19: featurestore.peer.Greeting.hello:type_name -> featurestore.peer.Hello
-	3,  // 20: featurestore.peer.Hello.member:type_name -> featurestore.peer.Member
-	10, // 21: featurestore.peer.Status.progress:type_name -> featurestore.peer.Vectors
-	10, // 22: featurestore.peer.Status.heads:type_name -> featurestore.peer.Vectors
-	17, // 23: featurestore.peer.Chunk.row:type_name -> featurestore.peer.Row
-	21, // 24: featurestore.peer.Audited.audit:type_name -> featurestore.peer.Audit
-	23, // 25: featurestore.peer.Audited.row:type_name -> featurestore.peer.AuditedRow
-	0,  // 26: featurestore.peer.Peer.Converse:input_type -> featurestore.peer.Frame
-	0,  // 27: featurestore.peer.Peer.Converse:output_type -> featurestore.peer.Frame
-	27, // [27:28] is the sub-list for method output_type
-	26, // [26:27] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	12, // 8: featurestore.peer.Frame.membership:type_name -> featurestore.peer.MembershipNews
+	13, // 9: featurestore.peer.Frame.registry:type_name -> featurestore.peer.RegistryNews
+	14, // 10: featurestore.peer.Frame.ping:type_name -> featurestore.peer.Ping
+	15, // 11: featurestore.peer.Frame.pong:type_name -> featurestore.peer.Pong
+	16, // 12: featurestore.peer.Frame.fetch:type_name -> featurestore.peer.Fetch
+	17, // 13: featurestore.peer.Frame.chunk:type_name -> featurestore.peer.Chunk
+	19, // 14: featurestore.peer.Frame.refused:type_name -> featurestore.peer.Refused
+	20, // 15: featurestore.peer.Frame.relog:type_name -> featurestore.peer.Relog
+	21, // 16: featurestore.peer.Frame.relogged:type_name -> featurestore.peer.Relogged
+	22, // 17: featurestore.peer.Frame.audit:type_name -> featurestore.peer.Audit
+	23, // 18: featurestore.peer.Frame.audited:type_name -> featurestore.peer.Audited
+	10, // 19: featurestore.peer.Frame.fresh:type_name -> featurestore.peer.Fresh
+	2,  // 20: featurestore.peer.Greeting.hello:type_name -> featurestore.peer.Hello
+	3,  // 21: featurestore.peer.Hello.member:type_name -> featurestore.peer.Member
+	11, // 22: featurestore.peer.Status.progress:type_name -> featurestore.peer.Vectors
+	11, // 23: featurestore.peer.Status.heads:type_name -> featurestore.peer.Vectors
+	18, // 24: featurestore.peer.Chunk.row:type_name -> featurestore.peer.Row
+	22, // 25: featurestore.peer.Audited.audit:type_name -> featurestore.peer.Audit
+	24, // 26: featurestore.peer.Audited.row:type_name -> featurestore.peer.AuditedRow
+	0,  // 27: featurestore.peer.Peer.Converse:input_type -> featurestore.peer.Frame
+	0,  // 28: featurestore.peer.Peer.Converse:output_type -> featurestore.peer.Frame
+	28, // [28:29] is the sub-list for method output_type
+	27, // [27:28] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_replication_peer_wire_peer_proto_init() }
@@ -2134,6 +2245,7 @@ func file_replication_peer_wire_peer_proto_init() {
 		(*Frame_Relogged)(nil),
 		(*Frame_Audit)(nil),
 		(*Frame_Audited)(nil),
+		(*Frame_Fresh)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2141,7 +2253,7 @@ func file_replication_peer_wire_peer_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_replication_peer_wire_peer_proto_rawDesc), len(file_replication_peer_wire_peer_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   24,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
