@@ -265,7 +265,7 @@ func (c *committer) show(at uint64) {
 	s := c.store
 	c.hot = c.hot[:0]
 	for _, r := range c.stage.rows {
-		c.hot = append(c.hot, hotRow{key: r.key, row: r.value[:len(r.value)-sumBytes]})
+		c.hot = append(c.hot, hotRow{key: r.key, row: r.value[:max(0, len(r.value)-sumBytes)]})
 	}
 	s.hot.set(c.hot, at)
 	clear(c.hot)

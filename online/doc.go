@@ -65,6 +65,19 @@
 //	    where a rebuilt log begins; it is written in the transaction that
 //	    removes. A read from below the floor is told so and returns nothing;
 //	    one from the floor on is whole.
+//	S18. A tombstone is collected only below a horizon that is durable here, and
+//	    only where its view lets it go (feature.View.EventBelow); what is
+//	    collected is looked at again by the committer, and the hot tier follows.
+//	S19. What is logged again keeps its versions; it is later than all of them,
+//	    and waits only for what is here.
+//
+// Rows older than their ttl are never removed. Stores would do so at different
+// moments, and a later write could tell: a counter would begin anew at one and
+// go on at another, a late event that loses to an expired one would win where
+// that is gone, and a ttl that is raised would bring back what only some still
+// have. Views of max, min, counter and set features keep their tombstones, and
+// so do views of event_time features without max_lateness: see
+// feature.View.EventBelow.
 //
 // Group commit after DeWitt et al., "Implementation Techniques for Main Memory
 // Database Systems", 1984. The stripe check is the version check of optimistic

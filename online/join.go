@@ -142,10 +142,17 @@ func (st *stage) joinEntry(log logID, j *joining) error {
 		return errFull
 	}
 	limit := st.store.disk.maxBytes
+	again := st.head(log).through >= e.At // with fault.CountTwice only
 	for ; !e.LogOnly && j.rows < len(e.Rows); j.rows++ {
 		before := st.mark()
-		if err := st.joinRow(log.shard, &e.Rows[j.rows]); err != nil {
+		r := &e.Rows[j.rows]
+		if err := st.joinRow(log.shard, r.View, r.Key, r.Delta); err != nil {
 			return err
+		}
+		if again {
+			if err := st.joinTwice(log.shard, r); err != nil {
+				return err
+			}
 		}
 		if st.sizeBytes > limit {
 			st.rollback(before)
@@ -166,18 +173,18 @@ func (st *stage) joinEntry(log logID, j *joining) error {
 	return nil
 }
 
-// joinRow joins one row of an entry. It may outgrow what a local write may
+// joinRow joins one row of an entry. The row may outgrow what a local write may
 // leave, for no store can refuse what another has accepted.
-func (st *stage) joinRow(shard feature.Shard, r *oplog.Row) error {
-	if r.Delta.IsEmpty() {
+func (st *stage) joinRow(shard feature.Shard, view feature.ViewID, entity feature.Key, delta feature.Row) error {
+	if delta.IsEmpty() {
 		return nil
 	}
-	key := string(appendRowKey(st.scratch[:0], shard, r.View, r.Key))
+	key := string(appendRowKey(st.scratch[:0], shard, view, entity))
 	current, err := st.current(key)
 	if err != nil {
 		return err
 	}
-	return st.setRow(key, feature.JoinRow(current, r.Delta), maxJoinedBytes)
+	return st.setRow(key, feature.JoinRow(current, delta), maxJoinedBytes)
 }
 
 // maxJoinedBytes is the largest row that the stores of a deployment may grow

@@ -6,6 +6,7 @@ import (
 
 	"github.com/dgraph-io/badger/v4"
 
+	"featurestore/fault"
 	"featurestore/feature"
 	"featurestore/hlc"
 	"featurestore/replication/oplog"
@@ -33,22 +34,31 @@ func (s *Store) ReadLog(ctx context.Context, shard feature.Shard, origin hlc.Ori
 	defer s.snapshots.unpin(at)
 	txn := s.db.NewTransactionAt(at, false)
 	defer txn.Discard()
-	if floor, err = floorOf(txn, logID{shard: shard, origin: origin}); err != nil || floor > after {
+	forgets := s.cfg.Faults.Has(fault.ForgetFloor)
+	if floor, err = floorOf(txn, logID{shard: shard, origin: origin}); err != nil || floor > after && !forgets {
 		return iv, floor, err
 	}
 	if known.heads[origin] > after {
-		if err := readLog(txn, &iv, known.heads[origin], maxBytes); err != nil {
+		err := readLog(txn, &iv, known.heads[origin], maxBytes, forgets)
+		if err != nil {
 			return oplog.Interval{}, 0, fmt.Errorf("log of %v in shard %d/%d after %v: %w", origin, shard.Group, shard.Partition, after, err)
 		}
+	}
+	if forgets {
+		floor = 0
 	}
 	return iv, floor, nil
 }
 
-// readLog appends to iv the entries that follow it, up to head.
-func readLog(txn *badger.Txn, iv *oplog.Interval, head hlc.Timestamp, maxBytes int) error {
+// readLog appends to iv the entries that follow it, up to head. Anywhere takes
+// any entry for the first that follows, and none for the end.
+func readLog(txn *badger.Txn, iv *oplog.Interval, head hlc.Timestamp, maxBytes int, anywhere bool) error {
 	it := txn.NewIterator(badger.IteratorOptions{Prefix: appendEntryPrefix(nil, iv.Shard, iv.Origin)})
 	defer it.Close()
 	chain := chain{shard: iv.Shard, origin: iv.Origin, last: iv.After}
+	if anywhere {
+		chain.last = head
+	}
 	size := 0
 	for it.Seek(appendEntryKey(nil, iv.Shard, iv.Origin, iv.After+1)); it.Valid() && iv.Through < head; it.Next() {
 		item := it.Item()
@@ -66,7 +76,7 @@ func readLog(txn *badger.Txn, iv *oplog.Interval, head hlc.Timestamp, maxBytes i
 		iv.Entries = append(iv.Entries, oplog.Logged{Entry: e, Raw: raw})
 		iv.Through = e.At
 	}
-	if iv.Through < head {
+	if iv.Through < head && !anywhere {
 		return corrupt(appendEntryKey(nil, iv.Shard, iv.Origin, head), "the log ends at %v before it", iv.Through)
 	}
 	return nil

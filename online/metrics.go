@@ -19,6 +19,7 @@ type instruments struct {
 	logBytes       metric.Int64Counter
 	joinedEntries  metric.Int64Counter
 	clockAhead     metric.Int64Counter
+	collected      metric.Int64Counter
 	readDuration   metric.Float64Histogram
 	observed       metric.Registration
 
@@ -34,7 +35,7 @@ func newInstruments(s *Store) (*instruments, error) {
 		ok:     metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "ok"))),
 		failed: metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "error"))),
 	}
-	var errs [9]error
+	var errs [10]error
 	in.commitDuration, errs[0] = m.Float64Histogram("featurestore.online.commit.duration",
 		metric.WithUnit("s"), metric.WithDescription("time to write and sync one batch of writes"),
 		metric.WithExplicitBucketBoundaries(commitBounds...))
@@ -55,6 +56,8 @@ func newInstruments(s *Store) (*instruments, error) {
 		metric.WithUnit("{entry}"), metric.WithDescription("log entries of other origins that were joined"))
 	in.clockAhead, errs[8] = m.Int64Counter("featurestore.online.clock.ahead",
 		metric.WithUnit("{entry}"), metric.WithDescription("joined log entries from so far in the future that the clock did not follow"))
+	in.collected, errs[9] = m.Int64Counter("featurestore.online.collected",
+		metric.WithUnit("{row}"), metric.WithDescription("rows whose tombstone was collected"))
 	return in, errors.Join(errs[:]...)
 }
 

@@ -60,7 +60,7 @@ type head struct {
 // of the row stages another.
 type stagedRow struct {
 	key   []byte
-	value []byte // sealed
+	value []byte // sealed; nil for a row to remove
 	row   feature.Row
 }
 
@@ -277,6 +277,17 @@ func (st *stage) setRow(key string, row feature.Row, limit int) error {
 	return nil
 }
 
+// removeRow stages the removal of a row that is empty.
+func (st *stage) removeRow(key string) {
+	before := st.rows[key]
+	if before != nil {
+		st.sizeBytes -= entryBytes(len(before.key), len(before.value))
+	}
+	st.undo = append(st.undo, undo{key: key, row: before})
+	st.rows[key] = &stagedRow{key: []byte(key)}
+	st.sizeBytes += entryBytes(len(key), 0)
+}
+
 // current returns the row as the batch has it so far: staged, hot, or stored.
 func (st *stage) current(key string) (feature.Row, error) {
 	if r := st.rows[key]; r != nil {
@@ -332,7 +343,12 @@ func (st *stage) record(key, value []byte) {
 // put writes the stage in one transaction.
 func (st *stage) put() (at uint64, err error) {
 	all := make([]badger.Entry, 0, len(st.rows)+len(st.entries)+len(st.heads)+len(st.requests))
+	var drops [][]byte
 	for _, r := range st.rows {
+		if r.value == nil {
+			drops = append(drops, r.key)
+			continue
+		}
 		all = append(all, badger.Entry{Key: r.key, Value: r.value})
 	}
 	for _, e := range st.entries {
@@ -351,9 +367,8 @@ func (st *stage) put() (at uint64, err error) {
 	for _, r := range st.records {
 		all = append(all, badger.Entry{Key: r.key, Value: r.value})
 	}
-	drops := make([][]byte, len(st.drops))
-	for i := range drops {
-		drops[i] = st.drops[i].key
+	for i := range st.drops {
+		drops = append(drops, st.drops[i].key)
 	}
 	entries := make([]*badger.Entry, len(all))
 	for i := range all {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/dgraph-io/badger/v4"
 
+	"featurestore/fault"
 	"featurestore/feature"
 	"featurestore/hlc"
 )
@@ -109,7 +110,11 @@ func (s *Store) load() error {
 		return err
 	}
 	s.identity = record.Identity
-	s.clock, err = hlc.NewClock(hlc.Config{Wall: s.cfg.Wall, Limit: record.limit, Persist: s.disk.persistLimit})
+	limit := record.limit
+	if s.cfg.Faults.Has(fault.ForgetClockLimit) {
+		limit = 0
+	}
+	s.clock, err = hlc.NewClock(hlc.Config{Wall: s.cfg.Wall, Limit: limit, Persist: s.disk.persistLimit})
 	if err != nil {
 		return err
 	}
