@@ -103,13 +103,19 @@ func (n *Node) relogFor(ctx context.Context, o RelogFor) {
 	n.links.send(Send{To: o.To, Serving: true, Message: Relogged{Shard: o.Shard, UpTo: o.Entries[len(o.Entries)-1].At, As: p}})
 }
 
+// salvage offers a piece of the own tail.
 func (n *Node) salvage(ctx context.Context, o Salvage) {
-	entries, err := n.cfg.Store.Tail(ctx, o.Shard, o.After)
-	n.complain("read the own tail", err)
-	if err == nil && len(entries) > 0 {
-		n.links.send(Send{To: o.To, Message: Relog{Shard: o.Shard, Entries: entries}})
+	iv, floor, err := n.cfg.Store.ReadLog(ctx, o.Shard, n.cfg.Self.Origin, o.After, n.cfg.ReadBytes)
+	if err == nil && floor > o.After {
+		n.cfg.Logger.Warn("what this store wrote after it was cut off is in part too old to be handed over; it is kept with the old data",
+			"group", o.Shard.Group, "partition", o.Shard.Partition, "up_to", floor)
+		iv, _, err = n.cfg.Store.ReadLog(ctx, o.Shard, n.cfg.Self.Origin, floor, n.cfg.ReadBytes)
 	}
-	n.offer(Salvaged{Shard: o.Shard, Empty: err == nil && len(entries) == 0, Err: err})
+	n.complain("read the own tail", err)
+	if err == nil && len(iv.Entries) > 0 {
+		n.links.send(Send{To: o.To, Message: Relog{Shard: o.Shard, Entries: iv.Entries}})
+	}
+	n.offer(Salvaged{Shard: o.Shard, Empty: err == nil && len(iv.Entries) == 0, Err: err})
 }
 
 // serveReads reads logs and sends them, one interval each.

@@ -168,7 +168,7 @@ func (n *Node) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	// Nothing is written before the membership allows it.
-	if err := n.cfg.Store.SetWriting(ctx, false); err != nil {
+	if err := n.cfg.Store.SetWriting(ctx, false); err != nil && ctx.Err() == nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)

@@ -30,6 +30,7 @@ type rebuild struct {
 	Low, High hlc.Vector
 
 	// Of this life only.
+	need    hlc.Vector // what the source must have: what no log brings any more
 	source  meta.StoreID
 	asked   time.Duration // when a chunk was asked for; 0: it was not
 	joining bool          // a chunk is on its way into the store
@@ -48,12 +49,15 @@ func (r *rebuild) add(progress, barrier hlc.Vector, last bool) {
 	r.Copied = last
 }
 
-// begin starts to rebuild a shard, unless that is under way.
-func (c *Core) begin(id feature.Shard) {
-	if s := c.shards[id]; s.rebuild == nil {
+// begin starts to rebuild a shard, unless that is under way. Need is what the
+// logs do not bring.
+func (c *Core) begin(id feature.Shard, need hlc.Vector) {
+	s := c.shards[id]
+	if s.rebuild == nil {
 		s.rebuild = &rebuild{}
 		c.emit(SetNote{Shard: id, Note: encodeRebuild(s.rebuild)})
 	}
+	s.rebuild.need = s.rebuild.need.Merge(need)
 }
 
 // copyAll begins with every shard that a joining store has nothing of yet.
@@ -62,7 +66,7 @@ func (c *Core) copyAll() {
 		s := c.shards[id]
 		if !s.begun {
 			s.begun = true
-			c.begin(id)
+			c.begin(id, nil)
 		}
 	}
 }
@@ -100,8 +104,8 @@ func (c *Core) fetch(id feature.Shard, r *rebuild) {
 	c.emit(Send{To: r.source, Message: Fetch{Shard: id, After: r.After}})
 }
 
-// chunkSource picks a member in reach, a whole one and another than the last
-// when that can be. One that is rebuilding what it missed will do: two members
+// chunkSource picks a member in reach: one that has what is needed, that is
+// whole, and that is another than the last, as far as there is one. One that is rebuilding what it missed will do: two members
 // that have both truncated what the other lacks have nobody else.
 func (c *Core) chunkSource(id feature.Shard, last meta.StoreID) meta.StoreID {
 	best, bestRank := meta.StoreID(""), 0
@@ -111,6 +115,9 @@ func (c *Core) chunkSource(id feature.Shard, last meta.StoreID) meta.StoreID {
 			continue
 		}
 		rank := 1
+		if p.progress[id].Covers(c.shards[id].rebuild.need) {
+			rank += 4
+		}
 		if p.whole {
 			rank += 2
 		}

@@ -19,9 +19,11 @@ type retiring struct {
 	done    bool
 }
 
-// tail is the part of the own log in one shard that lies beyond the seal.
+// tail is the part of the own log in one shard that lies beyond the seal. It is
+// handed over piece by piece, all to one peer.
 type tail struct {
-	to      meta.StoreID // who was offered it
+	to      meta.StoreID  // who is offered it
+	after   hlc.Timestamp // what that peer has taken
 	asked   time.Duration
 	busy    bool
 	settled bool
@@ -62,15 +64,27 @@ func (c *Core) offer(id feature.Shard, t *tail, seal meta.Seal) {
 	if t.busy || t.asked > 0 && c.now.Mono-t.asked < 4*c.cfg.Stall {
 		return
 	}
-	for _, x := range c.membership.Members {
-		p := c.peers[x.Store]
-		if x.State == meta.Active && p != nil && p.dialed && p.isLive(c.now.Mono, c.cfg.Stall) && c.holds(id)(x) && (t.to != x.Store || t.to == "") {
-			t.to, t.asked, t.busy = x.Store, max(1, c.now.Mono), true
-			c.emit(Salvage{To: x.Store, Shard: id, After: seal.Final[id]})
-			return
+	if !c.canTake(id, t.to) || t.asked > 0 { // from the beginning, to somebody else
+		last := t.to
+		t.to, t.after = "", seal.Final[id]
+		for _, x := range c.membership.Members {
+			if c.canTake(id, x.Store) && (t.to == "" || t.to == last) {
+				t.to = x.Store
+			}
 		}
 	}
-	t.to = "" // the same one again
+	if t.to == "" {
+		return
+	}
+	t.asked, t.busy = max(1, c.now.Mono), true
+	c.emit(Salvage{To: t.to, Shard: id, After: t.after})
+}
+
+// canTake reports whether a peer could take over a tail.
+func (c *Core) canTake(id feature.Shard, store meta.StoreID) bool {
+	x, ok := c.membership.Member(store)
+	p := c.peers[store]
+	return ok && x.State == meta.Active && p != nil && p.dialed && p.isLive(c.now.Mono, c.cfg.Stall) && c.holds(id)(x)
 }
 
 // salvaged says that a tail was sent, or that there was none.
@@ -83,18 +97,24 @@ func (c *Core) salvaged(in Salvaged) {
 	t.settled = t.settled || in.Empty
 }
 
-// relogged takes the answer to a tail, and passes it on to the home, which
-// notes it in the seal. A tail that was refused is kept in the old directory.
+// relogged takes the answer to a piece of the tail. When there is no more, the
+// home is told, which notes it in the seal. A tail that was refused is kept in
+// the old directory.
 func (c *Core) relogged(from *peer, m Relogged) {
-	if t := c.retiring.shards[m.Shard]; t != nil && t.to == from.id && !c.isMember() {
-		t.settled = true
-		if m.As.At > 0 && c.membership.Home != from.id {
-			c.emit(Send{To: c.membership.Home, Message: m})
-		}
+	t := c.retiring.shards[m.Shard]
+	if t == nil || t.to != from.id || c.isMember() {
+		// A removed store tells its home.
+		c.noteSalvage(from.hello.Member.Origin, m)
 		return
 	}
-	// A removed store tells its home.
-	c.noteSalvage(from.hello.Member.Origin, m)
+	if more := c.cfg.Local.Heads(m.Shard)[c.cfg.Self.Origin] > m.UpTo; more && m.As.At > 0 {
+		t.after, t.asked = m.UpTo, 0
+		return
+	}
+	t.settled = true
+	if m.As.At > 0 {
+		c.emit(Send{To: c.membership.Home, Message: m})
+	}
 }
 
 func (c *Core) noteSalvage(o hlc.Origin, m Relogged) {

@@ -53,8 +53,6 @@ type Store interface {
 	// Relog logs rows of another store's tail again under this store's origin,
 	// with the versions they had, and returns the last position.
 	Relog(ctx context.Context, shard feature.Shard, entries []oplog.Logged) (hlc.Position, error)
-	// Tail returns the entries of the own log after a position.
-	Tail(ctx context.Context, shard feature.Shard, after hlc.Timestamp) ([]oplog.Logged, error)
 
 	// Truncate removes entries of an origin up to and including a position,
 	// those alone that are older than minAge. LogBytes is about what the logs of

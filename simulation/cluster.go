@@ -273,11 +273,14 @@ func (c *Cluster) Crash(region meta.Region) error {
 		return err
 	}
 	left := r.dir + ".left"
-	if err := copyTree(left, r.dir); err != nil {
-		return err
+	for range 10 { // Badger may replace files meanwhile
+		err = errors.Join(os.RemoveAll(left), copyTree(left, r.dir))
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
 	}
 	_ = r.Store.Close() // of a directory that nobody opens again
-	return errors.Join(os.RemoveAll(r.dir), os.Rename(left, r.dir))
+	return errors.Join(err, os.RemoveAll(r.dir), os.Rename(left, r.dir))
 }
 
 // Restart starts a store that was stopped or has crashed, with its clock off by
@@ -302,10 +305,11 @@ func (c *Cluster) Renew(ctx context.Context, region meta.Region) error {
 	if err != nil {
 		return err
 	}
+	err = r.Store.Close()
 	if !errors.Is(r.err, replication.ErrRetired) {
-		return fmt.Errorf("the store in %s was not retired: %v", region, r.err)
+		err = errors.Join(err, fmt.Errorf("the store in %s was not retired: %w", region, r.err))
 	}
-	if err := r.Store.Close(); err != nil {
+	if err != nil {
 		return err
 	}
 	if err := os.Rename(r.dir, r.dir+".retired"); err != nil {
