@@ -10,7 +10,7 @@ TOOL     := go tool -modfile=tools/go.mod
 
 .DEFAULT_GOAL := help
 .PHONY: help check fmt vet lint shape generated test race fuzz golden
-.PHONY: bench cover crash doc run generate
+.PHONY: bench cover crash doc run generate proto
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
@@ -67,3 +67,6 @@ run: ## a store with sample data on 127.0.0.1:8080
 
 generate: ## rewrite generated code and pages
 	go generate ./...
+
+proto: ## rewrite the code of .proto files; needs protoc
+	tools/proto

@@ -69,10 +69,11 @@ var rooms = []room{
 			"online", "consistency", "replication", "offline", "offline/source", "api",
 		},
 	},
+	{path: "replication/peer/wire"}, // generated
 	{
 		path: "replication/peer",
-		may:  []string{"hlc", "feature", "replication/oplog", "meta", "replication", "consistency"},
-		test: []string{"online", "feature/definition"},
+		may:  []string{"hlc", "feature", "replication/oplog", "meta", "replication", "replication/peer/wire"},
+		test: []string{"relay"},
 	},
 	{
 		path: "offline/flight",
@@ -133,6 +134,7 @@ var libraries = []library{
 	{path: "github.com/goccy/go-yaml", home: []string{"feature/definition", "replica"}},
 	{path: "github.com/google/uuid", home: []string{"feature", "api", "offline/source"}}, // where values become text
 	{path: "github.com/jedib0t/go-pretty/v6", home: []string{"cmd/featurestore"}},
+	{path: "github.com/klauspost/compress", home: []string{"replication/peer"}},
 	{path: "github.com/knadh/koanf", home: []string{"replica"}},
 	{path: "github.com/labstack/echo/v4", home: []string{"server"}},
 	{path: "github.com/mattn/go-isatty", home: []string{"cmd/featurestore"}},
@@ -158,8 +160,8 @@ var libraries = []library{
 	{path: "go.opentelemetry.io/proto/otlp", test: []string{"replica"}}, // a collector to export to
 	{path: "go.uber.org/goleak", test: []string{anything}},
 	{path: "golang.org/x/sync", home: []string{"online", "replication", "replication/peer", "offline", "server", "sdk", "replica", "cmd/featurestore"}},
-	{path: "google.golang.org/grpc", home: []string{"replication/peer", "offline/flight"}, test: []string{"replica"}},
-	{path: "google.golang.org/protobuf", home: []string{"replication/peer"}},
+	{path: "google.golang.org/grpc", home: []string{"replication/peer", "replication/peer/wire", "offline/flight"}, test: []string{"replica"}},
+	{path: "google.golang.org/protobuf", home: []string{"replication/peer", "replication/peer/wire"}},
 	{path: "pgregory.net/rapid", test: []string{anything}},
 }
 

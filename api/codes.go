@@ -49,6 +49,7 @@ const (
 	CodeConflict             Code = "conflict"
 	CodeIdempotencyKeyReused Code = "idempotency_key_reused"
 	CodeNotImplemented       Code = "not_implemented"
+	CodeMembershipRefused    Code = "membership_refused"
 )
 
 // Codes of names that do not exist.
@@ -62,6 +63,7 @@ const (
 	CodeOnDemandNotFound   Code = "on_demand_not_found"
 	CodeGroupNotFound      Code = "group_not_found"
 	CodePushSourceNotFound Code = "push_source_not_found"
+	CodeLinkNotFound       Code = "link_not_found"
 )
 
 // Codes of a store that cannot serve now.
@@ -70,6 +72,9 @@ const (
 	CodeCanceled         Code = "canceled"
 	CodeOverloaded       Code = "overloaded"
 	CodeDraining         Code = "draining"
+	CodeNotActive        Code = "not_active"       // it joins, leaves or was evicted
+	CodeNotHeld          Code = "not_held"         // the group's rows are in other regions
+	CodeHomeUnreachable  Code = "home_unreachable" // the store that changes definitions and membership is away
 	CodeReadOnly         Code = "read_only"
 	CodeCorruptData      Code = "corrupt_data"
 	CodeInternal         Code = "internal"
@@ -120,6 +125,7 @@ var codes = []CodeInfo{
 	{CodeMethodNotAllowed, http.StatusMethodNotAllowed, "the method is not allowed here", "use a method of the Allow header"},
 	{CodeConflict, http.StatusConflict, "the project has changed meanwhile", "look at the difference, plan again, and apply with the new revision"},
 	{CodeIdempotencyKeyReused, http.StatusUnprocessableEntity, "the idempotency key was used for another request", "use a new key for a new request"},
+	{CodeMembershipRefused, http.StatusConflict, "the membership cannot be changed like that", "fix what detail names: nothing was changed"},
 	{CodeNotImplemented, http.StatusNotImplemented, "not served by this version", "see docs/api.md"},
 
 	{CodeRouteNotFound, http.StatusNotFound, "no such path", "see /openapi.json"},
@@ -131,11 +137,15 @@ var codes = []CodeInfo{
 	{CodeOnDemandNotFound, http.StatusNotFound, "no such on-demand feature view", "see detail for the nearest name"},
 	{CodeGroupNotFound, http.StatusNotFound, "no such group", "see detail for the nearest name"},
 	{CodePushSourceNotFound, http.StatusNotFound, "no such push source", "see detail for the nearest name"},
+	{CodeLinkNotFound, http.StatusNotFound, "no such link", "links are between regions of featurestore dev; see detail"},
 
 	{CodeDeadlineExceeded, http.StatusGatewayTimeout, "the request's time is up", "a write may have been stored: repeat it with the same Idempotency-Key"},
 	{CodeCanceled, statusClosed, "the client went away", "nothing: it is seen in logs and metrics only"},
 	{CodeOverloaded, http.StatusServiceUnavailable, "too much at once", "retry after Retry-After"},
 	{CodeDraining, http.StatusServiceUnavailable, "the store is stopping", "use another store"},
+	{CodeNotActive, http.StatusServiceUnavailable, "this store joins, leaves or was evicted", "use another store"},
+	{CodeNotHeld, http.StatusMisdirectedRequest, "this store does not hold the group's rows", "use a store in a region that detail names"},
+	{CodeHomeUnreachable, http.StatusServiceUnavailable, "the store that changes definitions and membership is not in reach", "retry; lookups and pushes go on meanwhile"},
 	{CodeReadOnly, http.StatusServiceUnavailable, "the store takes no writes", "use another store; tell its operator"},
 	{CodeCorruptData, http.StatusInternalServerError, "stored data is damaged", "tell the operator, with the request id"},
 	{CodeInternal, http.StatusInternalServerError, "internal error", "tell the operator, with the request id"},

@@ -11,8 +11,13 @@ const (
 	HeaderServedBy     = "Featurestore-Served-By"     // region/store
 	HeaderStaleness    = "Featurestore-Staleness-Ms"  // bound over all origins
 	HeaderWaited       = "Featurestore-Waited-Ms"     // time spent waiting for the level
+	HeaderForwarded    = "Featurestore-Forwarded"     // region/store that sent the request on; between stores
 	HeaderRequestID    = "X-Request-Id"               // taken when sensible, made up otherwise; in every answer and log line
 )
+
+// BaggageSession is the member of a W3C Baggage header that carries session
+// tokens between services, beside HeaderSession.
+const BaggageSession = "featurestore-session"
 
 // Media types.
 const (

@@ -52,9 +52,15 @@ type ConsistencyMet struct {
 	Store     string `json:"store"`
 	Forwarded bool   `json:"forwarded"`
 	WaitedMs  int64  `json:"waited_ms"`
-	// StalenessMs bounds, for each other region, how far this answer may lag it.
+	// StalenessMs bounds, for each other region, how far this answer may lag it:
+	// everything accepted there longer ago is in it. UnknownStalenessMs says that
+	// nothing was ever heard of that region.
 	StalenessMs map[string]int64 `json:"staleness_ms"`
 }
+
+// UnknownStalenessMs is the bound where there is none: the largest whole number
+// that every reader of JSON keeps exactly.
+const UnknownStalenessMs = 1<<53 - 1
 
 // Status says what a served value is.
 type Status string

@@ -12,7 +12,10 @@ type Plan struct {
 	// Revision, as expect of the apply.
 	Revision uint64 `json:"revision"`
 	// Applied says that it has been.
-	Applied bool     `json:"applied"`
+	Applied bool `json:"applied"`
+	// Pending says that the store asked has not got it yet, from the one that
+	// applied it: requests there still follow the definitions before.
+	Pending bool     `json:"pending,omitempty"`
 	Changes []Change `json:"changes"`
 	// Summary is the plan for people, a line a change.
 	Summary string `json:"summary"`

@@ -26,6 +26,8 @@ type Problem struct {
 	Difference []string `json:"difference,omitempty"`
 	// Concern tells who has a write whose concern was not met in time.
 	Concern *ConcernMet `json:"concern,omitempty"`
+	// Position is where such a write stands in its origin's log.
+	Position *Position `json:"position,omitempty"`
 	// RequestID finds the request in the store's log.
 	RequestID string `json:"request_id,omitempty"`
 }

@@ -95,6 +95,15 @@ type WriteDefaults struct {
 	Concern   string `json:"concern,omitempty"`
 	Timeout   string `json:"timeout,omitempty"`
 	OnTimeout string `json:"on_timeout,omitempty"`
+	// RequireLive refuses writes while too few other members keep up.
+	RequireLive *RequireLive `json:"require_live,omitempty"`
+}
+
+// RequireLive says how many other members must be in reach, and how far behind
+// each may be.
+type RequireLive struct {
+	Members int    `json:"members"`
+	MaxLag  string `json:"max_lag"`
 }
 
 // Entity is the thing that features describe.
@@ -230,7 +239,11 @@ func writeOf(d feature.WriteDefaults) *WriteDefaults {
 	if d == (feature.WriteDefaults{}) {
 		return nil
 	}
-	return &WriteDefaults{Concern: d.Concern, Timeout: duration(d.Timeout), OnTimeout: d.OnTimeout}
+	out := &WriteDefaults{Concern: d.Concern, Timeout: duration(d.Timeout), OnTimeout: d.OnTimeout}
+	if r := d.RequireLive; r.Members > 0 {
+		out.RequireLive = &RequireLive{Members: r.Members, MaxLag: duration(r.MaxLag)}
+	}
+	return out
 }
 
 // duration prints d, "" for zero.

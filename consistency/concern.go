@@ -2,6 +2,7 @@ package consistency
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -83,25 +84,11 @@ type Acks struct {
 // It is a pure function.
 func (c Concern) Count(members meta.Members, origin meta.Member, acked func(meta.StoreID) bool) (Acks, bool) {
 	active := members.Active()
-	var have meta.Members
-	for _, m := range active {
-		if acked(m.Store) {
-			have = append(have, m)
-		}
-	}
+	have := slices.DeleteFunc(slices.Clone(active), func(m meta.Member) bool { return !acked(m.Store) })
 	return Acks{Stores: len(have), Regions: have.Regions()}, c.holds(active, have, origin)
 }
 
 func (c Concern) holds(active, have meta.Members, origin meta.Member) bool {
-	count := func(in meta.Members, keep func(meta.Member) bool) int {
-		n := 0
-		for _, m := range in {
-			if keep(m) {
-				n++
-			}
-		}
-		return n
-	}
 	majority := func(of func(meta.Member) bool) bool {
 		return 2*count(have, of) > count(active, of)
 	}
@@ -116,28 +103,26 @@ func (c Concern) holds(active, have meta.Members, origin meta.Member) bool {
 	case Any:
 		return count(have, func(m meta.Member) bool { return !isOrigin(m) }) >= c.K
 	case Regions:
-		other := 0
-		for _, r := range have.Regions() {
-			if r != origin.Region {
-				other++
-			}
-		}
-		return other >= c.K
+		return len(slices.DeleteFunc(have.Regions(), func(r meta.Region) bool { return r == origin.Region })) >= c.K
 	case RegionQuorum:
 		return majority(inRegion(origin.Region))
 	case MemberQuorum:
 		return majority(anyMember)
 	case EachRegion:
-		for _, r := range active.Regions() {
-			if !majority(inRegion(r)) {
-				return false
-			}
-		}
-		return true
+		return !slices.ContainsFunc(active.Regions(), func(r meta.Region) bool { return !majority(inRegion(r)) })
 	case All:
 		return len(have) == len(active)
 	}
 	return false
+}
+
+func count(in meta.Members, keep func(meta.Member) bool) (n int) {
+	for _, m := range in {
+		if keep(m) {
+			n++
+		}
+	}
+	return n
 }
 
 // Possible reports whether the concern could be met if every active member

@@ -3,8 +3,10 @@ package consistency
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
+	"featurestore/fault"
 	"featurestore/feature"
 	"featurestore/hlc"
 	"featurestore/meta"
@@ -13,31 +15,57 @@ import (
 // Store is the replica in this process, as reads and writes see it.
 type Store interface {
 	// Replica returns what is known of the shard now: progress, published after
-	// it was durable, so that data read afterwards holds it (C2). Its SafeTime
-	// may be left zero.
+	// it was durable, so that data read afterwards holds it (C2). Only Progress,
+	// Origins.Self and Origins.SelfAt are set. Progress is read after SelfAt, so
+	// that a position that this store gave is never taken for one it did not.
 	Replica(shard feature.Shard) Replica
-	// SafeTime returns up to when nothing of any origin is missing in the
-	// shard. It may cost more than Replica, and is asked for where it matters.
-	SafeTime(shard feature.Shard) hlc.Timestamp
+	// Closed is up to when the own log is complete in every shard. It may cost
+	// more than Replica, and is asked for where it matters.
+	Closed() hlc.Timestamp
 	// Wait returns nil once the shard's progress covers the vector, or ctx's
 	// error.
 	Wait(ctx context.Context, shard feature.Shard, v hlc.Vector) error
 }
 
-// Config assembles a Coordinator. All fields are required.
+// Config assembles a Coordinator. Store, Self and Now are required.
 type Config struct {
 	Store Store
 	// Self is the store in this process.
 	Self meta.Member
-	// Members returns the members of a shard.
-	Members func(feature.Shard) meta.Members
+	// Peers are the other members; nil: this store is alone.
+	Peers Peers
+	// Group returns the group of an id; nil, or a nil answer: one that every
+	// region holds. It is asked on every read where there are peers.
+	Group func(feature.GroupID) *feature.Group
+	// NotWriting returns why the store takes no writes just now, "" while it
+	// does; nil: it always does.
+	NotWriting func() string
 	// Now is the wall clock, in nanoseconds since the Unix epoch.
 	Now func() int64
+	// MaxAhead is how far ahead of Now a token's positions may be and still be
+	// waited for; 0 is DefaultMaxAhead.
+	MaxAhead time.Duration
+	// Waiters bounds the writes that wait for acknowledgements; 0 is 4096.
+	Waiters int
+	// Faults are planted by tests.
+	Faults fault.Set
 }
+
+// DefaultMaxAhead is what clocks may differ by, 500 ms, and the second by which
+// a restarted store's clock may begin ahead of the wall (hlc.Config.Window).
+const DefaultMaxAhead = 1500 * time.Millisecond
 
 // Coordinator admits reads and writes. It is safe for concurrent use and starts
 // no goroutine.
-type Coordinator struct{ cfg Config }
+type Coordinator struct {
+	cfg   Config
+	peers Peers
+	// isAlone: nothing of other members needs a look.
+	isAlone bool
+	// selfOnly is what most writes are told: that this store has them.
+	selfOnly []meta.Region
+	waiting  atomic.Int64 // writes that wait for acknowledgements
+}
 
 // NewCoordinator returns a coordinator, or an error naming what is missing.
 func NewCoordinator(cfg Config) (*Coordinator, error) {
@@ -45,188 +73,58 @@ func NewCoordinator(cfg Config) (*Coordinator, error) {
 	if cfg.Store == nil {
 		faults = append(faults, errors.New("coordinator: Store is missing"))
 	}
-	if cfg.Members == nil {
-		faults = append(faults, errors.New("coordinator: Members is missing"))
-	}
 	if cfg.Now == nil {
 		faults = append(faults, errors.New("coordinator: Now is missing"))
 	}
 	if cfg.Self.Store == "" || cfg.Self.Region == "" {
 		faults = append(faults, errors.New("coordinator: Self needs a store and a region"))
 	}
-	return &Coordinator{cfg: cfg}, errors.Join(faults...)
-}
-
-// Met is what a read got.
-type Met struct {
-	Asked    Alternative
-	Met      Alternative
-	Degraded bool
-	Waited   time.Duration
-}
-
-// AdmitRead returns once the store may answer the read for every target, having
-// tried the alternatives in order. The caller opens its snapshot afterwards
-// (C2). Errors: ErrBehind, ErrTooStale, ErrSessionLost, ErrLevelNotOffered, or
-// ctx's.
-func (c *Coordinator) AdmitRead(ctx context.Context, r *Read, targets []Target) (Met, error) {
-	if met, ok := c.MeetsNow(r, targets); ok {
-		return met, nil
+	if cfg.MaxAhead < 0 || cfg.Waiters < 0 {
+		faults = append(faults, errors.New("coordinator: MaxAhead and Waiters are positive, or 0 for the default"))
 	}
-	return c.admitSlowly(ctx, r, targets, Met{Asked: r.Alternatives[0]})
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	if cfg.MaxAhead == 0 {
+		cfg.MaxAhead = DefaultMaxAhead
+	}
+	if cfg.Waiters == 0 {
+		cfg.Waiters = 4096
+	}
+	c := &Coordinator{cfg: cfg, peers: cfg.Peers, isAlone: cfg.Peers == nil, selfOnly: []meta.Region{cfg.Self.Region}}
+	if c.isAlone {
+		self := cfg.Self
+		self.Origin = cfg.Store.Replica(feature.Shard{}).Origins.Self
+		c.peers = alone(self)
+	}
+	return c, nil
 }
 
-// MeetsNow reports whether the store may answer the read as it would like best,
-// without waiting. It is what AdmitRead begins with, for callers to whom a
-// context that may be waited on is an expense.
-func (c *Coordinator) MeetsNow(r *Read, targets []Target) (Met, bool) {
-	best := r.Alternatives[0]
-	return Met{Asked: best, Met: best}, c.unmet(best, &r.Token, targets) == nil
+// Membership returns who takes part, as this store knows it. It is never nil.
+func (c *Coordinator) Membership() *meta.Membership {
+	if m := c.peers.Membership(); m != nil {
+		return m
+	}
+	return nobody
 }
 
-func (c *Coordinator) admitSlowly(ctx context.Context, r *Read, targets []Target, met Met) (Met, error) {
-	start := c.cfg.Now()
-	waited := func() time.Duration { return time.Duration(c.cfg.Now() - start) }
-	var first error
-	for _, a := range r.Alternatives {
-		budget := a.Within
-		if budget == 0 {
-			budget = r.Fallback.Wait
-		}
-		err := c.await(ctx, a, &r.Token, targets, budget)
-		met.Waited = waited()
-		if err == nil {
-			met.Met = a
-			return met, nil
-		}
-		if first == nil {
-			first = err
-		}
-		if ctx.Err() != nil {
-			break
-		}
-	}
-	lost := errors.Is(first, ErrSessionLost) || errors.Is(first, ErrLevelNotOffered)
-	if r.Fallback.Unmet == Degrade && !lost {
-		met.Met, met.Degraded = Alternative{Level: Eventual}, true
-		return met, nil
-	}
-	var behind *BehindError
-	if errors.As(first, &behind) {
-		behind.Waited = met.Waited
-	}
-	return met, first
-}
+// nobody is the membership before any is known: this store is no member then.
+var nobody = &meta.Membership{}
 
-// await tries one alternative for at most budget (C5).
-func (c *Coordinator) await(ctx context.Context, a Alternative, t *Token, targets []Target, budget time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, budget)
-	defer cancel()
-	for {
-		err := c.unmet(a, t, targets)
-		var behind *BehindError
-		switch {
-		case errors.As(err, &behind) && behind.Want.Origin != 0:
-			want := hlc.Vector{behind.Want.Origin: behind.Want.At}
-			if c.cfg.Store.Wait(ctx, behind.Shard, want) != nil {
-				return err
-			}
-		case errors.As(err, &behind), errors.Is(err, ErrTooStale):
-			if !pause(ctx, safeTimeInterval) {
-				return err
-			}
-		default:
-			return err
-		}
+// Members returns the members of a shard.
+func (c *Coordinator) Members(shard feature.Shard) meta.Members { return c.world().members(shard) }
+
+// world is what is known now. Now is left out, because few need it.
+func (c *Coordinator) world() world {
+	return world{
+		self: c.cfg.Self, membership: c.Membership(), peers: c.peers, groups: c.cfg.Group,
 	}
 }
 
-// safeTimeInterval is how often a wait for the safe time looks. It moves by
-// itself, with nobody to wake those who wait for it.
-const safeTimeInterval = 5 * time.Millisecond
-
-// pause waits for d and returns true, or false when ctx ends first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-func (c *Coordinator) unmet(a Alternative, t *Token, targets []Target) error {
-	timed := a.Level == Bounded || t.hasFloors()
-	now := int64(0)
-	if timed {
-		now = c.cfg.Now()
-	}
-	for _, target := range targets {
-		var r Replica
-		if timed || !t.IsEmpty() {
-			r = c.cfg.Store.Replica(target.Shard)
-		}
-		if timed {
-			r.SafeTime = c.cfg.Store.SafeTime(target.Shard)
-		}
-		if err := a.unmet(t, target.Shard, target.Placement, r, now); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Write is what a request asks of a write.
-type Write struct {
-	Concern Concern
-	// Token is what the session has seen: the write is ordered after it.
-	Token Token
-	// Wait bounds the wait for what the token names.
-	Wait time.Duration
-}
-
-// AdmitWrite returns once the write may be made: its concern can be met by the
-// members, and what its session has seen is here (monotonic writes, writes
-// follow reads). Errors: ErrNotEnoughLive, ErrDependencyUnavailable,
-// ErrSessionLost, or ctx's. Nothing is written.
-func (c *Coordinator) AdmitWrite(ctx context.Context, w *Write, targets []Target) error {
-	for _, target := range targets {
-		if !w.Concern.Possible(c.cfg.Members(target.Shard), c.cfg.Self) {
-			return &NotEnoughLiveError{Concern: w.Concern, Members: c.cfg.Members(target.Shard).Active()}
-		}
-	}
-	if w.Token.IsEmpty() {
-		return nil
-	}
-	err := c.await(ctx, Alternative{Level: Session}, &w.Token, targets, max(w.Wait, time.Millisecond))
-	var behind *BehindError
-	if errors.As(err, &behind) {
-		return &DependencyError{Missing: *behind}
-	}
-	return err
-}
-
-// Acknowledged is what is known of a write's concern.
-type Acknowledged struct {
-	Concern Concern
-	Met     bool
-	Acks    Acks
-}
-
-// Acknowledge reports who has a write that this store has just applied and
-// synced. With one store a shard, that is this store.
-func (c *Coordinator) Acknowledge(w *Write, targets []Target) Acknowledged {
-	out := Acknowledged{Concern: w.Concern, Met: true}
-	for i, target := range targets {
-		acks, met := w.Concern.Count(c.cfg.Members(target.Shard), c.cfg.Self, func(s meta.StoreID) bool {
-			return s == c.cfg.Self.Store
-		})
-		out.Met = out.Met && met
-		if i == 0 || acks.Stores < out.Acks.Stores {
-			out.Acks = acks
-		}
-	}
-	return out
+// SafeTime returns up to when nothing of any store is missing here in a shard,
+// zero while one of them was never heard of. It may wait for the disk about
+// once a second.
+func (c *Coordinator) SafeTime(shard feature.Shard) hlc.Timestamp {
+	here := c.cfg.Store.Replica(shard)
+	return c.world().safeTime(shard, here.Progress, here.Origins.Self, c.cfg.Store.Closed())
 }

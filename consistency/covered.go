@@ -3,6 +3,7 @@ package consistency
 import (
 	"featurestore/feature"
 	"featurestore/hlc"
+	"featurestore/meta"
 )
 
 // Coverage is whether a replica has what a position names.
@@ -20,16 +21,53 @@ type Origins struct {
 	// Self is the origin that writes here, and SelfAt the last time it gave.
 	Self   hlc.Origin
 	SelfAt hlc.Timestamp
+	// Membership tells where origins have ended; nil: none has.
+	Membership *meta.Membership
 }
 
-// CoveredPosition decides whether progress has position p. An origin that is not
-// known here is behind, never an error. A position of this store's own origin
-// beyond all that it ever gave names a write that no longer exists.
-func CoveredPosition(progress hlc.Vector, origins Origins, p hlc.Position) Coverage {
-	switch {
-	case progress[p.Origin] >= p.At:
-		return Covered
-	case p.Origin == origins.Self && p.At > origins.SelfAt:
+// CoveredPosition decides whether progress of a shard has position p, and, when
+// it is behind, which position it waits for: p itself, or what stands for it.
+//
+// Of an origin that has ended, only what its seal counts can come. What lies
+// beyond is covered if it was logged again elsewhere, by that position together
+// with the whole of the ended log; else it is lost. An origin that is not known
+// here is behind, never an error. A position of this store's own origin beyond
+// all that it ever gave names a write that no longer exists.
+func CoveredPosition(progress hlc.Vector, origins Origins, shard feature.Shard, p hlc.Position) (Coverage, hlc.Position) {
+	if progress[p.Origin] >= p.At {
+		return Covered, p
+	}
+	if origins.Membership == nil || len(origins.Membership.Seals) == 0 {
+		return origins.unsealed(p), p
+	}
+	// What was logged again may have been sealed off in turn. Each step leads to
+	// an origin that ended later, so there are at most as many as there are seals.
+	for range len(origins.Membership.Seals) + 1 {
+		if progress[p.Origin] >= p.At {
+			return Covered, p
+		}
+		seal, ended := origins.Membership.Sealed(p.Origin)
+		final := seal.Final[shard]
+		if !ended {
+			return origins.unsealed(p), p
+		}
+		if p.At <= final {
+			return Behind, p
+		}
+		salvage, kept := seal.Salvage[shard]
+		if !kept || p.At > salvage.UpTo || salvage.As.Origin == 0 {
+			return Lost, p
+		}
+		if progress[p.Origin] < final {
+			return Behind, hlc.Position{Origin: p.Origin, At: final}
+		}
+		p = salvage.As
+	}
+	return Lost, p
+}
+
+func (o Origins) unsealed(p hlc.Position) Coverage {
+	if p.Origin == o.Self && p.At > o.SelfAt {
 		return Lost
 	}
 	return Behind
@@ -39,22 +77,39 @@ func CoveredPosition(progress hlc.Vector, origins Origins, p hlc.Position) Cover
 type Replica struct {
 	Progress hlc.Vector
 	Origins  Origins
-	// SafeTime is up to when nothing of any origin is missing.
+	// SafeTime is up to when nothing of any origin is missing. It is needed for
+	// tokens with floors, and may be zero for others.
 	SafeTime hlc.Timestamp
+	// Lag is that of the member whose writes it may lack longest. It is needed
+	// for bounded reads.
+	Lag Lag
 }
 
-// missing returns the first position of the token that the replica does not
-// have in shard, and whether it is lost.
+// missing returns what the replica waits for to have everything that the token
+// names in shard, and whether that comes.
 func (r Replica) missing(t *Token, shard feature.Shard) (p hlc.Position, c Coverage) {
 	t.Positions(shard, func(q hlc.Position) bool {
-		p, c = q, CoveredPosition(r.Progress, r.Origins, q)
+		c, p = CoveredPosition(r.Progress, r.Origins, shard, q)
 		return c == Covered
 	})
 	if c != Covered {
 		return p, c
 	}
-	if floor := t.Floor(shard.Group); floor > r.SafeTime {
+	floor := t.Floor(shard.Group)
+	if floor == 0 {
+		return hlc.Position{}, Covered
+	}
+	// A floor stands for every origin that was known where it was made: with an
+	// older membership, one of them may be missing in the safe time.
+	if floor > r.SafeTime || r.revision() < t.Revision {
 		return hlc.Position{At: floor}, Behind
 	}
 	return hlc.Position{}, Covered
+}
+
+func (r Replica) revision() uint64 {
+	if r.Origins.Membership == nil {
+		return 0
+	}
+	return r.Origins.Membership.Revision
 }

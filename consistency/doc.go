@@ -2,8 +2,9 @@
 // acknowledged: read levels, write concerns, session tokens.
 //
 // The decisions are pure functions of what is asked and what is known here:
-// CoveredPosition, Concern.Count, Alternative.unmet. One file, coordinator.go,
-// waits. Data is reached through the small interface Store, declared there.
+// CoveredPosition, Concern.Count, Alternative.unmet, and, of several stores, the
+// methods of world. Two files wait: admit.go for reads, write.go for writes.
+// Data is reached through the small interface Store, other stores through Peers.
 //
 // Invariants:
 //
@@ -19,6 +20,15 @@
 //	C5. Every wait ends: met, deadline, or the position is lost.
 //	C6. No answer claims more than was met; less than asked is an error or says
 //	    "degraded".
+//	C7. A bound on staleness is true as long as clocks differ by no more than
+//	    what is known of them: everything accepted longer ago is in the answer.
+//	    Nothing heard of a store is no bound, never a small one.
+//	C8. A read is sent to another store only once, and only to one that has told
+//	    that it meets it.
+//	C9. An acknowledgement counts for an active member that has told that the
+//	    position is on its disk, together with all of that log before it.
+//	C10. A token that was trimmed leaves out only what every member has that may
+//	    answer it.
 //
 // Session guarantees after Terry et al., "Session Guarantees for Weakly
 // Consistent Replicated Data", 1994; preference lists after Terry et al.,

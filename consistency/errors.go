@@ -3,6 +3,7 @@ package consistency
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"featurestore/feature"
@@ -25,8 +26,18 @@ var (
 	ErrTooStale = errors.New("replica is staler than asked")
 	// ErrLevelNotOffered reports a level that the view's group cannot give.
 	ErrLevelNotOffered = errors.New("read level is not offered here")
+	// ErrElsewhere reports a group whose rows this store does not hold, and that
+	// none of those that do answered for it. Nothing was read or written.
+	ErrElsewhere = errors.New("the group is held in other regions")
+	// ErrNotActive reports a store that joins, leaves or was evicted: it takes no
+	// writes, and, but for one that leaves, answers no reads. Nothing was read or
+	// written.
+	ErrNotActive = errors.New("store is not active")
+	// ErrOverloaded reports too many writes that wait for acknowledgements.
+	// Nothing was written.
+	ErrOverloaded = errors.New("too many writes wait for acknowledgements")
 	// ErrNotEnoughLive reports a write concern that the present members could
-	// not meet. Nothing was written.
+	// not meet, or too few members that keep up. Nothing was written.
 	ErrNotEnoughLive = errors.New("too few live members for the write concern")
 	// ErrConcernTimeout reports a write concern not met in time. The write is
 	// applied and durable here and goes on replicating; pushing it again under
@@ -82,15 +93,19 @@ func (e *BehindError) Error() string {
 // Is matches ErrBehind.
 func (e *BehindError) Is(target error) bool { return target == ErrBehind }
 
-// TooStaleError says how stale the replica may be. It matches ErrTooStale.
+// TooStaleError says how stale the replica may be, and behind whom. It matches
+// ErrTooStale.
 type TooStaleError struct {
-	Staleness time.Duration
+	Staleness Lag
 	Bound     time.Duration
 }
 
 // Error implements error.
 func (e *TooStaleError) Error() string {
-	return fmt.Sprintf("%v: up to %v stale, %v asked", ErrTooStale, e.Staleness, e.Bound)
+	if e.Staleness.Time == UnknownLag {
+		return fmt.Sprintf("%v: nothing was heard of store %s in region %s yet, %v asked", ErrTooStale, e.Staleness.Store, e.Staleness.Region, e.Bound)
+	}
+	return fmt.Sprintf("%v: up to %v behind store %s in region %s, %v asked", ErrTooStale, e.Staleness.Time, e.Staleness.Store, e.Staleness.Region, e.Bound)
 }
 
 // Is matches ErrTooStale.
@@ -99,12 +114,20 @@ func (e *TooStaleError) Is(target error) bool { return target == ErrTooStale }
 // NotEnoughLiveError names the concern and the members. It matches
 // ErrNotEnoughLive.
 type NotEnoughLiveError struct {
+	// Concern is what the members could not meet, unless too few keep up.
 	Concern Concern
+	// Members are active.
 	Members meta.Members
+	// Live is how many other members keep up, where Require asks for more.
+	Live    int
+	Require feature.RequireLive
 }
 
 // Error implements error.
 func (e *NotEnoughLiveError) Error() string {
+	if e.Live < e.Require.Members {
+		return fmt.Sprintf("%v: require_live asks for %d other members that lag at most %v, %d do", ErrNotEnoughLive, e.Require.Members, e.Require.MaxLag, e.Live)
+	}
 	return fmt.Sprintf("%v: %v asked, %d live in %d regions", ErrNotEnoughLive, e.Concern, len(e.Members), len(e.Members.Regions()))
 }
 
@@ -121,3 +144,37 @@ func (e *DependencyError) Error() string {
 
 // Is matches ErrDependencyUnavailable.
 func (e *DependencyError) Is(target error) bool { return target == ErrDependencyUnavailable }
+
+// ElsewhereError names where the group is held. It matches ErrElsewhere.
+type ElsewhereError struct {
+	Group   string
+	Regions []string
+}
+
+// Error implements error.
+func (e *ElsewhereError) Error() string {
+	return fmt.Sprintf("%v: group %s in %s", ErrElsewhere, e.Group, strings.Join(e.Regions, ", "))
+}
+
+// Is matches ErrElsewhere.
+func (e *ElsewhereError) Is(target error) bool { return target == ErrElsewhere }
+
+// NotActiveError says what the store is instead. It matches ErrNotActive.
+type NotActiveError struct {
+	Store meta.StoreID
+	State meta.State
+	// Why says more, where it is known.
+	Why string
+}
+
+// Error implements error.
+func (e *NotActiveError) Error() string {
+	text := fmt.Sprintf("%v: store %s is %v", ErrNotActive, e.Store, e.State)
+	if e.Why != "" {
+		text += ": " + e.Why
+	}
+	return text
+}
+
+// Is matches ErrNotActive.
+func (e *NotActiveError) Is(target error) bool { return target == ErrNotActive }

@@ -56,14 +56,38 @@ func TestParseFallback(t *testing.T) {
 		{[]string{"wait:30ms", "forward", "fail"}, DefaultFallback},
 		{[]string{"fail"}, Fallback{}},
 		{[]string{"wait:1s", "degrade"}, Fallback{Wait: time.Second, Unmet: Degrade}},
+		{[]string{"degrade:eventual"}, Fallback{Unmet: Degrade}},
+		{[]string{"forward", "degrade:session"}, Fallback{Forward: true, Unmet: Degrade, To: Session}},
 	} {
 		if got, err := ParseFallback(tt.steps); err != nil || got != tt.want {
 			t.Errorf("%v: got %+v, %v, want %+v", tt.steps, got, err, tt.want)
 		}
 	}
-	for _, steps := range [][]string{{"fail", "forward"}, {"wait:0s"}, {"wait:1s", "wait:2s"}, {"retry"}, {"degrade", "fail"}} {
+	for _, steps := range [][]string{{"fail", "forward"}, {"wait:0s"}, {"wait:1s", "wait:2s"}, {"retry"}, {"degrade", "fail"}, {"degrade:quorum"}, {"degrade:"}, {"degraded"}} {
 		if _, err := ParseFallback(steps); err == nil {
 			t.Errorf("%v: read without an error", steps)
+		}
+	}
+	if _, err := ParseFallback([]string{"degrade:bounded"}); err == nil || !strings.Contains(err.Error(), "session, bounded; max-staleness=2s") {
+		t.Errorf("degrade:bounded: got %v, want what would be right", err)
+	}
+}
+
+func TestParseOnUnmet(t *testing.T) {
+	for word, want := range map[string]Fallback{
+		"":                DefaultFallback,
+		"forward":         DefaultFallback,
+		"fail":            {Wait: DefaultFallback.Wait},
+		"degrade":         {Wait: DefaultFallback.Wait, Forward: true, Unmet: Degrade},
+		"degrade:session": {Wait: DefaultFallback.Wait, Forward: true, Unmet: Degrade, To: Session},
+	} {
+		if got, err := DefaultFallback.ParseOnUnmet(word); err != nil || got != want {
+			t.Errorf("%q: got %+v, %v, want %+v", word, got, err, want)
+		}
+	}
+	for _, word := range []string{"wait:1s", "degrade:bounded", "degrading", "never"} {
+		if _, err := DefaultFallback.ParseOnUnmet(word); err == nil {
+			t.Errorf("%q: read without an error", word)
 		}
 	}
 }

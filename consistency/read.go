@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"featurestore/feature"
+	"featurestore/hlc"
 )
 
 // Read is what a request asks of the answer.
@@ -16,6 +17,10 @@ type Read struct {
 	Token Token
 	// Fallback says what happens when the alternatives are not met at once.
 	Fallback Fallback
+	// Forwarded says that another store sent the read here. It is never sent on.
+	Forwarded bool
+
+	lags []Lag // the space of Met.Lags
 }
 
 // Unmet is what to do with a read that could not be met.
@@ -35,6 +40,8 @@ type Fallback struct {
 	// Forward asks another replica that advertises what is missing.
 	Forward bool
 	Unmet   Unmet
+	// To is the level that Degrade answers at, if that is met; zero is Eventual.
+	To Level
 }
 
 // DefaultFallback waits a little, then forwards, then fails: never silently less
@@ -42,7 +49,8 @@ type Fallback struct {
 var DefaultFallback = Fallback{Wait: 30 * time.Millisecond, Forward: true, Unmet: Fail}
 
 // ParseFallback reads steps such as ["wait:30ms", "forward", "fail"]. The last
-// may be "degrade" or "fail"; no steps are the default.
+// may be "fail", "degrade", or "degrade:session", which answers with less than
+// asked but not with less than that; no steps are the default.
 func ParseFallback(steps []string) (Fallback, error) {
 	if len(steps) == 0 {
 		return DefaultFallback, nil
@@ -62,52 +70,81 @@ func ParseFallback(steps []string) (Fallback, error) {
 			f.Forward = true
 		case step == "fail" && last:
 			f.Unmet = Fail
-		case step == "degrade" && last:
-			f.Unmet = Degrade
+		case word == "degrade" && last:
+			to, err := parseDegrade(step)
+			if err != nil {
+				return Fallback{}, err
+			}
+			f.Unmet, f.To = Degrade, to
 		default:
 			return Fallback{}, fmt.Errorf(
-				`fallback step %q does not fit; use "wait:30ms" and "forward" once each, then "fail" or "degrade"`, step)
+				`fallback step %q does not fit; use "wait:30ms" and "forward" once each, then "fail", "degrade" or "degrade:session"`, step)
 		}
 	}
 	return f, nil
 }
 
+// parseDegrade reads "degrade", which is "degrade:eventual", or
+// "degrade:session".
+func parseDegrade(step string) (Level, error) {
+	switch step {
+	case "degrade", "degrade:eventual":
+		return Unset, nil
+	case "degrade:session":
+		return Session, nil
+	case "degrade:bounded":
+		return Unset, fmt.Errorf(`fallback step %q has no max-staleness; list it as an alternative instead: "session, bounded; max-staleness=2s"`, step)
+	}
+	return Unset, fmt.Errorf(`fallback step %q does not fit; use "degrade", which answers at eventual, or "degrade:session"`, step)
+}
+
 // ParseOnUnmet reads the request header's word for the end of the fallbacks and
 // returns f changed by it.
 func (f Fallback) ParseOnUnmet(word string) (Fallback, error) {
-	switch word {
-	case "":
-	case "forward":
+	switch {
+	case word == "":
+	case word == "forward":
 		f.Forward = true
-	case "degrade":
-		f.Unmet = Degrade
-	case "fail":
+	case strings.HasPrefix(word, "degrade"):
+		to, err := parseDegrade(word)
+		if err != nil {
+			return f, err
+		}
+		f.Unmet, f.To = Degrade, to
+	case word == "fail":
 		f.Forward, f.Unmet = false, Fail
 	default:
-		return f, fmt.Errorf("on-unmet %q is not known; use forward, degrade or fail", word)
+		return f, fmt.Errorf("on-unmet %q is not known; use forward, degrade, degrade:session or fail", word)
 	}
 	return f, nil
 }
 
 // unmet decides, purely, whether a replica may answer alternative a for one
 // shard: nil when it may.
-func (a Alternative) unmet(t *Token, shard feature.Shard, placement feature.Placement, r Replica, now int64) error {
-	if a.Level == Leader && placement != feature.Leader {
-		return fmt.Errorf("%w: leader needs a group with placement leader, this one is %s", ErrLevelNotOffered, placement)
+func (a Alternative) unmet(t *Token, target Target, r Replica) error {
+	if a.Level == Leader && target.Placement != feature.Leader {
+		return fmt.Errorf("%w: leader needs a group with placement leader, this one is %s", ErrLevelNotOffered, target.Placement)
 	}
-	if a.Level == Bounded {
-		if staleness := time.Duration(now - r.SafeTime.Time().UnixNano()); staleness > a.MaxStaleness {
-			return &TooStaleError{Staleness: staleness, Bound: a.MaxStaleness}
-		}
+	if a.Level == Bounded && r.Lag.Time > a.MaxStaleness {
+		return &TooStaleError{Staleness: r.Lag, Bound: a.MaxStaleness}
 	}
 	if a.Level == Eventual {
 		return nil
 	}
-	switch p, c := r.missing(t, shard); c {
+	switch p, c := r.missing(t, target.Shard); c {
 	case Lost:
-		return &SessionLostError{Shard: shard, Position: p}
+		return &SessionLostError{Shard: target.Shard, Position: p}
 	case Behind:
-		return &BehindError{Shard: shard, Want: p, Have: r.Progress[p.Origin]}
+		return &BehindError{Shard: target.Shard, Want: p, Have: r.have(p)}
 	}
 	return nil
+}
+
+// have is how far the replica is in what a position names; a position without
+// an origin names all of them.
+func (r Replica) have(p hlc.Position) hlc.Timestamp {
+	if p.Origin == 0 {
+		return r.SafeTime
+	}
+	return r.Progress[p.Origin]
 }

@@ -34,6 +34,8 @@ type Token struct {
 	// floors are ordered by group, each once. A floor stands for every origin
 	// of the group up to its time.
 	floors []floor
+	// folded says that a floor was made since Revision was set.
+	folded bool
 }
 
 type positionIn struct {
@@ -83,6 +85,7 @@ func (t *Token) Note(shard feature.Shard, p hlc.Position) {
 // Merge adds everything that u has seen.
 func (t *Token) Merge(u Token) {
 	t.Revision = max(t.Revision, u.Revision)
+	t.folded = t.folded || u.folded
 	for _, f := range u.floors {
 		t.raiseFloor(f)
 	}
@@ -143,7 +146,7 @@ func (t *Token) Latest() hlc.Timestamp {
 
 // Reset empties the token and keeps its space.
 func (t *Token) Reset() {
-	t.Revision, t.positions, t.floors = 0, t.positions[:0], t.floors[:0]
+	t.Revision, t.positions, t.floors, t.folded = 0, t.positions[:0], t.floors[:0], false
 }
 
 func (t *Token) raiseFloor(f floor) {
@@ -185,4 +188,10 @@ func (t *Token) foldLargestGroup() {
 		}
 	}
 	t.raiseFloor(top)
+	t.folded = true
+}
+
+// drop removes the positions that needless says are implied everywhere.
+func (t *Token) drop(needless func(feature.Shard, hlc.Position) bool) {
+	t.positions = slices.DeleteFunc(t.positions, func(p positionIn) bool { return needless(p.shard, p.Position) })
 }

@@ -165,10 +165,10 @@ func TestAViewOverridesItsGroupsDefaultsWhereItSaysSomething(t *testing.T) {
 	r := applied(t, feature.NewRegistry(), changed(func(d *feature.Definitions) {
 		d.Groups = []feature.Group{{
 			Name: "default", Read: feature.ReadDefaults{Level: "session", Fallback: []string{"fail"}},
-			Write: feature.WriteDefaults{Concern: "quorum", Timeout: time.Second, OnTimeout: "error"},
+			Write: feature.WriteDefaults{Concern: "quorum", Timeout: time.Second, OnTimeout: "error", RequireLive: feature.RequireLive{Members: 2, MaxLag: time.Second}},
 		}}
 		d.Views[1].Read = feature.ReadDefaults{Level: "bounded", MaxStaleness: time.Second, Fallback: []string{"forward"}}
-		d.Views[1].Write = feature.WriteDefaults{Concern: "local", Timeout: time.Minute, OnTimeout: "degrade"}
+		d.Views[1].Write = feature.WriteDefaults{Concern: "local", Timeout: time.Minute, OnTimeout: "degrade", RequireLive: feature.RequireLive{Members: 1, MaxLag: time.Minute}}
 	}))
 	plain, own := viewOf(t, r, "driver_stats"), viewOf(t, r, "driver_city")
 	if got := plain.ReadDefaults(); got.Level != "session" || !slices.Equal(got.Fallback, []string{"fail"}) {
@@ -182,5 +182,32 @@ func TestAViewOverridesItsGroupsDefaultsWhereItSaysSomething(t *testing.T) {
 	}
 	if got := own.WriteDefaults(); got != own.Write {
 		t.Errorf("got %+v, want the view's own", got)
+	}
+}
+
+func TestARegistryKnowsGroupsById(t *testing.T) {
+	r := applied(t, feature.NewRegistry(), changed(func(d *feature.Definitions) {
+		d.Groups = []feature.Group{{Name: "eu", Regions: []string{"eu"}}}
+	}))
+	other := rides()
+	other.Project = "food"
+	r = applied(t, r, other)
+	restored, err := feature.RestoreRegistry(r.State())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []*feature.Registry{r, restored} {
+		n := 0
+		for _, project := range r.Projects() {
+			c, _ := r.Catalog(project)
+			for _, g := range c.Groups() {
+				if n++; r.Group(g.ID) != g {
+					t.Errorf("%s of %s: got %+v", g.Name, project, r.Group(g.ID))
+				}
+			}
+		}
+		if n != 3 || r.Group(99) != nil {
+			t.Errorf("%d groups; of an id that was never given: %+v", n, r.Group(99))
+		}
 	}
 }

@@ -26,5 +26,8 @@ func (v *ResolvedView) WriteDefaults() WriteDefaults {
 	if v.Write.OnTimeout != "" {
 		d.OnTimeout = v.Write.OnTimeout
 	}
+	if v.Write.RequireLive != (RequireLive{}) {
+		d.RequireLive = v.Write.RequireLive
+	}
 	return d
 }

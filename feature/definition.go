@@ -181,6 +181,16 @@ type WriteDefaults struct {
 	Timeout time.Duration
 	// OnTimeout is "error" or "degrade".
 	OnTimeout string
+	// RequireLive refuses writes up front while too few members keep up.
+	RequireLive RequireLive
+}
+
+// RequireLive asks that other members keep up: at least Members of them, in
+// reach and at most MaxLag behind what was written here. The zero value asks
+// for nothing.
+type RequireLive struct {
+	Members int
+	MaxLag  time.Duration
 }
 
 // Placement says who may append to a group's shards.

@@ -1,6 +1,7 @@
 package feature
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -30,6 +31,14 @@ func (f *facts) defaults(r ReadDefaults, w WriteDefaults) {
 	f.add("write.concern", w.Concern)
 	f.add("write.timeout", durationText(w.Timeout))
 	f.add("write.on_timeout", w.OnTimeout)
+	f.add("write.require_live", requireText(w.RequireLive))
+}
+
+func requireText(r RequireLive) string {
+	if r == (RequireLive{}) {
+		return ""
+	}
+	return fmt.Sprintf("{members: %d, max_lag: %v}", r.Members, r.MaxLag)
 }
 
 func entityFacts(e *Entity) facts {

@@ -14,6 +14,7 @@ func TestPlanReadsInTheOrderOfDefinitions(t *testing.T) {
 		d.Groups = []feature.Group{{Name: "eu", Regions: []string{"eu"}}}
 		d.Entities[0].Description = "who drives"
 		v := &d.Views[0]
+		v.Write.RequireLive = feature.RequireLive{Members: 1, MaxLag: 10 * time.Second}
 		v.TTL, v.Tags = 24*time.Hour, map[string]string{"b": "2", "a": "1"}
 		v.Fields = []feature.Field{
 			{Name: "rate", Type: scalar(feature.Float32), RenamedFrom: "conv_rate", Default: feature.OfFloat32(0.5)},
@@ -26,10 +27,11 @@ func TestPlanReadsInTheOrderOfDefinitions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `project rides: 14 to change (revision 1)
+	const want = `project rides: 15 to change (revision 1)
   + group eu
   ~ entity driver: description none -> "who drives"
   ~ view driver_stats: ttl none -> 24h0m0s
+  ~ view driver_stats: write.require_live none -> {members: 1, max_lag: 10s}
   ~ view driver_stats: tags none -> {"a": "1", "b": "2"}
   > feature driver_stats:rate renamed from conv_rate
   ~ feature driver_stats:rate: default none -> 0.5

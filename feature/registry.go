@@ -14,7 +14,9 @@ type Registry struct {
 	lastView  ViewID
 	lastGroup GroupID
 	projects  map[string]*project
-	checks    Checks
+	// groups are those of every project.
+	groups map[GroupID]*Group
+	checks Checks
 }
 
 // project is one project's place in a registry.
@@ -82,6 +84,31 @@ func (r *Registry) Catalog(name string) (*Catalog, bool) {
 		return nil, false
 	}
 	return p.catalog, true
+}
+
+// Groups returns the groups of every project by id, each once. They are shared
+// and must not be modified.
+func (r *Registry) Groups() []*Group {
+	ids := slices.Sorted(maps.Keys(r.groups))
+	out := make([]*Group, len(ids))
+	for i, id := range ids {
+		out[i] = r.groups[id]
+	}
+	return out
+}
+
+// Group returns the group of an id, whichever project has it; nil for none. It
+// is shared and must not be modified.
+func (r *Registry) Group(id GroupID) *Group { return r.groups[id] }
+
+// indexGroups sets groups.
+func (r *Registry) indexGroups() {
+	r.groups = map[GroupID]*Group{}
+	for _, p := range r.projects {
+		for _, g := range p.catalog.groups {
+			r.groups[g.ID] = g
+		}
+	}
 }
 
 // Plan returns what Apply would change. A plan without changes IsEmpty. The
@@ -167,5 +194,6 @@ func (r *Registry) prepare(d Definitions) (*Registry, Plan, error) {
 	}
 	p.remember(plan)
 	next.projects[d.Project] = p
+	next.indexGroups()
 	return &next, plan, nil
 }

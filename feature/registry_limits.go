@@ -20,6 +20,7 @@ const (
 	MaxPartitions          = 1_024    // of a group
 	MaxRegions             = 64       // of a group
 	MaxFallback            = 8        // steps of a read
+	MaxRequiredMembers     = 64       // that a write requires to keep up
 	MaxTags                = 64       // of an object
 	MaxTagBytes            = 1_024    // of a tag's key, and of its value
 	MaxTextBytes           = 4_096    // of a description, an owner, a path, a column name

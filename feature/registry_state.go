@@ -93,6 +93,7 @@ func RestoreRegistry(s RegistryState) (*Registry, error) {
 	if revisions != s.Revision || len(s.Projects) > MaxProjects {
 		return nil, fmt.Errorf("%w: revision %d of the store is not the sum %d of its projects", ErrCorrupt, s.Revision, revisions)
 	}
+	r.indexGroups()
 	return r, nil
 }
 

@@ -212,6 +212,20 @@ func (v *validator) settings(path string, r ReadDefaults, w WriteDefaults) {
 	v.consistency(path, "write.concern", w.Concern)
 	v.duration(path+".write.timeout", w.Timeout)
 	v.consistency(path, "write.on_timeout", w.OnTimeout)
+	v.requireLive(path+".write.require_live", w.RequireLive)
+}
+
+func (v *validator) requireLive(path string, r RequireLive) {
+	if r == (RequireLive{}) {
+		return
+	}
+	if r.Members < 1 || r.Members > MaxRequiredMembers {
+		v.add(path+".members", "%d: how many other members must keep up, from 1 to %d", r.Members, MaxRequiredMembers)
+	}
+	v.duration(path+".max_lag", r.MaxLag)
+	if r.MaxLag == 0 {
+		v.add(path+".max_lag", "it is missing: how far behind a member may be and still count, such as max_lag: 10s")
+	}
 }
 
 // consistency passes a word on to the room that knows it.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 
 	"featurestore/consistency"
 	"featurestore/online"
+	"featurestore/replication"
 	"featurestore/server"
 )
 
@@ -31,6 +33,33 @@ type Config struct {
 	// AllowInsecure lets Listen name an address beyond loopback. Requests are
 	// not authenticated: whoever reaches the address can read and write.
 	AllowInsecure bool
+	// URL is where clients and other stores reach Listen, for a store that does
+	// not know: behind a proxy, or listening on every address. "" is Listen.
+	URL string
+
+	// PeerListen is the address where stores of other regions reach this one; ""
+	// is a store that replicates to no other. PeerAddress is what they are told,
+	// where it differs.
+	PeerListen, PeerAddress string
+	// Peers are the stores of other regions at the beginning. Later the
+	// membership says who they are; these addresses are used all the same.
+	Peers []Peer
+	// Listener and PeerListener are used instead of opening Listen and
+	// PeerListen, for who must know the addresses before there are stores.
+	Listener, PeerListener net.Listener
+	// Home is the region whose store begins the deployment; "" is the first by
+	// name of all that the configuration names.
+	Home string
+	// PeerCompress compresses what is sent to peers.
+	PeerCompress bool
+	// Replication says how long the log is kept, and for how long deletes are
+	// remembered; its zero fields are the defaults of replication.Timing.
+	Replication replication.Timing
+	// Forward carries requests that another store answers better; nil is a
+	// transport of its own. Links are what featurestore dev can change.
+	Forward http.RoundTripper
+	Links   server.Links
+
 	// SecretFile holds the secret that signs session tokens, shared by the
 	// stores of a deployment. "" is the file "secret" in Data, made with 32
 	// random bytes when it is not there.
@@ -93,6 +122,7 @@ const (
 // Defaults of Config.
 const (
 	DefaultListen       = "127.0.0.1:8080"
+	DefaultHotBytes     = online.DefaultHotBytes
 	DefaultHeapBytes    = 256 << 20
 	DefaultDrain        = 10 * time.Second
 	DefaultOTLPInterval = 15 * time.Second
@@ -111,8 +141,13 @@ func (c Config) Validate() error {
 	fault(c.Region == "", "region is empty: name the place of this store, such as eu")
 	fault(c.Store == "", "store is empty: name this store, such as eu-1")
 	fault(c.Data == "", "data is empty: name the directory that holds the store's data")
-	if err := checkListen(c.withDefaults().Listen, c.AllowInsecure); err != nil {
+	if err := checkListen("listen", c.withDefaults().Listen, c.AllowInsecure); err != nil {
 		errs = append(errs, err)
+	}
+	errs = append(errs, c.validatePeers())
+	if c.URL != "" {
+		u, err := url.Parse(c.URL)
+		fault(err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "", "url is %q: write it as http://features.eu.example:8080", c.URL)
 	}
 	fault(c.LogFormat != "" && c.LogFormat != LogText && c.LogFormat != LogJSON, "log_format is %q: use text or json", c.LogFormat)
 	fault(c.Drain < 0, "drain is %v: it must be positive, or zero for %v", c.Drain, DefaultDrain)
@@ -136,13 +171,13 @@ func (c Config) Validate() error {
 
 // checkListen wants host:port, and a host that only this machine reaches
 // unless insecure.
-func checkListen(address string, insecure bool) error {
+func checkListen(setting, address string, insecure bool) error {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		return fmt.Errorf("listen is %q: write it as host:port, such as %s", address, DefaultListen)
+		return fmt.Errorf("%s is %q: write it as host:port, such as %s", setting, address, DefaultListen)
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return fmt.Errorf("listen is %q: the port must be a number from 0 to 65535", address)
+		return fmt.Errorf("%s is %q: the port must be a number from 0 to 65535", setting, address)
 	}
 	if host == "localhost" || insecure {
 		return nil
@@ -150,7 +185,7 @@ func checkListen(address string, insecure bool) error {
 	if ip, err := netip.ParseAddr(host); err == nil && ip.IsLoopback() {
 		return nil
 	}
-	return fmt.Errorf("listen is %q, which other machines reach, and requests are not authenticated: listen on 127.0.0.1, or set allow_insecure: true where the network is trusted", address)
+	return fmt.Errorf("%s is %q, which other machines reach, and requests are not authenticated: listen on 127.0.0.1, or set allow_insecure: true where the network is trusted", setting, address)
 }
 
 func (c Config) withDefaults() Config {

@@ -58,6 +58,14 @@ func Overlay(base Config, s Sources) (Config, error) {
 			continue
 		}
 		place := places[setting.Key]
+		if list, ok := value.([]any); ok && setting.list != nil {
+			text, err := setting.list(list)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", place, err))
+				continue
+			}
+			value = text
+		}
 		switch value.(type) {
 		case map[string]any, []any:
 			errs = append(errs, fmt.Errorf("%s: %s takes one value, not a list or a map", place, setting.Key))
@@ -132,11 +140,6 @@ func clearError(err error) string {
 func checkKey(key string) error {
 	if _, ok := settingOf(key); ok {
 		return nil
-	}
-	for _, later := range notYet {
-		if key == later {
-			return fmt.Errorf("%s: this version runs a store by itself and replicates to no other; leave the key out", key)
-		}
 	}
 	if near := feature.Nearest(key, keys()); near != "" {
 		return fmt.Errorf("there is no setting %q; did you mean %s?", key, near)

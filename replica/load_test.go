@@ -82,10 +82,10 @@ func TestLoadNamesWhatIsWrongAndWhere(t *testing.T) {
 
 func TestListenBeyondLoopbackIsASwitch(t *testing.T) {
 	for address, insecure := range map[string]bool{"127.0.0.1:0": false, "[::1]:80": false, "localhost:80": false, "10.0.0.1:80": true, "store.example:80": true} {
-		if err := checkListen(address, false); (err != nil) != insecure {
+		if err := checkListen("listen", address, false); (err != nil) != insecure {
 			t.Errorf("%s: got %v, insecure is %v", address, err, insecure)
 		}
-		if err := checkListen(address, true); err != nil {
+		if err := checkListen("listen", address, true); err != nil {
 			t.Errorf("%s with the switch: got %v", address, err)
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"featurestore/consistency"
 	"featurestore/feature"
 	"featurestore/hlc"
-	"featurestore/meta"
 	"featurestore/online"
 )
 
@@ -20,11 +19,11 @@ func (l local) Replica(shard feature.Shard) consistency.Replica {
 	return consistency.Replica{Progress: l.store.Progress(shard), Origins: origins}
 }
 
-// SafeTime is the store's clock: nobody else writes. When the disk fails,
-// nothing more is promised than what is written.
-func (l local) SafeTime(feature.Shard) hlc.Timestamp {
-	safe, _ := l.store.Closed()
-	return safe
+// Closed is the store's clock between commits. When the disk fails, nothing
+// more is promised than what is written.
+func (l local) Closed() hlc.Timestamp {
+	closed, _ := l.store.Closed()
+	return closed
 }
 
 // Wait waits for the store's progress.
@@ -32,9 +31,5 @@ func (l local) Wait(ctx context.Context, shard feature.Shard, v hlc.Vector) erro
 	return l.store.Wait(ctx, shard, v)
 }
 
-// alone returns the members of every shard of a store that replicates to no
-// other: itself.
-func alone(self meta.Member) func(feature.Shard) meta.Members {
-	members := meta.Members{self}
-	return func(feature.Shard) meta.Members { return members }
-}
+// group returns a group of any project.
+func (l local) group(id feature.GroupID) *feature.Group { return l.store.Registry().Group(id) }

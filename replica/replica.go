@@ -18,6 +18,8 @@ import (
 	"featurestore/feature/ondemand"
 	"featurestore/meta"
 	"featurestore/online"
+	"featurestore/replication"
+	"featurestore/replication/peer"
 	"featurestore/server"
 )
 
@@ -27,6 +29,8 @@ type Replica struct {
 	cfg       Config
 	telemetry *telemetry
 	store     *online.Store
+	peers     *peer.Transport // nil for a store that talks to no other
+	node      *replication.Node
 	server    *server.Server
 	listener  net.Listener
 	ready     chan struct{}
@@ -64,8 +68,10 @@ func New(cfg Config) (_ *Replica, err error) {
 		return nil, err
 	}
 	// Before the edge, which tells the address; nobody is answered until Run.
-	if r.listener, err = new(net.ListenConfig).Listen(context.Background(), "tcp", r.cfg.Listen); err != nil {
-		return nil, fmt.Errorf("%w; set listen to another address, port 0 for a free one", err)
+	if r.listener = r.cfg.Listener; r.listener == nil {
+		if r.listener, err = new(net.ListenConfig).Listen(context.Background(), "tcp", r.cfg.Listen); err != nil {
+			return nil, fmt.Errorf("%w; set listen to another address, port 0 for a free one", err)
+		}
 	}
 	edge, err := r.serverConfig()
 	if err != nil {
@@ -100,20 +106,20 @@ func (r *Replica) serverConfig() (server.Config, error) {
 	if err != nil {
 		return server.Config{}, err
 	}
+	if err := r.replicate(secret); err != nil {
+		return server.Config{}, err
+	}
 	c := r.cfg.server()
 	if c.Signer, err = consistency.NewSigner(secret, r.store.Identity().Incarnation); err != nil {
 		return server.Config{}, err
 	}
-	self := meta.Member{Store: meta.StoreID(r.cfg.Store), Region: meta.Region(r.cfg.Region), State: meta.Active}
-	c.Coordinator, err = consistency.NewCoordinator(consistency.Config{
-		Store:   local{r.store},
-		Self:    self,
-		Members: alone(self),
-		Now:     func() int64 { return r.store.Now().UnixNano() },
-	})
-	if err != nil {
+	if c.Coordinator, err = r.coordinator(); err != nil {
 		return server.Config{}, err
 	}
+	if r.peers != nil {
+		c.Replication, c.Members, c.Verify = r.node, members{r.node}, r.node.Verify
+	}
+	c.Forward, c.Links = r.cfg.Forward, r.cfg.Links
 	c.URL = r.reachable()
 	c.Online = r.store
 	c.Ready = r.started
@@ -123,14 +129,15 @@ func (r *Replica) serverConfig() (server.Config, error) {
 	return c, nil
 }
 
-// started is what /readyz asks: definitions are applied. A store that can no
-// longer write stays ready, and says so: its lookups work.
+// started is what /readyz asks: the store takes part, and definitions are
+// applied. A store that can no longer write stays ready, and says so: its
+// lookups work.
 func (r *Replica) started() error {
 	select {
 	case <-r.ready:
 		return nil
 	default:
-		return errors.New("starting")
+		return errors.New("starting: " + r.node.NotWriting())
 	}
 }
 
@@ -140,9 +147,12 @@ func (r *Replica) Addr() net.Addr { return r.listener.Addr() }
 // URL returns the address of the REST edge as clients write it.
 func (r *Replica) URL() string { return "http://" + r.listener.Addr().String() }
 
-// reachable returns URL, or "" when the edge listens on every address of the
+// reachable returns URL, what the configuration says instead, or "" when the edge listens on every address of the
 // machine: which of them clients use is not known here.
 func (r *Replica) reachable() string {
+	if r.cfg.URL != "" {
+		return r.cfg.URL
+	}
 	if a, ok := r.Addr().(*net.TCPAddr); ok && a.IP.IsUnspecified() {
 		return ""
 	}
@@ -166,15 +176,28 @@ func (r *Replica) Close() error { return r.close(context.Background()) }
 
 // Run serves until ctx ends, then stops in the order of P3 and returns nil. An
 // error means that something could not start, ended by itself, or did not stop
-// in order; everything is closed all the same. It is called once.
+// in order; everything is closed all the same. ErrRetired and ErrDrained mean
+// that the store was removed from its deployment. It is called once.
 func (r *Replica) Run(ctx context.Context) error {
 	// Each layer runs until the one above it has ended, not until ctx does.
 	storeCtx, stopStore := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopStore()
-	var store errgroup.Group
+	nodeCtx, stopNode := context.WithCancel(storeCtx)
+	defer stopNode()
+	var store, node errgroup.Group
 	store.Go(func() error { return r.store.Run(storeCtx) })
-
+	ctx, stopServing := context.WithCancel(ctx)
+	defer stopServing()
+	node.Go(func() error {
+		defer stopServing() // a store that was removed answers nobody
+		return r.node.Run(nodeCtx)
+	})
+	if r.peers != nil {
+		node.Go(func() error { return r.peers.Run(nodeCtx) })
+	}
 	err := r.serve(ctx)
+	stopNode()
+	err = errors.Join(err, node.Wait())
 	stopStore()
 	if err = errors.Join(err, store.Wait()); err != nil {
 		err = fmt.Errorf("store %s: %w", r.cfg.Store, err)
@@ -182,11 +205,9 @@ func (r *Replica) Run(ctx context.Context) error {
 	return errors.Join(err, r.close(context.WithoutCancel(ctx)))
 }
 
-// serve applies definitions and answers requests until ctx ends.
+// serve answers requests until ctx ends; it is ready once the store takes part
+// and its definitions are applied.
 func (r *Replica) serve(ctx context.Context) error {
-	if err := r.applyConfigured(ctx); err != nil {
-		return err
-	}
 	edge := &http.Server{
 		Handler:           r.routes(),
 		ReadHeaderTimeout: headerTimeout,
@@ -202,13 +223,30 @@ func (r *Replica) serve(ctx context.Context) error {
 		}
 		return nil
 	})
-	close(r.ready)
-	r.telemetry.log.Info("ready", "url", r.URL(), "data", r.cfg.Data, "projects", r.store.Registry().Projects())
-	select {
-	case <-ctx.Done():
-	case <-failed:
+	err := r.begin(ctx)
+	if err == nil && ctx.Err() == nil {
+		close(r.ready)
+		r.telemetry.log.Info("ready", "url", r.URL(), "data", r.cfg.Data, "projects", r.store.Registry().Projects())
+		select {
+		case <-ctx.Done():
+		case <-failed:
+		}
 	}
-	return errors.Join(r.drain(ctx, edge), serving.Wait())
+	return errors.Join(err, r.drain(ctx, edge), serving.Wait())
+}
+
+// begin waits until the store takes part, and applies its definitions.
+func (r *Replica) begin(ctx context.Context) error {
+	if err := r.node.Active(ctx); err != nil {
+		return nil // ctx has ended
+	}
+	if r.node.Membership().Home != meta.StoreID(r.cfg.Store) {
+		if r.cfg.Definitions != "" {
+			r.telemetry.log.Info("definitions of the configuration are left to the home of the deployment", "home", r.node.Membership().Home)
+		}
+		return nil
+	}
+	return r.applyConfigured(ctx)
 }
 
 // drain refuses new requests and waits, within limits, for those in flight.
@@ -258,6 +296,9 @@ func (r *Replica) close(ctx context.Context) error {
 		if err := r.listener.Close(); !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
+	}
+	if r.peers != nil {
+		errs = append(errs, r.peers.Close())
 	}
 	if r.store != nil {
 		errs = append(errs, r.store.Close())

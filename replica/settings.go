@@ -21,6 +21,8 @@ type Setting struct {
 	Switch bool
 	// path says that a relative value in a file is taken from the file's folder.
 	path bool
+	// list turns a list in a file into text; nil takes none.
+	list func([]any) (string, error)
 	set  func(c *Config, text string) error
 }
 
@@ -41,6 +43,25 @@ var settings = []Setting{
 		c.AllowInsecure, err = strconv.ParseBool(s)
 		return plain(err, s, "true or false")
 	}},
+	{Key: "url", Help: "where clients and other stores reach listen, if that does not say", set: text(func(c *Config) *string { return &c.URL })},
+	{Key: "peer_listen", Help: "address where stores of other regions reach this one, such as 127.0.0.1:9080", set: text(func(c *Config) *string { return &c.PeerListen })},
+	{Key: "peer_address", Help: "what they are told of it, if that differs", set: text(func(c *Config) *string { return &c.PeerAddress })},
+	{Key: "peers", list: peersText, Help: "stores of other regions, as us=127.0.0.1:9081,ap=127.0.0.1:9082, or in the file a list of {region, address}", set: func(c *Config, s string) (err error) {
+		c.Peers, err = parsePeers(s)
+		return err
+	}},
+	{Key: "peer_compress", Default: "false", Switch: true, Help: "compress what is sent to other regions", set: func(c *Config, s string) (err error) {
+		c.PeerCompress, err = strconv.ParseBool(s)
+		return plain(err, s, "true or false")
+	}},
+	{Key: "log_min_age", Default: "24h", Help: "how long log entries stay that every store has", set: duration(func(c *Config) *time.Duration { return &c.Replication.LogMinAge })},
+	{Key: "log_max_age", Default: "168h", Help: "how long they stay for a store that is away; it is rebuilt when it misses some", set: duration(func(c *Config) *time.Duration { return &c.Replication.LogMaxAge })},
+	{Key: "log_max_bytes", Default: "10GiB", Help: "how much of a shard's log stays for a store that is away", set: func(c *Config, s string) (err error) {
+		c.Replication.LogMaxBytes, err = parseBytes(s)
+		return err
+	}},
+	{Key: "tombstone_grace", Default: "24h", Help: "how long every store must be past a delete before it is forgotten", set: duration(func(c *Config) *time.Duration { return &c.Replication.Grace })},
+	{Key: "max_clock_skew", Default: "500ms", Help: "by how much clocks of stores may differ; one that is further off stops writing", set: duration(func(c *Config) *time.Duration { return &c.Replication.MaxSkew })},
 	{Key: "secret_file", path: true, Default: "<data>/secret", Help: "file with the secret that signs session tokens", set: text(func(c *Config) *string { return &c.SecretFile })},
 	{Key: "definitions", path: true, Help: "file or folder of definitions, applied at start", set: text(func(c *Config) *string { return &c.Definitions })},
 	{Key: "feast_project", Help: "project of Feast's own paths, which name none; needed when there are several", set: text(func(c *Config) *string { return &c.FeastProject })},
@@ -78,10 +99,6 @@ var settings = []Setting{
 		return plain(err, s, "a number from 0 to 1")
 	}},
 }
-
-// notYet are keys that a configuration of several regions has. A store that
-// took them without a word would look replicated and not be.
-var notYet = []string{"peer_listen", "peers"}
 
 func keys() []string {
 	out := make([]string, len(settings))

@@ -134,7 +134,7 @@ func (n *Node) compare(ctx context.Context, peer meta.StoreID, v *ShardVerificat
 			return err
 		}
 		if horizon := max(own.Collected, theirs.Collected); horizon > ask.Horizon {
-			ask.Horizon = horizon
+			ask.Horizon = hlc.New(horizon.Millis()+collectMargin.Milliseconds(), 0)
 			continue
 		}
 		for b := range own.Sums {
@@ -211,6 +211,10 @@ func (n *Node) commonSafeTime(shard feature.Shard, peer meta.StoreID) hlc.Timest
 	own := c.membership.SafeTime(shard, c.withOwnClosed(c.cfg.Local.Progress(shard)), holds)
 	return min(own, c.membership.SafeTime(shard, p.progress[shard], holds))
 }
+
+// collectMargin is how far beyond what was collected a comparison passes over
+// tombstones, so that it need not begin again when more is collected meanwhile.
+const collectMargin = time.Minute
 
 // auditPatience is how long an answer is waited for.
 const auditPatience = 30 * time.Second

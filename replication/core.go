@@ -26,10 +26,12 @@ type Local interface {
 type CoreConfig struct {
 	Self  meta.Member
 	Local Local
-	// Membership is the document that the store kept, nil for a new store; then
-	// a Founder makes the first one, and everybody else waits to be told.
+	// Membership is the document that the store kept, nil for a new store. Then
+	// a Founder makes the first one, once a store of each region in Founding has
+	// told that it has none either; everybody else waits to be told.
 	Membership *meta.Membership
 	Founder    bool
+	Founding   []meta.Region
 	// Invited says whether an unknown store may join by itself.
 	Invited func(meta.Member) bool
 	// Notes are those that the store kept, by shard, of rebuildings.
@@ -54,6 +56,9 @@ type Core struct {
 	shards    map[feature.Shard]*shard
 	order     []feature.Shard // keys of shards, in order
 	following map[hlc.Origin]*following
+	// facts are how recent each origin's log is, by origin, rising. The map and
+	// its slices are replaced, never changed.
+	facts map[hlc.Origin][]fact
 	// definitions is the revision that shards are of.
 	definitions uint64
 

@@ -44,7 +44,7 @@ func (n *Node) do(ctx context.Context, out []Output, bytes int64) {
 				n.complain("collect tombstones", n.cfg.Store.Collect(ctx, o.Shard, o.Horizon))
 			})
 		case Retired:
-			close(n.retired)
+			n.ended <- map[bool]error{true: ErrDrained, false: ErrRetired}[o.Drained]
 		default:
 			n.tasks.add(func(ctx context.Context) { n.perform(ctx, o) })
 		}
@@ -140,6 +140,10 @@ func (n *Node) serveChunk(ctx context.Context, c Conversation, o ServeChunk) err
 		n.complain("read rows for a copy", err)
 		return c.Send(ctx, Refused{Shard: o.Fetch.Shard})
 	}
+	// After the rows were read: what was joined meanwhile only adds to it.
+	n.mu.RLock()
+	chunk.Barrier = n.mu.core.barrier(o.Fetch.Shard)
+	n.mu.RUnlock()
 	return c.Send(ctx, Chunk{chunk})
 }
 

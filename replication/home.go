@@ -63,11 +63,29 @@ func (c *Core) keep(m *meta.Membership) {
 	c.emit(Keep{Membership: m})
 }
 
-// found makes the first document.
+// found makes the first document. A deployment begins when all its stores are
+// up: one that could not see the others might begin a second.
 func (c *Core) found() {
-	if c.membership == nil && c.keeping == nil && c.cfg.Founder {
-		c.keep(meta.Found(c.cfg.Self))
+	if c.membership != nil || c.keeping != nil || !c.cfg.Founder {
+		return
 	}
+	for _, region := range c.cfg.Founding {
+		if !c.isUnfounded(region) {
+			return
+		}
+	}
+	c.keep(meta.Found(c.cfg.Self))
+}
+
+// isUnfounded reports whether a store of a region has told that it knows of no
+// membership.
+func (c *Core) isUnfounded(region meta.Region) bool {
+	for _, p := range c.peers {
+		if p.hello.Member.Region == region && p.statusSeen && p.epoch == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // hear takes a document of another store.
@@ -144,6 +162,7 @@ func (c *Core) obey() {
 		return
 	}
 	x := c.self()
+	c.retiring.drained = c.retiring.drained || x.State == meta.Leaving
 	allowed := c.isMember() && x.State == meta.Active && !c.fencedClock
 	c.setWriting(allowed, fmt.Sprintf("store %s is %v", x.Store, x.State))
 	if c.writing.pending || c.writing.allowed != allowed {

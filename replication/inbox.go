@@ -16,6 +16,15 @@ type event struct {
 	charged bool
 }
 
+func (e event) isStatus() bool {
+	r, ok := e.input.(Received)
+	if !ok {
+		return false
+	}
+	_, ok = r.Message.(Status)
+	return ok
+}
+
 // maxInbox bounds messages of peers that wait for the core.
 const maxInbox = 1024
 

@@ -52,6 +52,9 @@ type ServeEnded struct{ To meta.StoreID }
 // Tick comes every heartbeat. Closed is up to when the own log is complete.
 type Tick struct{ Closed hlc.Timestamp }
 
+// Closing says up to when the own log is complete, between ticks.
+type Closing struct{ Closed hlc.Timestamp }
+
 // Adopted says that definitions of another store were taken, or refused.
 type Adopted struct{}
 
@@ -86,6 +89,7 @@ func (Joined) input()      {}
 func (Served) input()      {}
 func (ServeEnded) input()  {}
 func (Tick) input()        {}
+func (Closing) input()     {}
 func (Adopted) input()     {}
 func (Kept) input()        {}
 func (WritingSet) input()  {}
@@ -198,8 +202,9 @@ type ServeAudit struct {
 }
 
 // Retired says that this store was removed, and that its tail is taken care of:
-// it has to begin anew, under another origin.
-type Retired struct{}
+// it has to begin anew, under another origin. Drained says that it had no tail,
+// because it left in order.
+type Retired struct{ Drained bool }
 
 func (Send) output()          {}
 func (Join) output()          {}

@@ -3,6 +3,8 @@ package replication
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"featurestore/feature"
@@ -49,19 +51,38 @@ func (n *Node) Reach(store meta.StoreID) (roundTrip time.Duration, live bool) {
 	return p.clock.roundTrip, p.isLive(time.Since(n.began), n.cfg.Stall)
 }
 
-// ClockAhead returns by how much a member's clock is ahead of this one at most.
-// Until it is measured that is MaxSkew.
-func (n *Node) ClockAhead(store meta.StoreID) time.Duration {
-	n.mu.RLock()
-	defer n.mu.RUnlock()
-	if p := n.mu.core.peers[store]; p != nil {
-		return p.clock.ahead(n.cfg.MaxSkew)
+// AsOf returns for how long it is certain that everything which an origin's
+// store accepted longer ago is stamped at or before a timestamp; false when
+// nothing was heard that says so. It compares no clocks (see Fresh).
+func (n *Node) AsOf(o hlc.Origin, at hlc.Timestamp) (ago time.Duration, ok bool) {
+	facts := n.facts.Load()
+	if facts == nil {
+		return 0, false
 	}
-	return n.cfg.MaxSkew
+	since, ok := asOf((*facts)[o], at)
+	return time.Since(n.began) - since, ok
 }
 
 // NotWriting returns why clients' writes are not taken now, "" while they are.
 func (n *Node) NotWriting() string { return *n.writable.Load() }
+
+// Active returns nil once this store takes writes, or ctx's error.
+func (n *Node) Active(ctx context.Context) error {
+	for n.NotWriting() != "" {
+		n.mu.RLock()
+		writing := n.mu.writing
+		n.mu.RUnlock()
+		if n.NotWriting() == "" {
+			return nil
+		}
+		select {
+		case <-writing:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
 
 // Change changes the membership, at its home, and returns it once it is kept.
 // Errors: meta.ErrRefused, ErrNotHome, or ctx's.
@@ -99,6 +120,41 @@ func (n *Node) propose(ctx context.Context, propose func(*Core) (*meta.Membershi
 			return n.membership.Load(), nil
 		}
 	}
+}
+
+// View returns what is known now, for people to look at.
+func (n *Node) View() View {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	c := n.mu.core
+	v := View{Membership: c.membership, Registry: c.cfg.Local.RegistryRevision(), LogBytes: map[feature.Shard]int64{}}
+	for _, id := range c.order {
+		v.LogBytes[id] = n.cfg.Store.LogBytes(id)
+	}
+	now := n.instant()
+	for _, id := range slices.Sorted(maps.Keys(c.peers)) {
+		p := c.peers[id]
+		out := PeerView{
+			Member: p.hello.Member, Live: p.isLive(now.Mono, n.cfg.Stall),
+			RoundTrip: p.clock.roundTrip, ClockOffset: p.clock.offset, ClockAhead: p.clock.ahead(n.cfg.MaxSkew),
+			Progress: maps.Clone(p.progress), Epoch: p.epoch, Revision: p.revision, Registry: p.registry,
+		}
+		if c.membership != nil {
+			if x, ok := c.membership.Member(id); ok {
+				out.Member = x
+			}
+		}
+		if p.ever {
+			out.Heard = now.Wall.Add(p.heard - now.Mono)
+		}
+		for _, o := range slices.Sorted(maps.Keys(c.following)) {
+			if c.following[o].peer == id {
+				out.Following = append(out.Following, o)
+			}
+		}
+		v.Peers = append(v.Peers, out)
+	}
+	return v
 }
 
 // IsWhole reports whether nothing is being rebuilt here.

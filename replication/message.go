@@ -66,8 +66,23 @@ type Status struct {
 	Registry uint64
 	// Whole says that the sender is rebuilding nothing: it may be a source.
 	Whole bool
-	// Sent is the sender's wall clock.
-	Sent time.Time
+	// ID numbers what the sender tells, rising; the answer is a Fresh.
+	ID uint64
+}
+
+// Fresh tells how recent logs are, by the reader's own sense of time: whatever
+// was accepted before the reader sent the Status that is echoed, minus Age, is
+// stamped at or before Through. No two clocks are compared.
+type Fresh struct {
+	Echo  uint64 // ID of the last Status of the reader
+	Facts []Fact
+}
+
+// Fact is what Fresh tells of one origin. Age is zero for the sender's own.
+type Fact struct {
+	Origin  hlc.Origin
+	Through hlc.Timestamp
+	Age     time.Duration
 }
 
 // MembershipNews brings a document to a store that holds an older one.
@@ -161,6 +176,7 @@ func (Interval) message()       {}
 func (Closed) message()         {}
 func (Truncated) message()      {}
 func (Status) message()         {}
+func (Fresh) message()          {}
 func (MembershipNews) message() {}
 func (RegistryNews) message()   {}
 func (Ping) message()           {}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	"featurestore/fault"
 	"featurestore/feature"
+	"featurestore/hlc"
 	"featurestore/meta"
 )
 
@@ -27,8 +29,10 @@ type Config struct {
 	Self        meta.Member
 	Deployment  string
 	Incarnation uint32
-	// Founder makes the first membership when the store has none.
-	Founder bool
+	// Founder makes the first membership when the store has none, and a store of
+	// each region in Founding has told that it has none either.
+	Founder  bool
+	Founding []meta.Region
 	// Seeds are members to dial that no membership names yet, and the addresses
 	// to use for a region instead of those that its members tell.
 	Seeds []meta.Member
@@ -82,9 +86,15 @@ func (c Config) Validate() error {
 	return errors.Join(faults...)
 }
 
-// ErrRetired reports that this store was removed from its deployment: what it
-// holds counts no more. It may begin anew with an empty directory.
-var ErrRetired = errors.New("this store was removed from its deployment")
+// Errors that end a Node. What the store holds counts no more.
+var (
+	// ErrRetired reports that this store was evicted. It may begin anew with an
+	// empty directory, and copy everything from the others.
+	ErrRetired = errors.New("this store was evicted from its deployment")
+	// ErrDrained reports that this store left in order: the others have all that
+	// it had.
+	ErrDrained = errors.New("this store has left its deployment, and others have all that it had")
+)
 
 // Node replicates one store. Its methods are safe for concurrent use.
 type Node struct {
@@ -98,6 +108,7 @@ type Node struct {
 	wg     sync.WaitGroup
 
 	membership atomic.Pointer[meta.Membership]
+	facts      atomic.Pointer[map[hlc.Origin][]fact]
 	writable   atomic.Pointer[string] // why not; "" while writes are taken
 
 	mu struct {
@@ -105,9 +116,10 @@ type Node struct {
 		core    *Core
 		changed chan struct{} // closed when anything that peers told changes
 		kept    chan struct{} // closed when another membership is in force
+		writing chan struct{} // closed when writes are taken, or not any more
 		audits  map[auditKey]chan Audited
 	}
-	retired chan struct{}
+	ended chan error // why the node ends by itself
 }
 
 // New returns a node that does nothing until Run.
@@ -116,7 +128,7 @@ func New(cfg Config) (*Node, error) {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	n := &Node{cfg: cfg, retired: make(chan struct{}), flight: semaphore.NewWeighted(cfg.FlightBytes), tasks: newTaskQueue(), upkeep: newTaskQueue()}
+	n := &Node{cfg: cfg, began: time.Now(), ended: make(chan error, 1), flight: semaphore.NewWeighted(cfg.FlightBytes), tasks: newTaskQueue(), upkeep: newTaskQueue()}
 	n.inbox.wake = make(chan struct{}, 1)
 	n.inbox.room = semaphore.NewWeighted(maxInbox)
 	n.links.node = n
@@ -135,9 +147,10 @@ func New(cfg Config) (*Node, error) {
 			notes[s] = note
 		}
 	}
-	n.mu.changed, n.mu.kept, n.mu.audits = make(chan struct{}), make(chan struct{}), map[auditKey]chan Audited{}
+	n.mu.changed, n.mu.kept, n.mu.writing = make(chan struct{}), make(chan struct{}), make(chan struct{})
+	n.mu.audits = map[auditKey]chan Audited{}
 	n.mu.core = NewCore(CoreConfig{
-		Self: cfg.Self, Local: localStore{cfg.Store}, Membership: m, Founder: cfg.Founder, Invited: cfg.Invited,
+		Self: cfg.Self, Local: localStore{cfg.Store}, Membership: m, Founder: cfg.Founder, Founding: cfg.Founding, Invited: cfg.Invited,
 		Notes: notes, Timing: cfg.Timing, Faults: cfg.Faults,
 	})
 	if m == nil {
@@ -149,13 +162,11 @@ func New(cfg Config) (*Node, error) {
 	return n, nil
 }
 
-// Run replicates until ctx ends, and returns nil then. It returns ErrRetired
-// when the store was removed from its deployment, and the store's error when it
-// can keep nothing any more.
+// Run replicates until ctx ends, and returns nil then. It returns ErrRetired or
+// ErrDrained when the store was removed from its deployment.
 func (n *Node) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	n.began = time.Now()
 	// Nothing is written before the membership allows it.
 	if err := n.cfg.Store.SetWriting(ctx, false); err != nil {
 		return err
@@ -183,14 +194,19 @@ func (n *Node) work(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-n.retired:
-			return ErrRetired
+		case err := <-n.ended:
+			return err
 		case <-tick.C:
 			n.tick(ctx)
 		case <-n.inbox.wake:
 		case <-n.cfg.Store.Changed():
 		}
-		for _, e := range n.inbox.take() {
+		events := n.inbox.take()
+		if slices.ContainsFunc(events, event.isStatus) {
+			// Answered by up to where the log is complete now that they are here.
+			n.step(ctx, event{input: Closing{Closed: n.closed()}})
+		}
+		for _, e := range events {
 			n.step(ctx, e)
 		}
 		n.mu.Lock()
@@ -204,12 +220,17 @@ func (n *Node) instant() Instant {
 	return Instant{Wall: n.cfg.Store.Now(), Mono: time.Since(n.began)}
 }
 
-func (n *Node) tick(ctx context.Context) {
+// closed is up to where the own log is complete.
+func (n *Node) closed() hlc.Timestamp {
 	closed, err := n.cfg.Store.Closed()
 	if err != nil {
 		n.cfg.Logger.Debug("the log is not closed", "error", err)
 	}
-	n.step(ctx, event{input: Tick{Closed: closed}})
+	return closed
+}
+
+func (n *Node) tick(ctx context.Context) {
+	n.step(ctx, event{input: Tick{Closed: n.closed()}})
 	n.links.dialMembers(ctx)
 }
 
@@ -228,11 +249,17 @@ func (n *Node) step(ctx context.Context, e event) {
 // note publishes what others look at. It is called with the lock held.
 func (n *Node) note(in Input) {
 	switch in := in.(type) {
+	case Tick:
+		facts := n.mu.core.facts
+		n.facts.Store(&facts)
 	case Received:
 		switch m := in.Message.(type) {
 		case Status:
 			close(n.mu.changed)
 			n.mu.changed = make(chan struct{})
+		case Fresh:
+			facts := n.mu.core.facts
+			n.facts.Store(&facts)
 		case Audited:
 			if answer := n.mu.audits[auditKey{in.From, m.Audit}]; answer != nil {
 				select {
@@ -241,6 +268,9 @@ func (n *Node) note(in Input) {
 				}
 			}
 		}
+	case WritingSet:
+		close(n.mu.writing)
+		n.mu.writing = make(chan struct{})
 	case Kept:
 		if m := n.mu.core.Membership(); m != n.membership.Load() {
 			n.membership.Store(m)

@@ -33,6 +33,9 @@ type peer struct {
 	cursors          map[hlc.Origin]map[feature.Shard]*cursor
 	busy             bool // a Serve is under way
 	clock            peerClock
+	echoes           echoes // of what it was told
+	echo             uint64 // the last that it told
+	nextFresh        time.Duration
 	introduced       bool // the home has taken its hello into account
 	introduceRefused error
 }
@@ -63,7 +66,7 @@ func (c *Core) opened(in Opened) {
 	p.hello, p.introduced = in.Hello, false
 	p.heard, p.ever = c.now.Mono, true
 	if in.Serving {
-		p.serving = true
+		p.serving, p.echo, p.nextFresh = true, 0, 0
 		clear(p.cursors)
 		return
 	}
@@ -104,6 +107,7 @@ func (c *Core) receiveStatus(p *peer, m Status) {
 	for id, v := range m.Heads {
 		p.heads[id] = v
 	}
+	p.echo = max(p.echo, m.ID)
 	p.epoch, p.revision, p.registry, p.whole, p.statusSeen = m.Epoch, m.Revision, m.Registry, m.Whole, true
 }
 
@@ -132,7 +136,8 @@ func (c *Core) tellStatus(p *peer, all bool) {
 	}
 	c.emit(Send{To: p.id, Message: Status{
 		Progress: progress, Heads: c.endingHeads(), Epoch: c.told.epoch, Revision: c.told.revision,
-		Registry: c.cfg.Local.RegistryRevision(), Whole: c.isWhole() && c.knowsDefinitions(), Sent: c.now.Wall,
+		Registry: c.cfg.Local.RegistryRevision(), Whole: c.isWhole() && c.knowsDefinitions(),
+		ID: p.echoes.next(c.now.Mono),
 	}})
 }
 
@@ -176,8 +181,8 @@ func (c *Core) endingHeads() map[feature.Shard]hlc.Vector {
 // every member that was heard of: a store that has none yet holds no shards,
 // and would count as whole for that.
 func (c *Core) knowsDefinitions() bool {
-	if c.self().State != meta.Joining {
-		return true
+	if c.membership == nil || c.self().State != meta.Joining {
+		return c.membership != nil
 	}
 	heard := false
 	for _, p := range c.peers {

@@ -38,12 +38,13 @@ type rebuild struct {
 func (s *shard) isCopying() bool { return s.rebuild != nil && !s.rebuild.Copied }
 
 // add takes a chunk's vector into account, purely.
-func (r *rebuild) add(v hlc.Vector, last bool) {
+func (r *rebuild) add(progress, barrier hlc.Vector, last bool) {
 	if !r.Begun {
-		r.Low, r.High, r.Begun = v.Clone(), v.Clone(), true
+		r.Low, r.High, r.Begun = progress.Clone(), progress.Clone(), true
 	} else {
-		r.Low, r.High = r.Low.Floor(v), r.High.Merge(v)
+		r.Low, r.High = r.Low.Floor(progress), r.High.Merge(progress)
 	}
+	r.High = r.High.Merge(barrier)
 	r.Copied = last
 }
 
@@ -99,17 +100,25 @@ func (c *Core) fetch(id feature.Shard, r *rebuild) {
 	c.emit(Send{To: r.source, Message: Fetch{Shard: id, After: r.After}})
 }
 
-// chunkSource picks a whole member in reach, another one than the last when
-// that can be.
+// chunkSource picks a member in reach, a whole one and another than the last
+// when that can be. One that is rebuilding what it missed will do: two members
+// that have both truncated what the other lacks have nobody else.
 func (c *Core) chunkSource(id feature.Shard, last meta.StoreID) meta.StoreID {
-	best := meta.StoreID("")
+	best, bestRank := meta.StoreID(""), 0
 	for _, x := range c.membership.Members {
 		p := c.peers[x.Store]
-		if x.State != meta.Active || p == nil || !p.dialed || !p.whole || !p.isLive(c.now.Mono, c.cfg.Stall) || !c.holds(id)(x) {
+		if x.State != meta.Active || p == nil || !p.dialed || !p.isLive(c.now.Mono, c.cfg.Stall) || !c.holds(id)(x) {
 			continue
 		}
-		if best == "" || best == last {
-			best = x.Store
+		rank := 1
+		if p.whole {
+			rank += 2
+		}
+		if x.Store != last {
+			rank++
+		}
+		if rank > bestRank {
+			best, bestRank = x.Store, rank
 		}
 	}
 	return best
@@ -146,7 +155,7 @@ func (c *Core) receiveChunk(from *peer, m oplog.Chunk) {
 	}
 	r := s.rebuild
 	last := m.Next == nil
-	r.add(m.Progress, last)
+	r.add(m.Progress, m.Barrier, last)
 	if c.cfg.Faults.Has(fault.LastVectorWins) {
 		r.Low, r.High = m.Progress.Clone(), m.Progress.Clone()
 	}
@@ -181,10 +190,19 @@ func (c *Core) chunkJoined(in ChunkJoined) {
 	}
 }
 
+// barrier is up to where rows of a shard may go beyond its progress; nil when
+// they do not.
+func (c *Core) barrier(id feature.Shard) hlc.Vector {
+	if s := c.shards[id]; s != nil && s.rebuild != nil {
+		return s.rebuild.High
+	}
+	return nil
+}
+
 // receiveFetch serves a chunk to a member that is being rebuilt.
 func (c *Core) receiveFetch(p *peer, m Fetch) {
 	x, ok := c.membership.Member(p.id)
-	if !ok || x.State == meta.Removed || c.shards[m.Shard] == nil || !c.holds(m.Shard)(x) || c.shards[m.Shard].rebuild != nil || !c.isMember() {
+	if !ok || x.State == meta.Removed || c.shards[m.Shard] == nil || !c.holds(m.Shard)(x) || c.self().State != meta.Active {
 		c.emit(Send{To: p.id, Serving: true, Message: Refused{Shard: m.Shard}})
 		return
 	}

@@ -14,8 +14,9 @@ import (
 // hand over what it wrote beyond its seal. That part of its log is not of the
 // deployment any more, though clients may have been told "local".
 type retiring struct {
-	shards map[feature.Shard]*tail
-	done   bool
+	shards  map[feature.Shard]*tail
+	drained bool // it was told to leave, and obeyed
+	done    bool
 }
 
 // tail is the part of the own log in one shard that lies beyond the seal.
@@ -53,7 +54,7 @@ func (c *Core) retire() {
 	}
 	if !open {
 		c.retiring.done = true
-		c.emit(Retired{})
+		c.emit(Retired{Drained: c.retiring.drained})
 	}
 }
 

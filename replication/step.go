@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"featurestore/hlc"
 	"featurestore/meta"
 )
 
@@ -28,6 +29,8 @@ func (c *Core) Step(now Instant, in Input) []Output {
 		}
 	case Tick:
 		c.tick(in)
+	case Closing:
+		c.close(in.Closed)
 	case Kept:
 		c.kept(in)
 	case WritingSet:
@@ -110,6 +113,10 @@ func (c *Core) receive(in Received) {
 	if !c.isPeer(p) || !c.isMember() {
 		return
 	}
+	if _, ok := in.Message.(Status); ok && p.serving && c.now.Mono >= p.nextFresh {
+		p.nextFresh = c.now.Mono + c.cfg.Heartbeat/2
+		c.tellFresh(p)
+	}
 	switch m := in.Message.(type) {
 	case Follow:
 		c.receiveFollow(p, m)
@@ -119,6 +126,8 @@ func (c *Core) receive(in Received) {
 		c.receiveInterval(p, m.Interval)
 	case Closed:
 		c.receiveClosed(p, m)
+	case Fresh:
+		c.receiveFresh(p, m)
 	case Truncated:
 		if s := c.shards[m.Shard]; s != nil && m.Floor > s.pending[m.Origin] {
 			c.begin(m.Shard)
@@ -138,16 +147,24 @@ func (c *Core) receive(in Received) {
 
 // isPeer reports whether a store takes part, under the origin that it said.
 func (c *Core) isPeer(p *peer) bool {
+	if c.membership == nil {
+		return false
+	}
 	x, ok := c.membership.Member(p.id)
 	return ok && x.Origin == p.hello.Member.Origin && x.State != meta.Removed
 }
 
+// close notes up to when the own log is complete.
+func (c *Core) close(closed hlc.Timestamp) {
+	c.closed = max(c.closed, closed)
+	if c.closed > 0 {
+		c.learn(c.cfg.Self.Origin, fact{through: c.closed, asOf: c.now.Mono})
+	}
+}
+
 // tick does what is done every heartbeat.
 func (c *Core) tick(in Tick) {
-	c.closed = max(c.closed, in.Closed)
-	if c.membership == nil {
-		return
-	}
+	c.close(in.Closed)
 	for _, id := range slices.Sorted(maps.Keys(c.peers)) {
 		p := c.peers[id]
 		if p.serving && c.isPeer(p) {
@@ -156,6 +173,9 @@ func (c *Core) tick(in Tick) {
 		if p.dialed {
 			c.tellStatus(p, true)
 		}
+	}
+	if c.membership == nil {
+		return
 	}
 	c.tellNews()
 	if due(&c.nextPing, c.now.Mono, c.cfg.Ping) {

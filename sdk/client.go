@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
+	"sync/atomic"
 )
 
 // Client reads and writes the features of one project. It is safe for
@@ -20,7 +20,9 @@ type Client struct {
 	schemas schemas
 	plans   sync.Map // planKey -> *binding
 	pushes  sync.Map // pushKey -> *pushBinding
-	store   storeChoice
+	stores  stores
+	hedges  *hedgeBudget
+	running atomic.Bool // Run goes on
 }
 
 // New returns a client, or every fault of cfg. It asks no store yet.
@@ -38,7 +40,9 @@ func New(cfg Config) (*Client, error) {
 		c.owned = newTransport(cfg.Connections)
 		c.http = &http.Client{Transport: c.owned}
 	}
-	c.store.count = len(cfg.URLs)
+	c.stores.region = cfg.Region
+	c.stores.set(cfg.URLs)
+	c.hedges = newHedgeBudget(cfg.HedgeShare)
 	var err error
 	if c.metrics, err = newMetrics(cfg.Meter); err != nil {
 		return nil, fmt.Errorf("sdk: make instruments: %w", err)
@@ -59,43 +63,6 @@ func (c *Client) Project() string { return c.cfg.Project }
 
 func (c *Client) path(operation string) string {
 	return "/v1/projects/" + c.cfg.Project + "/" + operation
-}
-
-// awayFor is how long a store that did not answer is passed over.
-const awayFor = 30 * time.Second
-
-// storeChoice remembers which store to ask: the first, or for a while after
-// it failed, the next that works.
-type storeChoice struct {
-	count int
-	mu    struct {
-		sync.Mutex
-		index int
-		until time.Time
-	}
-}
-
-// now returns the index of the store to ask.
-func (s *storeChoice) now(at time.Time) int {
-	if s.count == 1 {
-		return 0
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if at.After(s.mu.until) {
-		s.mu.index = 0
-	}
-	return s.mu.index
-}
-
-// failed moves on from the store of index i, unless another call has already.
-func (s *storeChoice) failed(i int, at time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.mu.index == i {
-		s.mu.index = (i + 1) % s.count
-		s.mu.until = at.Add(awayFor)
-	}
 }
 
 // withDeadline returns ctx with the client's timeout where it has none.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -13,9 +12,19 @@ import (
 
 // Config says which stores a Client talks to, and how patiently.
 type Config struct {
-	// URLs of the stores, such as http://127.0.0.1:8080, the nearest first. The
-	// next one is asked when one does not answer. Required.
+	// URLs of the stores, such as http://127.0.0.1:8080, at most 64. The nearest
+	// by measured latency is asked, the next nearest when it does not answer;
+	// until they are measured they count in this order. Required.
 	URLs []string
+	// Discover adds the other active stores of the deployment, as the stores name
+	// them, and asks again every DiscoverInterval; 0 is 1 min.
+	Discover         bool
+	DiscoverInterval time.Duration
+	// Region keeps requests in a region as long as a store of it answers; "" is
+	// any. Which store is of it, the stores tell.
+	Region string
+	// ProbeInterval is how often Client.Run probes each store; 0 is 5 s.
+	ProbeInterval time.Duration
 	// Project whose features are read and written. Required.
 	Project string
 
@@ -30,6 +39,16 @@ type Config struct {
 	// deadline; 0 is 10 s.
 	Timeout time.Duration
 	Retry   Retry
+
+	// WriteElsewhere lets a write go on at another store when its own took it, did
+	// not answer, and is away now. It may then be stored twice, for an idempotency
+	// key is known to one store only: that is harmless where the last write wins,
+	// and counts counters twice. Without it, such a write ends as
+	// ErrOutcomeUnknown.
+	WriteElsewhere bool
+	// HedgeShare is the part of the reads with ReadOptions.Hedge that may ask a
+	// second store, 0 to 1; 0 is 0.05.
+	HedgeShare float64
 
 	// LookupEntities are the most entities in one request: a larger lookup is
 	// split. 0 is 500; the server's own limit is 1,000 unless configured.
@@ -60,6 +79,9 @@ type Retry struct {
 func (c Config) withDefaults() Config {
 	orDefault(&c.Connections, 32)
 	orDefault(&c.Timeout, 10*time.Second)
+	orDefault(&c.DiscoverInterval, time.Minute)
+	orDefault(&c.ProbeInterval, 5*time.Second)
+	orDefault(&c.HedgeShare, 0.05)
 	orDefault(&c.LookupEntities, 500)
 	orDefault(&c.LookupParts, 4)
 	orDefault(&c.ResponseBytes, 64<<20)
@@ -86,14 +108,16 @@ func orDefault[T comparable](field *T, value T) {
 func (c Config) Validate() error {
 	var f faults
 	f.when(len(c.URLs) == 0, "URLs is empty; name a store, such as http://127.0.0.1:8080")
+	f.when(len(c.URLs) > maxStores, "URLs has %d stores; want at most %d", len(c.URLs), maxStores)
 	for i, text := range c.URLs {
-		u, err := url.Parse(text)
-		f.when(err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "",
-			"URLs[%d] is %q; want a URL such as http://127.0.0.1:8080", i, text)
+		f.when(!isStoreURL(text), "URLs[%d] is %q; want a URL such as http://127.0.0.1:8080", i, text)
 	}
 	f.when(c.Project == "" || strings.ContainsAny(c.Project, "/?#"), "Project is %q; want the name of a project", c.Project)
 	f.when(c.Connections < 0, "Connections is %d; want a positive number, or 0 for the default", c.Connections)
 	f.when(c.Timeout < 0, "Timeout is %v; want a positive duration, or 0 for the default", c.Timeout)
+	f.when(c.DiscoverInterval < 0, "DiscoverInterval is %v; want a positive duration, or 0 for the default", c.DiscoverInterval)
+	f.when(c.ProbeInterval < 0, "ProbeInterval is %v; want a positive duration, or 0 for the default", c.ProbeInterval)
+	f.when(!(c.HedgeShare >= 0 && c.HedgeShare <= 1), "HedgeShare is %v; want a part from 0 to 1, or 0 for the default", c.HedgeShare)
 	f.when(c.LookupEntities < 0, "LookupEntities is %d; want a positive number, or 0 for the default", c.LookupEntities)
 	f.when(c.LookupParts < 0, "LookupParts is %d; want a positive number, or 0 for the default", c.LookupParts)
 	f.when(c.ResponseBytes < 0, "ResponseBytes is %d; want a positive number, or 0 for the default", c.ResponseBytes)

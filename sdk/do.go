@@ -25,36 +25,32 @@ func (c *Client) do(ctx context.Context, r *request) (*answer, error) {
 	}
 	start := time.Now()
 	failure := &Error{Op: r.op, IdempotencyKey: r.key}
-	index := c.store.now(start)
 	if err := ctx.Err(); err != nil {
-		failure.URL, failure.Err = c.cfg.URLs[index], err
+		failure.URL, failure.Err = c.cfg.URLs[0], err
 		return nil, failure
 	}
+	c.survey(ctx)
+	w := c.begin(ctx, r)
 	for {
 		failure.Tries++
-		failure.URL = c.cfg.URLs[index]
-		tokens, err := c.tokens(ctx, r, failure.URL)
+		t, tokens, err := w.ask(ctx, failure.Tries)
 		if err != nil {
 			return nil, err
 		}
-		a, problem, o, err := c.try(ctx, failure.URL, r, tokens)
-		c.metrics.tried(ctx, r.op, o, failure.Tries)
-		if a != nil {
-			r.merge(tokens, a.header.Get(api.HeaderSession))
+		c.metrics.tried(ctx, r.op, t.outcome, failure.Tries)
+		if t.answer != nil {
+			r.merge(tokens, t.answer.header.Get(api.HeaderSession))
 			c.metrics.done(ctx, r.op, time.Since(start), "")
-			return a, nil
+			return t.answer, nil
 		}
-		failure.note(problem, err, o, r.read)
-		if problem != nil {
-			r.merge(tokens, problem.Session)
+		failure.URL = t.at.url
+		failure.note(t.problem, t.err, t.outcome, r.read || w.moved)
+		if t.problem != nil {
+			r.merge(tokens, t.problem.Session)
 		}
-		v := o.judge(r.read, r.key != "")
-		if v.elsewhere && !failure.OutcomeUnknown && c.store.count > 1 {
-			c.store.failed(index, time.Now())
-			index = (index + 1) % c.store.count
-		}
-		if !v.retry || failure.Tries >= r.retry.Tries ||
-			!pauseFor(ctx, r.retry.pause(failure.Tries, o.after, mathrand.Float64())) {
+		v := t.outcome.judge(r.read, r.key != "")
+		if !v.retry || failure.Tries >= r.retry.Tries || !w.next(v, failure.OutcomeUnknown) &&
+			!pauseFor(ctx, r.retry.pause(failure.Tries, t.outcome.after, mathrand.Float64())) {
 			c.metrics.done(ctx, r.op, time.Since(start), failure.code())
 			return nil, failure.ended(ctx)
 		}
@@ -110,26 +106,31 @@ func (r *request) merge(sent []string, token string) {
 
 // tokens returns what to send of the session. More than MaxTokens gather when
 // many requests of one session end side by side; they are merged first, by the
-// store, because tokens are signed.
-func (c *Client) tokens(ctx context.Context, r *request, url string) ([]string, error) {
+// store, because tokens are signed. A store that does not is told by failed:
+// nothing of r was sent to it.
+func (c *Client) tokens(ctx context.Context, r *request, at *remote) (tokens []string, failed *attempt, err error) {
 	if r.session == nil {
-		return nil, nil
+		return nil, nil, nil
 	}
 	for {
 		tokens := r.session.snapshot()
 		if len(tokens) <= MaxTokens {
-			return tokens, nil
+			return tokens, nil, nil
 		}
 		fold := &request{op: "merge session", method: http.MethodGet, path: c.path("services"), read: true, retry: r.retry}
 		sent := tokens[:MaxTokens]
-		a, problem, _, err := c.try(ctx, url, fold, sent)
-		if a == nil {
-			return nil, &Error{Op: fold.op, URL: url, Tries: 1, Problem: problem, Err: err}
+		t := c.attempt(ctx, at, fold, sent)
+		if t.answer == nil && t.outcome.judge(true, false).retry {
+			t.outcome = outcome{after: t.outcome.after, cut: t.outcome.cut}
+			return nil, &t, nil
 		}
-		merged := a.header.Get(api.HeaderSession)
-		a.free()
+		if t.answer == nil {
+			return nil, nil, &Error{Op: fold.op, URL: at.url, Tries: 1, Problem: t.problem, Err: t.err}
+		}
+		merged := t.answer.header.Get(api.HeaderSession)
+		t.answer.free()
 		if merged == "" {
-			return nil, fmt.Errorf("merge session: %w: %d tokens, and the store merged none", ErrTooManyTokens, len(tokens))
+			return nil, nil, fmt.Errorf("merge session: %w: %d tokens, and the store merged none", ErrTooManyTokens, len(tokens))
 		}
 		r.session.answered(sent, merged)
 	}

@@ -24,7 +24,7 @@
 //	    split; or an error, never a part.
 //	K3. A request is repeated only when repeating is safe: reads, and writes
 //	    under the idempotency key of their first try, at the store that may
-//	    have them. Tries and time are bounded.
+//	    have them, unless Config.WriteElsewhere. Tries and time are bounded.
 //	K4. An error carries the server's code, and the session token of a write
 //	    that was applied although its concern was not met.
 //	K5. A session sends with every request each token that is not known to be
@@ -39,9 +39,20 @@
 //	    blocks until there is room or its context ends.
 //	K9. A client starts no goroutine that outlives the call that started it,
 //	    beside those that net/http keeps for idle connections until Close.
+//	K10. A request goes to the nearest store that serves it, of the preferred
+//	    region before others, and at once to the next nearest when that one
+//	    does not. Round trips that vary by a tenth move nobody back and forth.
+//	K11. A read asks at most one store beside the first, and at most
+//	    Config.HedgeShare of the reads do; both tries are over when it ends.
 //
 // A Writer is one session of its own: a row follows the writer's earlier rows
 // and whatever the context of Run had seen. What a caller of Push has seen is
 // not passed on; what was written joins the session of whoever waits for its
 // verdict.
+//
+// A client of several regions knows its stores by Config.URLs, and the others
+// of the deployment by Config.Discover. Client.Run measures them; Client.Stores
+// tells what is known. A session holds over all of them, for its tokens are
+// merged by whichever store answers, and travels to other services as
+// OpenTelemetry baggage: see SessionToBaggage.
 package sdk

@@ -13,9 +13,10 @@ import (
 // contract: errors.Is(err, code) holds for every api.Code, these are the ones
 // that callers act on most.
 const (
-	// ErrConcernTimeout: the rows are applied and still replicating. The
-	// session has their token; pushing them again under the same idempotency
-	// key is safe.
+	// ErrConcernTimeout: the rows are applied and still replicating. The session
+	// has their token, and so has Problem.Session; Problem.Concern counts the
+	// stores that have them. Pushing them again under the same idempotency key, at
+	// the same store, is safe.
 	ErrConcernTimeout = api.CodeConcernTimeout
 	// ErrNotEnoughLive: too few live replicas for the concern; nothing was
 	// written.
@@ -39,6 +40,15 @@ const (
 	ErrConflict = api.CodeConflict
 	// ErrOverloaded: the store has too much to do at once.
 	ErrOverloaded = api.CodeOverloaded
+	// ErrNotActive: the store asked joins, leaves or was evicted, and no other one
+	// answered.
+	ErrNotActive = api.CodeNotActive
+	// ErrNotHeld: the rows of this group are in other regions than those of the
+	// stores asked.
+	ErrNotHeld = api.CodeNotHeld
+	// ErrHomeUnreachable: the store that changes definitions and membership is not
+	// in reach; nothing was changed, and lookups and pushes go on.
+	ErrHomeUnreachable = api.CodeHomeUnreachable
 	// ErrProjectNotFound and the like: the name does not exist.
 	ErrProjectNotFound = api.CodeProjectNotFound
 	ErrViewNotFound    = api.CodeViewNotFound
@@ -54,7 +64,8 @@ var (
 	// ErrUnreachable: no store answered within the tries and time allowed.
 	ErrUnreachable = errors.New("no store answered")
 	// ErrOutcomeUnknown: a write was sent and its answer lost. It may have been
-	// stored; pushing it again under Error.IdempotencyKey stores it once.
+	// stored. Repeated under Error.IdempotencyKey at the same store, which is
+	// Error.URL, it is stored once: see Target.
 	ErrOutcomeUnknown = errors.New("the write may have been stored")
 	// ErrClosed: the writer takes no more rows. The row was not stored.
 	ErrClosed = errors.New("writer is closed")

@@ -170,3 +170,36 @@ func ExampleWithSession() {
 	fmt.Println(result.Rows[0].ConvRate.Value, result.Met.Level)
 	// Output: 0.25 session
 }
+
+// A client of several regions is given one store and finds the others. Run
+// keeps its measurements fresh.
+func ExampleClient_Run() {
+	url, stop := exampleStore()
+	defer stop()
+	client, err := sdk.New(sdk.Config{URLs: []string{url}, Project: "rides", Discover: true, Region: "eu"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	ran := make(chan error, 1)
+	go func() { ran <- client.Run(ctx) }()
+
+	// Its own writes within 5 ms, else whatever is there; and no longer than 20 ms
+	// for the nearest store alone.
+	read := sdk.ReadOptions{
+		Prefer: []sdk.Alternative{{Level: sdk.Session, Within: 5 * time.Millisecond}, {Level: sdk.Eventual}},
+		Hedge:  20 * time.Millisecond,
+	}
+	result, err := sdk.Lookup[Driver](sdk.WithSession(ctx), client, sdk.Service("driver_v1").At(read), sdk.Keys(Driver{ID: 1001}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(result.Met.Level, "in", result.Met.Region)
+
+	cancel()
+	if err := <-ran; err != nil {
+		log.Fatal(err)
+	}
+	// Output: session in eu
+}

@@ -78,8 +78,41 @@ func TestMetricsCountOperationsRetriesAndRows(t *testing.T) {
 	if err := w.Flush(ctx); err != nil {
 		t.Fatal(err)
 	}
+	got := counted(t, reader)
+	if got["featurestore.client.retries"] != 1 || got["featurestore.client.writer.rows"] != 5 ||
+		got["featurestore.client.writer.buffered"] != 0 || got["featurestore.client.operation.duration"] < 4 {
+		t.Errorf("got %v, want 1 retry, 5 rows, none buffered, and at least 4 operations", got)
+	}
+}
+
+func TestMetricsCountMovesAndHedges(t *testing.T) {
+	reader := metric.NewManualReader()
+	eu, us := newStoreIn(t, "eu"), newStoreIn(t, "us")
+	slow := newRelay(t, eu.url, never)
+	c := newClient(t, slow.url, alsoAt(us.url), func(cfg *sdk.Config) {
+		cfg.Meter = metric.NewMeterProvider(metric.WithReader(reader)).Meter("sdk")
+		cfg.HedgeShare, cfg.Retry.TryTimeout = 0.001, 500*time.Millisecond
+	})
+	if got := servedBy(t, t.Context(), c); got != "eu" {
+		t.Fatalf("region %s answers, want eu", got)
+	}
+	slow.hold.Store(true)
+	q := sdk.Features().At(sdk.ReadOptions{Hedge: time.Millisecond})
+	for range 3 { // one that may hedge, one that may not and finds eu away, one that begins in us
+		if r, err := sdk.Lookup[trip](within(t, time.Minute), c, q, sdk.Keys(trip{ID: 1})); err != nil || r.Met.Region != "us" {
+			t.Fatalf("got %+v, %v; want us to answer", r, err)
+		}
+	}
+	if got := counted(t, reader); got["featurestore.client.hedges"] < 2 || got["featurestore.client.moves"] != 1 {
+		t.Errorf("got %v, want a hedge that won, one that was refused, and a move", got)
+	}
+}
+
+// counted collects every sum, and the number of each histogram's samples.
+func counted(t *testing.T, reader metric.Reader) map[string]int64 {
+	t.Helper()
 	var all metricdata.ResourceMetrics
-	if err := reader.Collect(ctx, &all); err != nil {
+	if err := reader.Collect(t.Context(), &all); err != nil {
 		t.Fatal(err)
 	}
 	got := map[string]int64{}
@@ -95,8 +128,5 @@ func TestMetricsCountOperationsRetriesAndRows(t *testing.T) {
 			}
 		}
 	}
-	if got["featurestore.client.retries"] != 1 || got["featurestore.client.writer.rows"] != 5 ||
-		got["featurestore.client.writer.buffered"] != 0 || got["featurestore.client.operation.duration"] < 4 {
-		t.Errorf("got %v, want 1 retry, 5 rows, none buffered, and at least 4 operations", got)
-	}
+	return got
 }

@@ -197,14 +197,20 @@ func (l *lookup) part(ctx context.Context, consistency string, into *partial, fr
 	a, err := l.client.do(ctx, &request{
 		op: "lookup", method: http.MethodPost, path: l.client.path("lookup"), body: *buffer, read: true,
 		consistency: consistency, onUnmet: l.query.Read.OnUnmet,
+		hedge: l.query.Read.Hedge,
 	})
 	if err != nil {
 		return err
 	}
 	defer a.free()
-	// Only now: net/http may still be reading the body of a request that failed.
-	requestBuffers.Put(buffer)
-	return into.decode(a.body())
+	// Only now: net/http may still be reading the body of a request that failed,
+	// or was given up for another store's answer.
+	if a.lone {
+		requestBuffers.Put(buffer)
+	}
+	err = into.decode(a.body())
+	into.met.Hedged = a.hedged
+	return err
 }
 
 // failure words the error of a lookup that failed.

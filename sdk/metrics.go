@@ -14,6 +14,8 @@ import (
 type metrics struct {
 	duration metric.Float64Histogram
 	retries  metric.Int64Counter
+	moves    metric.Int64Counter
+	hedges   metric.Int64Counter
 	rows     metric.Int64Counter
 	buffered metric.Int64UpDownCounter
 }
@@ -33,6 +35,14 @@ func newMetrics(m metric.Meter) (*metrics, error) {
 		metric.WithDescription("Tries after the first, by operation and the HTTP status that the try got, 0 for none.")); err != nil {
 		return nil, err
 	}
+	if out.moves, err = m.Int64Counter("featurestore.client.moves", metric.WithUnit("{move}"),
+		metric.WithDescription("Times that reads or writes moved to another store, for it is nearer or the one before is away.")); err != nil {
+		return nil, err
+	}
+	if out.hedges, err = m.Int64Counter("featurestore.client.hedges", metric.WithUnit("{read}"),
+		metric.WithDescription("Reads that waited longer than their Hedge, by result: won and lost by the second store, or refused as beyond HedgeShare or without another store.")); err != nil {
+		return nil, err
+	}
 	if out.rows, err = m.Int64Counter("featurestore.client.writer.rows", metric.WithUnit("{row}"),
 		metric.WithDescription("Rows that got their verdict, by view and verdict.")); err != nil {
 		return nil, err
@@ -48,6 +58,22 @@ func (m *metrics) tried(ctx context.Context, op string, o outcome, n int) {
 		return
 	}
 	m.retries.Add(ctx, 1, metric.WithAttributes(attribute.String("op", op), attribute.Int("status", o.status)))
+}
+
+// moved counts a move of reads or of writes to another store.
+func (m *metrics) moved(ctx context.Context, reads bool) {
+	if m == nil {
+		return
+	}
+	m.moves.Add(ctx, 1, metric.WithAttributes(attribute.Bool("reads", reads)))
+}
+
+// hedged counts a read that took longer than its hedge.
+func (m *metrics) hedged(ctx context.Context, result string) {
+	if m == nil {
+		return
+	}
+	m.hedges.Add(ctx, 1, metric.WithAttributes(attribute.String("result", result)))
 }
 
 // done records an operation; code is "" when it succeeded.

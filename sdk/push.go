@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"reflect"
 	"strconv"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -28,6 +29,10 @@ type Target struct {
 	// IdempotencyKey of one Push or Delete, for a caller that repeats it after a
 	// restart; "" makes one up. A Writer makes its own: see Writer.
 	IdempotencyKey string
+	// Store is the URL of the only store that is asked, "" for the client's
+	// choice. A write that ended as ErrOutcomeUnknown is repeated at Error.URL
+	// under Error.IdempotencyKey: no other store knows the key.
+	Store string
 }
 
 // View targets a feature view.
@@ -42,6 +47,8 @@ func (t Target) check() error {
 		return fmt.Errorf("target has View %q and PushSource %q; want one of them", t.View, t.PushSource)
 	case t.To != "" && t.To != "online" && t.To != "offline" && t.To != "online_and_offline":
 		return fmt.Errorf("target has To %q; use online, offline or online_and_offline", t.To)
+	case t.Store != "" && !isStoreURL(t.Store):
+		return fmt.Errorf("target has Store %q; want a URL such as http://127.0.0.1:8080, or none", t.Store)
 	}
 	return nil
 }
@@ -52,6 +59,9 @@ func (t Target) name() string {
 	}
 	return "push source " + t.PushSource
 }
+
+// store is the URL without the slash that a Config's may not have either.
+func (t Target) store() string { return strings.TrimRight(t.Store, "/") }
 
 // head begins the body of a push, up to its rows or columns.
 func (t Target) head() []byte {
@@ -146,6 +156,9 @@ func (c *Client) Delete(ctx context.Context, from Target, entities Entities, at 
 	if from.View == "" || from.PushSource != "" {
 		return PushResult{}, fmt.Errorf("delete: target is %s; want a view", from.name())
 	}
+	if err := from.check(); err != nil {
+		return PushResult{}, fmt.Errorf("delete: %w", err)
+	}
 	cols, n, err := entities.columns()
 	if err != nil {
 		return PushResult{}, fmt.Errorf("delete: %w", err)
@@ -166,7 +179,7 @@ func (c *Client) write(ctx context.Context, op string, body []byte, to Target) (
 	if key == "" {
 		key = newKey()
 	}
-	a, err := c.do(ctx, &request{op: op, method: http.MethodPost, path: c.path(op), body: body, key: key, concern: to.Concern})
+	a, err := c.do(ctx, &request{op: op, method: http.MethodPost, path: c.path(op), body: body, key: key, concern: to.Concern, store: to.store()})
 	if err != nil {
 		return PushResult{}, err
 	}

@@ -3,6 +3,7 @@ package sdk
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -43,6 +44,11 @@ type ReadOptions struct {
 	Prefer []Alternative
 	// OnUnmet is the policy when none is met; "" for the default.
 	OnUnmet OnUnmet
+	// Hedge asks the next nearest store too when the nearest has not answered
+	// after this long; the first answer counts and the other request is ended.
+	// Zero asks one store. At most one hedge a request, and at most
+	// Config.HedgeShare of them; a wait that the level asks for counts as time.
+	Hedge time.Duration
 }
 
 // Alternative is one acceptable level and how long to try for it.
@@ -55,6 +61,9 @@ type Alternative struct {
 
 // header renders the options as Featurestore-Consistency, "" for defaults.
 func (o ReadOptions) header() (string, error) {
+	if o.Hedge < 0 {
+		return "", fmt.Errorf("Hedge is %v; want a positive duration, or zero", o.Hedge)
+	}
 	list := o.Prefer
 	if o.Level != "" || o.MaxStaleness != 0 {
 		if len(list) > 0 {
@@ -105,10 +114,27 @@ type Met struct {
 	Region, Store string
 	// Forwarded says that another store than the one asked served.
 	Forwarded bool
+	// Hedged says that the store was asked second, for the first was slow: see
+	// ReadOptions.Hedge. Of a split lookup, that a part of it was.
+	Hedged bool
 	// Waited for the level.
 	Waited time.Duration
-	// Staleness bounds, for each other region, how far the answer may lag it.
+	// Staleness bounds, for each other region, how far the answer may lag it;
+	// UnknownStaleness for a region of which nothing was ever heard.
 	Staleness map[string]time.Duration
+}
+
+// UnknownStaleness is the bound where there is none.
+const UnknownStaleness = time.Duration(math.MaxInt64)
+
+// StalenessMax bounds how far the answer may lag any region: 0 when there is no
+// other, UnknownStaleness when there is no bound.
+func (m Met) StalenessMax() time.Duration {
+	var most time.Duration
+	for _, d := range m.Staleness {
+		most = max(most, d)
+	}
+	return most
 }
 
 func metOf(c api.ConsistencyMet) Met {
@@ -119,7 +145,10 @@ func metOf(c api.ConsistencyMet) Met {
 	if len(c.StalenessMs) > 0 {
 		m.Staleness = make(map[string]time.Duration, len(c.StalenessMs))
 		for region, ms := range c.StalenessMs {
-			m.Staleness[region] = time.Duration(ms) * time.Millisecond
+			m.Staleness[region] = UnknownStaleness
+			if ms < int64(UnknownStaleness/time.Millisecond) {
+				m.Staleness[region] = time.Duration(ms) * time.Millisecond
+			}
 		}
 	}
 	return m
@@ -134,6 +163,7 @@ func (m Met) and(n Met) Met {
 	}
 	m.Degraded = m.Degraded || n.Degraded
 	m.Forwarded = m.Forwarded || n.Forwarded
+	m.Hedged = m.Hedged || n.Hedged
 	m.Waited = max(m.Waited, n.Waited)
 	if len(n.Staleness) > 0 {
 		all := maps.Clone(n.Staleness)

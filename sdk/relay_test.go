@@ -18,6 +18,9 @@ type relay struct {
 	cut      func() int
 	accepted atomic.Int64
 	cuts     atomic.Int64
+	// hold stops answers until the test ends, when held is closed.
+	hold atomic.Bool
+	held chan struct{}
 
 	mu struct {
 		sync.Mutex
@@ -32,7 +35,7 @@ func newRelay(tb testing.TB, url string, cut func() int) *relay {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	r := &relay{url: "http://" + l.Addr().String(), cut: cut}
+	r := &relay{url: "http://" + l.Addr().String(), cut: cut, held: make(chan struct{})}
 	var all sync.WaitGroup
 	var open sync.Map // connections to end with the test
 	all.Go(func() {
@@ -51,6 +54,7 @@ func newRelay(tb testing.TB, url string, cut func() int) *relay {
 	})
 	tb.Cleanup(func() {
 		l.Close()
+		close(r.held)
 		open.Range(func(c, _ any) bool { c.(net.Conn).Close(); return true })
 		all.Wait()
 	})
@@ -75,13 +79,27 @@ func (r *relay) carry(client net.Conn, to string) {
 		limit = int64(n)
 	}
 	if limit < 0 {
-		_, _ = io.Copy(client, store)
+		_, _ = io.Copy(held{client, r}, store)
 	} else if n, _ := io.CopyN(client, store, limit); n == limit {
 		r.cuts.Add(1)
 		_ = client.(*net.TCPConn).SetLinger(0) // a reset, not an orderly end
 	}
 	client.Close()
 	up.Wait()
+}
+
+// held is a connection to a client that gets nothing while the relay holds.
+type held struct {
+	io.Writer
+	relay *relay
+}
+
+// Write passes an answer on, once it may.
+func (h held) Write(b []byte) (int, error) {
+	if h.relay.hold.Load() {
+		<-h.relay.held
+	}
+	return h.Writer.Write(b)
 }
 
 // Write keeps what clients sent.

@@ -1,6 +1,8 @@
 package sdk
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -17,6 +19,34 @@ type outcome struct {
 	code   api.Code
 	// after is how long the server asked to wait, 0 if it did not.
 	after time.Duration
+	// took is the time to the first of the answer, less what the store waited for
+	// a read level; 0 without an answer.
+	took time.Duration
+	// cut says what ended the try before an answer.
+	cut cut
+}
+
+// cut is why a try ended without an answer, as far as the client ended it.
+type cut uint8
+
+const (
+	notCut      cut = iota
+	cutByTry        // its own time was up
+	cutByTime       // the caller's time was up
+	cutByCaller     // the caller went away, or has another answer
+)
+
+// cutBy tells what ended a try under try, whose caller's context is caller.
+func cutBy(caller, try context.Context) cut {
+	switch {
+	case errors.Is(caller.Err(), context.DeadlineExceeded):
+		return cutByTime
+	case caller.Err() != nil:
+		return cutByCaller
+	case try.Err() != nil:
+		return cutByTry
+	}
+	return notCut
 }
 
 // verdict says how to go on after a try.
@@ -40,7 +70,8 @@ func (o outcome) judge(read, keyed bool) verdict {
 	}
 	switch o.code {
 	case api.CodeNotEnoughLive, api.CodeNoLeader, api.CodeNotLeader, api.CodeBehind,
-		api.CodeDependencyUnavailable, api.CodeClockFenced, api.CodeDraining, api.CodeReadOnly:
+		api.CodeDependencyUnavailable, api.CodeClockFenced, api.CodeDraining, api.CodeReadOnly,
+		api.CodeNotActive, api.CodeNotHeld, api.CodeHomeUnreachable:
 		return verdict{retry: true, elsewhere: true} // refused before anything was done
 	case api.CodeOverloaded:
 		return verdict{retry: read || keyed, elsewhere: read}

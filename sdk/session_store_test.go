@@ -105,3 +105,28 @@ func TestWhoWaitsForARowHasSeenIt(t *testing.T) {
 		t.Errorf("after 200 rows of one writer: got %d tokens, want 1 to %d", n, sdk.MaxTokens)
 	}
 }
+
+// K5.
+func TestTokensAreMergedByTheNextStoreWhenOneIsAway(t *testing.T) {
+	s, gone := newStoreIn(t, "eu"), newStoreIn(t, "us")
+	if err := gone.stop(); err != nil {
+		t.Fatal(err)
+	}
+	joined := sdk.WithSession(within(t, time.Minute))
+	for id := range int64(sdk.MaxTokens + 1) {
+		own := sdk.WithSession(joined)
+		if _, err := sdk.Push(own, newClient(t, s.url), sdk.View("driver_stats"), trip{ID: id, Trips: sdk.Increment[int64](1)}); err != nil {
+			t.Fatal(err)
+		}
+		if err := sdk.JoinSession(joined, sdk.SessionToken(own)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := newClient(t, gone.url, alsoAt(s.url))
+	if _, err := sdk.Push(joined, c, sdk.View("driver_stats"), trip{ID: 1, Trips: sdk.Increment[int64](1)}); err != nil {
+		t.Errorf("got %v, want the tokens merged, and the row stored, by the store that answers", err)
+	}
+	if token := sdk.SessionToken(joined); token == "" || strings.Contains(token, ",") {
+		t.Errorf("after a request: got %q, want one token", token)
+	}
+}

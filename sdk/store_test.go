@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -68,8 +69,13 @@ type store struct {
 	stop func() error
 }
 
-// startStore runs a store with the definitions until stop is called.
+// startStore runs a store of region eu with the definitions until stop is called.
 func startStore(definitions string, limits ...server.Limits) (*store, error) {
+	return startStoreIn("eu", definitions, limits...)
+}
+
+// startStoreIn runs the store of a region.
+func startStoreIn(region, definitions string, limits ...server.Limits) (*store, error) {
 	dir, err := os.MkdirTemp("", "sdk-test-")
 	if err != nil {
 		return nil, err
@@ -78,7 +84,7 @@ func startStore(definitions string, limits ...server.Limits) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg := replica.Config{Region: "eu", Store: "eu-1", Data: dir, Listen: "127.0.0.1:0"}
+	cfg := replica.Config{Region: region, Store: region + "-1", Data: dir, Listen: "127.0.0.1:0"}
 	if len(limits) > 0 {
 		cfg.Limits = limits[0]
 	}
@@ -109,10 +115,17 @@ func startStore(definitions string, limits ...server.Limits) (*store, error) {
 // newStore runs a store for one test.
 func newStore(tb testing.TB, limits ...server.Limits) *store {
 	tb.Helper()
-	s, err := startStore(rides, limits...)
+	return newStoreIn(tb, "eu", limits...)
+}
+
+// newStoreIn runs the store of a region for one test, which may stop it before.
+func newStoreIn(tb testing.TB, region string, limits ...server.Limits) *store {
+	tb.Helper()
+	s, err := startStoreIn(region, rides, limits...)
 	if err != nil {
 		tb.Fatal(err)
 	}
+	s.stop = sync.OnceValue(s.stop)
 	tb.Cleanup(func() {
 		if err := s.stop(); err != nil {
 			tb.Errorf("stop the store: %v", err)

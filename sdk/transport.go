@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -54,6 +55,10 @@ type request struct {
 	concern     string
 	retry       Retry
 	session     *session // nil for none
+	// store is the URL that a write is bound to, "" for none.
+	store string
+	// hedge is how long a read waits before it asks a second store; 0: for ever.
+	hedge time.Duration
 }
 
 // answer is a successful answer. Its body is valid until free.
@@ -61,6 +66,9 @@ type answer struct {
 	url    string
 	header http.Header
 	buffer *bytes.Buffer
+	// hedged says that the store was asked second, and lone that no other one was
+	// asked beside it: nobody reads the request's body any more.
+	hedged, lone bool
 }
 
 func (a *answer) body() []byte { return a.buffer.Bytes() }
@@ -70,7 +78,11 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // maxKeptBuffer is the largest buffer that stays in the pool.
 const maxKeptBuffer = 1 << 20
 
+// free gives the body back; a nil answer has none.
 func (a *answer) free() {
+	if a == nil {
+		return
+	}
 	if a.buffer != nil && a.buffer.Cap() <= maxKeptBuffer {
 		buffers.Put(a.buffer)
 	}
@@ -82,8 +94,8 @@ const maxServerTimeout = time.Minute
 
 // try asks the store at url once. Exactly one of answer, problem and error is
 // the result; the outcome says whether to try again.
-func (c *Client) try(ctx context.Context, url string, r *request, tokens []string) (*answer, *api.Problem, outcome, error) {
-	ctx, cancel := context.WithTimeout(ctx, r.retry.TryTimeout)
+func (c *Client) try(caller context.Context, url string, r *request, tokens []string) (*answer, *api.Problem, outcome, error) {
+	ctx, cancel := context.WithTimeout(caller, r.retry.TryTimeout)
 	defer cancel()
 	var body io.Reader
 	if r.body != nil {
@@ -94,27 +106,29 @@ func (c *Client) try(ctx context.Context, url string, r *request, tokens []strin
 		return nil, nil, outcome{}, err
 	}
 	r.setHeaders(ctx, req.Header, tokens)
+	start := time.Now()
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, nil, outcome{sent: !dialFailed(err)}, unwrapURL(err)
+		return nil, nil, outcome{sent: !dialFailed(err), cut: cutBy(caller, ctx)}, unwrapURL(err)
 	}
 	defer resp.Body.Close()
-	a := &answer{url: url, header: resp.Header, buffer: buffers.Get().(*bytes.Buffer)}
+	took := max(time.Nanosecond, time.Since(start)-waited(resp.Header))
+	a := &answer{url: url, header: resp.Header, buffer: buffers.Get().(*bytes.Buffer), lone: true}
 	a.buffer.Reset()
 	n, err := a.buffer.ReadFrom(io.LimitReader(resp.Body, c.cfg.ResponseBytes+1))
 	switch {
 	case err != nil:
 		a.free()
-		return nil, nil, outcome{sent: true}, fmt.Errorf("read the answer: %w", err)
+		return nil, nil, outcome{sent: true, cut: cutBy(caller, ctx)}, fmt.Errorf("read the answer: %w", err)
 	case n > c.cfg.ResponseBytes:
 		a.free()
 		return nil, nil, outcome{sent: true, status: resp.StatusCode}, fmt.Errorf("%w: it is larger than ResponseBytes, %d", ErrBadAnswer, c.cfg.ResponseBytes)
 	case resp.StatusCode/100 == 2:
-		return a, nil, outcome{sent: true, status: resp.StatusCode}, nil
+		return a, nil, outcome{sent: true, status: resp.StatusCode, took: took}, nil
 	}
 	p, err := problemOf(resp, a.body())
 	a.free()
-	o := outcome{sent: true, status: resp.StatusCode, after: retryAfter(resp.Header)}
+	o := outcome{sent: true, status: resp.StatusCode, after: retryAfter(resp.Header), took: took}
 	if p != nil {
 		o.code = p.Code
 		if p.Session == "" {
@@ -167,6 +181,15 @@ func serverTimeout(left time.Duration) string {
 		return "" // the context's own end is quicker
 	}
 	return left.String()
+}
+
+// waited is how long the store waited for a read level: no part of its distance.
+func waited(h http.Header) time.Duration {
+	n, err := strconv.Atoi(h.Get(api.HeaderWaited))
+	if err != nil || n < 0 {
+		return 0
+	}
+	return time.Duration(n) * time.Millisecond
 }
 
 // dialFailed reports that no connection was made, so nothing was sent.

@@ -121,7 +121,7 @@ func (b *batch) refuse(rows []int, bad map[int]*RowError) []int {
 func (w *writer) push(ctx context.Context, body []byte) (PushResult, error) {
 	a, err := w.client.do(ctx, &request{
 		op: "push", method: http.MethodPost, path: w.client.path("push"), body: body,
-		key: newKey(), concern: w.target.Concern, retry: w.cfg.Retry, session: w.session,
+		key: newKey(), concern: w.target.Concern, retry: w.cfg.Retry, session: w.session, store: w.target.store(),
 	})
 	if w.ownSession && (errors.Is(err, ErrSessionLost) || errors.Is(err, ErrTokenInvalid)) {
 		// The rows are told; those that come after begin a new session, or none

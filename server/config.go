@@ -1,14 +1,16 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"time"
 
-	"featurestore/api"
 	"featurestore/consistency"
 	"featurestore/online"
+	"featurestore/replication"
 
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
@@ -31,8 +33,17 @@ type Config struct {
 
 	// URL is where clients reach this store, "" when it does not know.
 	URL string
-	// Others returns the other stores of the deployment; nil: there are none.
-	Others func() []api.RegionInfo
+	// Forward carries requests to other stores; nil is a transport of its own.
+	Forward http.RoundTripper
+	// Replication tells how the exchange with other stores goes; nil: this one is
+	// alone.
+	Replication Replication
+	// Members changes who takes part; nil: nobody can be added.
+	Members Members
+	// Verify compares rows with those of other stores; nil: there are none.
+	Verify func(context.Context) (replication.Verification, error)
+	// Links are those of featurestore dev, nil elsewhere.
+	Links Links
 
 	// FeastProject is the project that Feast's paths serve; "" is the only one
 	// there is.

@@ -21,6 +21,14 @@ func (s *Server) planDefinitions(r *request) error {
 	if err != nil {
 		return err
 	}
+	if home, away, err := s.home(r); away && err == nil {
+		// The home knows what is applied. While it is away, what is known here
+		// is the best there is; an apply compares revisions anyway.
+		if answer, err := s.atHome(r, home); err == nil {
+			defer answer.Body.Close()
+			return s.relay(r, answer)
+		}
+	}
 	plan, err := s.cfg.Online.Registry().Plan(d)
 	if err != nil {
 		return err
@@ -39,6 +47,13 @@ func (s *Server) applyDefinitions(r *request) error {
 	expect, err := r.expected()
 	if err != nil {
 		return err
+	}
+	home, away, err := s.home(r)
+	if err != nil {
+		return err
+	}
+	if away {
+		return s.applyAtHome(r, home)
 	}
 	plan, err := s.cfg.Online.Apply(r.context(), d, expect)
 	if err != nil {

@@ -13,4 +13,7 @@
 //	    entities, features, time, and requests at once.
 //	E4. After Drain no request begins; those in flight end.
 //	E5. Every route stands in /openapi.json and every path there is routed.
+//	E6. A request that another store sent here is answered here, or refused.
+//	E7. Definitions and members change at the home only; other stores pass the
+//	    request on, or say that the home is out of reach.
 package server

@@ -26,7 +26,7 @@ func (s *Server) serve(rt *route, c echo.Context) error {
 		span.SetName(rt.method + " " + rt.path)
 		span.SetAttributes(attribute.String("http.route", rt.path), attribute.String("featurestore.request.id", r.id))
 	}
-	err := s.admit(rt, n)
+	err := s.accept(rt, n)
 	if err == nil {
 		err = r.readTimeout()
 	}
@@ -39,8 +39,8 @@ func (s *Server) serve(rt *route, c echo.Context) error {
 	return nil
 }
 
-// admit refuses requests of a store that stops or has too many already (E3, E4).
-func (s *Server) admit(rt *route, inFlight int64) error {
+// accept refuses requests of a store that stops or has too many already (E3, E4).
+func (s *Server) accept(rt *route, inFlight int64) error {
 	switch {
 	case rt.always:
 	case s.draining.Load():

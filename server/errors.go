@@ -8,6 +8,7 @@ import (
 
 	"featurestore/api"
 	"featurestore/consistency"
+	"featurestore/meta"
 	"featurestore/online"
 )
 
@@ -26,6 +27,10 @@ var sentinels = []struct {
 	{consistency.ErrBehind, api.CodeBehind},
 	{consistency.ErrTooStale, api.CodeTooStale},
 	{consistency.ErrLevelNotOffered, api.CodeInvalidRequest},
+	{consistency.ErrElsewhere, api.CodeNotHeld},
+	{consistency.ErrNotActive, api.CodeNotActive},
+	{consistency.ErrOverloaded, api.CodeOverloaded},
+	{meta.ErrRefused, api.CodeMembershipRefused},
 	{consistency.ErrNotEnoughLive, api.CodeNotEnoughLive},
 	{consistency.ErrConcernTimeout, api.CodeConcernTimeout},
 	{online.ErrIdempotencyMismatch, api.CodeIdempotencyKeyReused},

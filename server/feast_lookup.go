@@ -44,8 +44,8 @@ func (s *Server) feastLookup(r *request) error {
 	if err := names.checkKeys(l.scanned.Entities); err != nil {
 		return err
 	}
-	met, err := s.run(l, r)
-	if err != nil {
+	met, done, err := s.run(l, r)
+	if done || err != nil {
 		return err
 	}
 	l.renderFeast(s, names)

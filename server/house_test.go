@@ -12,7 +12,6 @@ import (
 	"featurestore/api"
 	"featurestore/consistency"
 	"featurestore/feature"
-	"featurestore/feature/definition"
 	"featurestore/hlc"
 	"featurestore/meta"
 	"featurestore/online"
@@ -76,9 +75,9 @@ func (s replicaOf) Replica(shard feature.Shard) consistency.Replica {
 	}
 }
 
-func (s replicaOf) SafeTime(feature.Shard) hlc.Timestamp {
-	safe, _ := s.Closed()
-	return safe
+func (s replicaOf) Closed() hlc.Timestamp {
+	closed, _ := s.Store.Closed()
+	return closed
 }
 
 func newHouse(t testing.TB, change ...func(*Config)) *house {
@@ -92,8 +91,14 @@ func clock() time.Time { return noon }
 // openStore opens the store in a directory until the test ends.
 func openStore(t testing.TB, dir string, minFreeBytes int64) *online.Store {
 	t.Helper()
+	return openStoreOf(t, "eu", dir, minFreeBytes)
+}
+
+// openStoreOf opens the first store of a region.
+func openStoreOf(t testing.TB, region, dir string, minFreeBytes int64) *online.Store {
+	t.Helper()
 	store, err := online.Open(online.Config{
-		Dir: dir, Store: "eu-1", Region: "eu", Wall: clock, MinFreeBytes: minFreeBytes, HotBytes: 32 << 20, MemTableBytes: 16 << 20,
+		Dir: dir, Store: region + "-1", Region: region, Wall: clock, MinFreeBytes: minFreeBytes, HotBytes: 32 << 20, MemTableBytes: 16 << 20,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -116,20 +121,25 @@ func openStore(t testing.TB, dir string, minFreeBytes int64) *online.Store {
 // newHouseOn is newHouse in a directory, on a disk with that much to keep free.
 func newHouseOn(t testing.TB, dir string, minFreeBytes int64, change ...func(*Config)) *house {
 	t.Helper()
-	store := openStore(t, dir, minFreeBytes)
+	return houseOf(t, openStore(t, dir, minFreeBytes), change...)
+}
+
+// houseOf is newHouse on a store.
+func houseOf(t testing.TB, store *online.Store, change ...func(*Config)) *house {
+	t.Helper()
+	region, name := store.Identity().Region, store.Identity().Store
 	signer, err := consistency.NewSigner([]byte(strings.Repeat("secret", 4)), store.Identity().Incarnation)
 	if err != nil {
 		t.Fatal(err)
 	}
-	self := meta.Member{Store: "eu-1", Region: "eu", State: meta.Active}
+	self := meta.Member{Store: meta.StoreID(name), Region: meta.Region(region)}
 	coordinator, err := consistency.NewCoordinator(consistency.Config{
 		Store: replicaOf{store}, Self: self, Now: func() int64 { return noon.UnixNano() },
-		Members: func(feature.Shard) meta.Members { return meta.Members{self} },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := Config{Region: "eu", Store: "eu-1", Online: store, Coordinator: coordinator, Signer: signer, Now: clock}
+	cfg := Config{Region: region, Store: name, Online: store, Coordinator: coordinator, Signer: signer, Now: clock}
 	for _, c := range change {
 		c(&cfg)
 	}
@@ -138,13 +148,7 @@ func newHouseOn(t testing.TB, dir string, minFreeBytes int64, change ...func(*Co
 		t.Fatal(err)
 	}
 	h := &house{TB: t, store: store, server: server}
-	d, err := definition.Parse("rides.yaml", strings.NewReader(rides))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := store.Apply(t.Context(), d, nil); err != nil {
-		t.Fatal(err)
-	}
+	h.apply(rides)
 	return h
 }
 

@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 
 	"featurestore/api"
@@ -75,8 +76,8 @@ func (s *Server) lookup(r *request) error {
 	if err := s.bind(l); err != nil {
 		return err
 	}
-	met, err := s.run(l, r)
-	if err != nil {
+	met, done, err := s.run(l, r)
+	if done || err != nil {
 		return err
 	}
 	l.renderNative(s, met)
@@ -84,40 +85,66 @@ func (s *Server) lookup(r *request) error {
 }
 
 // run reads what the lookup needs, at the level it asks for, and fills the
-// table.
-func (s *Server) run(l *lookup, r *request) (consistency.Met, error) {
+// table. It reports true when another store has answered instead.
+func (s *Server) run(l *lookup, r *request) (consistency.Met, bool, error) {
 	if err := s.readPolicy(l, r); err != nil {
-		return consistency.Met{}, err
+		return consistency.Met{}, false, err
 	}
 	if err := l.address(); err != nil {
-		return consistency.Met{}, err
+		return consistency.Met{}, false, err
 	}
 	// What is met now and read from memory never waits, and needs no context
 	// with a deadline.
 	met, ok := s.cfg.Coordinator.MeetsNow(&l.read, l.targets)
 	if !ok {
+		var done bool
 		var err error
-		if met, err = s.cfg.Coordinator.AdmitRead(r.context(), &l.read, l.targets); err != nil {
-			return met, err
+		if met, done, err = s.admit(l, r); done || err != nil {
+			return met, done, err
 		}
 	}
+	return met, false, s.read(l, r)
+}
+
+// admit waits until the lookup may be answered here, or has it answered
+// elsewhere, which it reports.
+func (s *Server) admit(l *lookup, r *request) (consistency.Met, bool, error) {
+	met, err := s.cfg.Coordinator.AdmitRead(r.context(), &l.read, l.targets)
+	var forward *consistency.ForwardError
+	if !errors.As(err, &forward) {
+		return met, false, err
+	}
+	done, tried := s.forwardLookup(r, forward)
+	if done {
+		return met, true, tried
+	}
+	met, err = s.cfg.Coordinator.NotForwarded(&l.read, l.targets, forward)
+	if err != nil {
+		err = fmt.Errorf("%w; %w", err, tried)
+	}
+	return met, false, err
+}
+
+// read fills the table with what is stored here.
+func (s *Server) read(l *lookup, r *request) error {
 	l.batch.MaxBytes = s.cfg.Limits.AnswerBytes
 	if !s.cfg.Online.ReadHot(&l.batch) {
 		if err := s.cfg.Online.ReadMissed(r.context(), &l.batch); err != nil {
-			return met, l.tooMuch(err)
+			return l.tooMuch(err)
 		}
 	}
 	l.now = s.cfg.Now().UnixNano()
 	if err := l.fill(r.hasTime); err != nil {
-		return met, err
+		return err
 	}
 	if l.valueBytes(s.cfg.Limits.AnswerBytes) > s.cfg.Limits.AnswerBytes {
-		return met, l.tooMuch(online.ErrTooLarge)
+		return l.tooMuch(online.ErrTooLarge)
 	}
 	for i, n := range l.uncomputed {
 		s.metrics.notComputed(r.Request().Context(), l.plan.derived[i].name, n)
 	}
-	return met, nil
+	s.cfg.Coordinator.Trim(&l.session)
+	return nil
 }
 
 // valueBytes adds up the text of all values of the answer, at most a little

@@ -25,7 +25,7 @@ func (l *lookup) renderNative(s *Server, met consistency.Met) {
 		b = l.appendRow(b, row, l.cells[row*width:(row+1)*width])
 	}
 	b = append(b, `],"consistency":`...)
-	b = s.appendMet(b, met)
+	b = s.appendMet(b, met, l.read.Forwarded)
 	b = append(b, `,"session":"`...)
 	b = append(b, l.token...)
 	l.out = append(b, "\"}\n"...)
@@ -97,7 +97,7 @@ func (l *lookup) appendEventTimes(b []byte, line []cell) []byte {
 }
 
 // appendMet renders api.ConsistencyMet.
-func (s *Server) appendMet(b []byte, met consistency.Met) []byte {
+func (s *Server) appendMet(b []byte, met consistency.Met, forwarded bool) []byte {
 	b = append(b, `{"asked":"`...)
 	b = append(b, met.Asked.Level.String()...)
 	b = append(b, `","met":"`...)
@@ -110,9 +110,26 @@ func (s *Server) appendMet(b []byte, met consistency.Met) []byte {
 	b = api.AppendString(b, s.cfg.Region)
 	b = append(b, `,"store":`...)
 	b = api.AppendString(b, s.cfg.Store)
-	b = append(b, `,"forwarded":false,"waited_ms":`...)
+	b = strconv.AppendBool(append(b, `,"forwarded":`...), forwarded)
+	b = append(b, `,"waited_ms":`...)
 	b = strconv.AppendInt(b, milliseconds(met.Waited), 10)
-	return append(b, `,"staleness_ms":{}}`...)
+	b = append(b, `,"staleness_ms":{`...)
+	for i, lag := range met.Lags {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(api.AppendString(b, string(lag.Region)), ':')
+		b = strconv.AppendInt(b, staleness(lag.Time), 10)
+	}
+	return append(b, "}}"...)
+}
+
+// staleness is a lag in milliseconds as answers tell it.
+func staleness(lag time.Duration) int64 {
+	if lag == consistency.UnknownLag {
+		return api.UnknownStalenessMs
+	}
+	return milliseconds(lag)
 }
 
 // Header values that most answers share. Nothing may modify them.
@@ -134,6 +151,9 @@ func (s *Server) answerLookup(r *request, l *lookup, met consistency.Met) error 
 	h["Content-Length"] = []string{strconv.Itoa(len(l.out))}
 	h[api.HeaderServedBy] = s.servedBy
 	h[api.HeaderStaleness] = headerZero
+	if met.Lag > 0 {
+		h[api.HeaderStaleness] = []string{strconv.FormatInt(staleness(met.Lag), 10)}
+	}
 	h[api.HeaderWaited] = headerZero
 	if met.Waited > 0 {
 		h[api.HeaderWaited] = []string{strconv.FormatInt(milliseconds(met.Waited), 10)}

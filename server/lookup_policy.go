@@ -11,6 +11,7 @@ import (
 func (s *Server) readPolicy(l *lookup, r *request) error {
 	header := r.Request().Header
 	l.read.Alternatives, l.read.Fallback = l.plan.read.alternatives, l.plan.read.fallback
+	l.read.Forwarded = r.isForwarded()
 	if l.scanned.Consistency != nil {
 		alternatives, err := decodeAlternatives(l.scanned.Consistency)
 		if err != nil {

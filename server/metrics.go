@@ -16,6 +16,8 @@ type metrics struct {
 	refused  metric.Int64Counter
 	// uncomputed counts what lookups answered with null for that reason.
 	uncomputed metric.Int64Counter
+	// forwards counts lookups that other stores were asked for.
+	forwards metric.Int64Counter
 
 	labels sync.Map // labels -> metric.MeasurementOption
 }
@@ -44,6 +46,10 @@ func newMetrics(m metric.Meter, s *Server) (*metrics, error) {
 	}
 	if out.uncomputed, err = m.Int64Counter("featurestore.server.on_demand.uncomputed", metric.WithUnit("{entity}"),
 		metric.WithDescription("Entities for which an on-demand view could not compute a feature, which is null then, by view.")); err != nil {
+		return nil, err
+	}
+	if out.forwards, err = m.Int64Counter("featurestore.server.forwards", metric.WithUnit("{request}"),
+		metric.WithDescription("Lookups that another store was asked for, because this one did not meet them, by its region and whether it answered.")); err != nil {
 		return nil, err
 	}
 	_, err = m.Int64ObservableGauge("featurestore.server.in_flight", metric.WithUnit("{request}"),
@@ -116,4 +122,12 @@ func (m *metrics) option(l labels) metric.MeasurementOption {
 	o := metric.WithAttributeSet(attribute.NewSet(kv...))
 	m.labels.Store(l, o)
 	return o
+}
+
+// forwarded counts a lookup that another store was asked for.
+func (m *metrics) forwarded(ctx context.Context, region string, answered bool) {
+	if m == nil {
+		return
+	}
+	m.forwards.Add(ctx, 1, metric.WithAttributes(attribute.String("region", region), attribute.Bool("answered", answered)))
 }

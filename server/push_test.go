@@ -13,7 +13,6 @@ import (
 	"featurestore/feature"
 	"featurestore/feature/definition"
 	"featurestore/hlc"
-	"featurestore/meta"
 )
 
 func TestPushThenLookup(t *testing.T) {
@@ -238,32 +237,15 @@ func TestForgedSessionIsRefused(t *testing.T) {
 	}
 }
 
-// withPeer makes the deployment two stores, of which the other one never
-// acknowledges.
-func withPeer(t testing.TB) func(*Config) {
-	return func(c *Config) {
-		self := meta.Member{Store: "eu-1", Region: "eu", State: meta.Active}
-		var err error
-		c.Coordinator, err = consistency.NewCoordinator(consistency.Config{
-			Store: replicaOf{c.Online}, Self: self, Now: func() int64 { return noon.UnixNano() },
-			Members: func(feature.Shard) meta.Members {
-				return meta.Members{self, {Store: "us-1", Region: "us", State: meta.Active}}
-			},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 // TestUnmetConcernTellsWhatIsTrue: the rows are stored, the answer says so and
 // carries the token that reads them.
 func TestUnmetConcernTellsWhatIsTrue(t *testing.T) {
-	h := newHouse(t, withPeer(t))
+	h := newHouse(t, withPeers(newPeers(silent)))
+	h.apply(strings.Replace(rides, "views:", "groups: [{name: default, write: {timeout: 1ms}}]\nviews:", 1))
 	body := `{"view": "driver_stats", "rows": [{"driver_id": 7, "trips": 1}]}`
 	w := h.post("push", body, api.HeaderWriteConcern, "any:1", api.HeaderIdempotency, "k")
 	p := h.problem(w)
-	if p.Code != api.CodeConcernTimeout || p.Session == "" || p.Concern == nil || p.Concern.Met || p.Concern.Acked.Stores != 1 || w.Header().Get(api.HeaderSession) != p.Session {
+	if p.Code != api.CodeConcernTimeout || p.Session == "" || p.Concern == nil || p.Concern.Met || p.Concern.Acked.Stores != 1 || p.Position == nil || p.Position.Region != "eu" || w.Header().Get(api.HeaderSession) != p.Session {
 		t.Errorf("got %+v", p)
 	}
 	if entries, rows := h.stored(); entries != 1 || rows != 1 {
@@ -276,14 +258,8 @@ func TestUnmetConcernTellsWhatIsTrue(t *testing.T) {
 }
 
 func TestUnmetConcernDegradesWhereTheViewSaysSo(t *testing.T) {
-	h := newHouse(t, withPeer(t))
-	d, err := definition.Parse("rides.yaml", strings.NewReader(strings.Replace(rides, "max_lateness: 240h", "write: {concern: all, on_timeout: degrade}", 1)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := h.store.Apply(t.Context(), d, nil); err != nil {
-		t.Fatal(err)
-	}
+	h := newHouse(t, withPeers(newPeers(silent)))
+	h.apply(strings.Replace(rides, "max_lateness: 240h", "write: {concern: all, timeout: 1ms, on_timeout: degrade}", 1))
 	got := answer[api.PushResponse](h, h.post("push", `{"view": "place_stats", "rows": [{"city": "Rome", "zone": 1, "demand": 1}]}`))
 	if got.Concern.Asked != "all" || got.Concern.Met || got.Concern.Acked.Stores != 1 {
 		t.Errorf("got %+v", got)

@@ -2,13 +2,23 @@ package server
 
 import (
 	"cmp"
+	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"featurestore/api"
 	"featurestore/feature"
 	"featurestore/hlc"
+	"featurestore/meta"
+	"featurestore/replication"
 )
+
+// Replication tells how the exchange of logs with other stores goes.
+type Replication interface {
+	// View returns what is known now. The caller owns it.
+	View() replication.View
+}
 
 // replication serves GET /v1/replication.
 func (s *Server) replication(r *request) error {
@@ -17,67 +27,169 @@ func (s *Server) replication(r *request) error {
 	if err != nil {
 		return err
 	}
+	view := replication.View{Registry: s.cfg.Online.Registry().Revision()}
+	if s.cfg.Replication != nil {
+		view = s.cfg.Replication.View()
+	}
+	if view.Membership == nil {
+		view.Membership = s.cfg.Coordinator.Membership()
+	}
 	out := api.Replication{
 		Region: s.cfg.Region, Store: s.cfg.Store, Origin: self.String(),
 		Shards: []api.ShardReplication{}, Peers: []api.PeerReplication{},
+		Membership: versionOf(view.Membership), RegistryRevision: view.Registry,
 	}
-	for _, g := range s.groups() {
-		for partition := range max(g.Partitions, 1) {
-			shard := feature.Shard{Group: g.ID, Partition: partition}
-			out.Shards = append(out.Shards, api.ShardReplication{
-				Group: g.Name, GroupID: uint16(g.ID), Partition: partition,
-				Origins: s.origins(s.cfg.Online.Progress(shard), self, closed),
-			})
+	now := s.cfg.Now()
+	shards := s.shards()
+	for _, x := range shards {
+		o := origins{membership: view.Membership, self: self, closed: closed, now: now}
+		one := api.ShardReplication{
+			Group: x.group.Name, GroupID: uint16(x.group.ID), Partition: x.Partition, LogBytes: view.LogBytes[x.Shard],
+			Origins: o.of(s.cfg.Online.Progress(x.Shard)),
 		}
+		if safe := s.cfg.Coordinator.SafeTime(x.Shard); safe > 0 {
+			one.SafeTime, one.SafeLagMs = safe.String(), lagMs(now, safe)
+		} else {
+			one.SafeLagMs = api.UnknownStalenessMs
+		}
+		out.Shards = append(out.Shards, one)
+	}
+	for _, p := range view.Peers {
+		out.Peers = append(out.Peers, peerOf(p, shards))
 	}
 	return r.json(http.StatusOK, out)
 }
 
-// groups returns the groups of all projects by id.
-func (s *Server) groups() []*feature.Group {
-	var out []*feature.Group
+// groupShard is a shard with its group.
+type groupShard struct {
+	feature.Shard
+	group *feature.Group
+}
+
+// shards returns the shards of all projects' groups, in order.
+func (s *Server) shards() []groupShard {
+	var groups []*feature.Group
 	registry := s.cfg.Online.Registry()
 	for _, project := range registry.Projects() {
 		if c, ok := registry.Catalog(project); ok {
-			out = append(out, c.Groups()...)
+			groups = append(groups, c.Groups()...)
 		}
 	}
-	slices.SortFunc(out, func(a, b *feature.Group) int { return cmp.Compare(a.ID, b.ID) })
-	return slices.CompactFunc(out, func(a, b *feature.Group) bool { return a.ID == b.ID })
+	slices.SortFunc(groups, func(a, b *feature.Group) int { return cmp.Compare(a.ID, b.ID) })
+	var out []groupShard
+	for _, g := range slices.CompactFunc(groups, func(a, b *feature.Group) bool { return a.ID == b.ID }) {
+		for partition := range max(g.Partitions, 1) {
+			out = append(out, groupShard{feature.Shard{Group: g.ID, Partition: partition}, g})
+		}
+	}
+	return out
 }
 
 // origins tells how far the store has come in each origin's log. Its own log
 // is complete up to closed, also where it has written nothing.
-func (s *Server) origins(progress hlc.Vector, self hlc.Origin, closed hlc.Timestamp) []api.OriginReplication {
+type origins struct {
+	membership *meta.Membership
+	self       hlc.Origin
+	closed     hlc.Timestamp
+	now        time.Time
+}
+
+func (s origins) of(progress hlc.Vector) []api.OriginReplication {
 	positions := progress.Positions()
-	if progress[self] == 0 {
-		positions = append(positions, hlc.Position{Origin: self})
+	if progress[s.self] == 0 {
+		positions = append(positions, hlc.Position{Origin: s.self})
 	}
 	out := make([]api.OriginReplication, 0, len(positions))
-	now := s.cfg.Now().UnixMilli()
 	for _, p := range positions {
-		o := api.OriginReplication{Origin: p.Origin.String(), Self: p.Origin == self}
+		o := api.OriginReplication{Origin: p.Origin.String(), Self: p.Origin == s.self}
+		if m, ok := s.membership.ByOrigin(p.Origin); ok {
+			o.Store, o.Region = string(m.Store), string(m.Region)
+		} else if seal, ended := s.membership.Sealed(p.Origin); ended {
+			o.Store = string(seal.Store)
+		}
 		through := p.At
 		if o.Self {
-			through = max(through, closed)
+			through = max(through, s.closed)
 		}
 		if p.At > 0 {
 			o.Applied = p.At.String()
 		}
-		o.Closed, o.LagMs = through.String(), max(0, now-through.Millis())
+		o.Closed, o.LagMs = through.String(), lagMs(s.now, through)
 		out = append(out, o)
 	}
 	return out
 }
 
-// regions serves GET /v1/regions.
-func (s *Server) regions(r *request) error {
-	out := api.Regions{Region: s.cfg.Region, Store: s.cfg.Store}
-	out.Regions = append(out.Regions, api.RegionInfo{
-		Region: s.cfg.Region, Store: s.cfg.Store, Self: true, State: "active", URL: s.cfg.URL,
-	})
-	if s.cfg.Others != nil {
-		out.Regions = append(out.Regions, s.cfg.Others()...)
+func lagMs(now time.Time, at hlc.Timestamp) int64 { return max(0, now.UnixMilli()-at.Millis()) }
+
+func peerOf(p replication.PeerView, shards []groupShard) api.PeerReplication {
+	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }
+	out := api.PeerReplication{
+		Store: string(p.Member.Store), Region: string(p.Member.Region), State: p.Member.State.String(), URL: p.Member.URL,
+		Live: p.Live, RoundTripMs: ms(p.RoundTrip), ClockOffsetMs: ms(p.ClockOffset),
+		Membership: api.MembershipVersion{Epoch: p.Epoch, Revision: p.Revision}, RegistryRevision: p.Registry,
+		Following: []string{}, Acked: []api.ShardAcked{},
+	}
+	if !p.Heard.IsZero() {
+		out.Heard = p.Heard.UTC().Format(time.RFC3339Nano)
+	}
+	for _, o := range p.Following {
+		out.Following = append(out.Following, o.String())
+	}
+	for _, x := range shards {
+		acked := api.ShardAcked{Group: x.group.Name, Partition: x.Partition, Origins: map[string]string{}}
+		for _, at := range p.Progress[x.Shard].Positions() {
+			acked.Origins[at.Origin.String()] = at.At.String()
+		}
+		if len(acked.Origins) > 0 {
+			out.Acked = append(out.Acked, acked)
+		}
+	}
+	return out
+}
+
+// verify serves POST /v1/replication/verify.
+func (s *Server) verify(r *request) error {
+	if s.cfg.Verify == nil {
+		return api.Problemf(api.CodeInvalidRequest, "", "store %s is alone: there is no other to compare its rows with", s.cfg.Store)
+	}
+	report, err := s.cfg.Verify(r.context())
+	if err != nil {
+		return err
+	}
+	out := api.Verification{Equal: true, Shards: []api.ShardVerified{}}
+	for _, x := range report.Shards {
+		one := api.ShardVerified{
+			Partition: x.Shard.Partition, Peer: string(x.Peer), UpTo: x.Cut.String(), Differing: x.Differing, Skipped: x.Err,
+		}
+		if g := s.cfg.Online.Registry().Group(x.Shard.Group); g != nil {
+			one.Group = g.Name
+		}
+		for _, row := range x.Examples {
+			one.Examples = append(one.Examples, s.rowName(row))
+		}
+		out.Equal = out.Equal && x.Differing == 0
+		out.Shards = append(out.Shards, one)
 	}
 	return r.json(http.StatusOK, out)
+}
+
+// rowName names a row for people, such as "driver_stats 1001".
+func (s *Server) rowName(row replication.AuditedRow) string {
+	name := fmt.Sprintf("view %d", row.View)
+	registry := s.cfg.Online.Registry()
+	for _, project := range registry.Projects() {
+		c, _ := registry.Catalog(project)
+		if v, ok := c.ViewByID(row.View); ok {
+			name = v.Name
+		}
+	}
+	values, err := feature.DecodeKey(row.Key)
+	if err != nil {
+		return fmt.Sprintf("%s key %x", name, []byte(row.Key))
+	}
+	for _, v := range values {
+		name += " " + v.String()
+	}
+	return name
 }

@@ -24,6 +24,8 @@ type Server struct {
 	feast   feastProject
 	// servedBy is the value of a header that every answer shares.
 	servedBy []string
+	// forward carries requests to other stores.
+	forward http.RoundTripper
 
 	draining atomic.Bool
 	inFlight atomic.Int64
@@ -36,7 +38,10 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	cfg = cfg.WithDefaults()
-	s := &Server{cfg: cfg, echo: echo.New(), servedBy: []string{cfg.Region + "/" + cfg.Store}}
+	s := &Server{cfg: cfg, echo: echo.New(), servedBy: []string{cfg.Region + "/" + cfg.Store}, forward: cfg.Forward}
+	if s.forward == nil {
+		s.forward = defaultForward()
+	}
 	var err error
 	if s.metrics, err = newMetrics(cfg.Meter, s); err != nil {
 		return nil, err

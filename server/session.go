@@ -1,6 +1,8 @@
 package server
 
 import (
+	"net/url"
+	"slices"
 	"strings"
 
 	"featurestore/api"
@@ -20,9 +22,14 @@ func (s *Server) catalog(r *request) (*feature.Catalog, error) {
 	return c, nil
 }
 
-// sessionOf returns what the request's session tokens name, merged.
+// sessionOf returns what the request's session tokens name, merged: those of
+// its own header, and those that came with the caller's own request as baggage.
 func (s *Server) sessionOf(r *request) (consistency.Token, error) {
-	values := r.Request().Header[api.HeaderSession]
+	header := r.Request().Header
+	values := header[api.HeaderSession]
+	if carried := header["Baggage"]; len(carried) > 0 {
+		values = append(slices.Clip(values), baggageSessions(carried)...)
+	}
 	switch len(values) {
 	case 0:
 		return consistency.Token{}, nil
@@ -30,6 +37,27 @@ func (s *Server) sessionOf(r *request) (consistency.Token, error) {
 		return s.cfg.Signer.DecodeAll(values[0])
 	}
 	return s.cfg.Signer.DecodeAll(strings.Join(values, ","))
+}
+
+// baggageSessions returns the session tokens of W3C baggage: a list of members
+// key=value;property. A token has no character that would be escaped, but a
+// careful sender may escape the commas between several.
+func baggageSessions(headers []string) (out []string) {
+	for _, h := range headers {
+		for member := range strings.SplitSeq(h, ",") {
+			pair, _, _ := strings.Cut(member, ";")
+			key, value, _ := strings.Cut(pair, "=")
+			if strings.TrimSpace(key) != api.BaggageSession {
+				continue
+			}
+			value = strings.TrimSpace(value)
+			if plain, err := url.PathUnescape(value); err == nil {
+				value = plain
+			}
+			out = append(out, value)
+		}
+	}
+	return out
 }
 
 // mergeSession answers with the request's session tokens merged into one, for

@@ -39,7 +39,7 @@ func (s *Server) write(r *request, w write) (*api.PushResponse, error) {
 	}
 	targets := w.targets()
 	for _, c := range asked.list {
-		admit := consistency.Write{Concern: c, Token: token, Wait: asked.wait}
+		admit := consistency.Write{Concern: c, RequireLive: asked.require, Token: token, Wait: asked.wait}
 		if err := s.cfg.Coordinator.AdmitWrite(r.context(), &admit, targets); err != nil {
 			return nil, err
 		}
@@ -54,7 +54,7 @@ func (s *Server) write(r *request, w write) (*api.PushResponse, error) {
 			return nil, w.refused(err)
 		}
 	}
-	return s.acknowledge(r, w.rows.n, asked, token, targets, receipt)
+	return s.acknowledge(r, w.rows.n, asked, token, receipt)
 }
 
 // repeated answers a request of n rows that was done before under its
@@ -77,11 +77,7 @@ func (s *Server) repeated(r *request, id *online.Idempotency, views []*feature.R
 	if err != nil {
 		return nil, err
 	}
-	var targets []consistency.Target
-	for _, p := range receipt.Positions {
-		targets = consistency.Targets(targets, consistency.Target{Shard: p.Shard})
-	}
-	return s.acknowledge(r, n, asked, token, targets, receipt)
+	return s.acknowledge(r, n, asked, token, receipt)
 }
 
 // targets are the shards that the write touches, each once.
@@ -123,9 +119,9 @@ func dependencies(t *consistency.Token, targets []consistency.Target, self hlc.O
 	return out
 }
 
-// acknowledge says who has a write that is stored here, and adds it to the
-// session.
-func (s *Server) acknowledge(r *request, n int, asked concerns, token consistency.Token, targets []consistency.Target, receipt online.Receipt) (*api.PushResponse, error) {
+// acknowledge waits for those who must have a write that is stored here, says
+// who does, and adds it to the session.
+func (s *Server) acknowledge(r *request, n int, asked concerns, token consistency.Token, receipt online.Receipt) (*api.PushResponse, error) {
 	out := &api.PushResponse{
 		Accepted: n, Repeated: receipt.Repeated, Superseded: len(receipt.Superseded),
 		SupersededRows: receipt.Superseded[:min(len(receipt.Superseded), api.MaxSupersededRows)],
@@ -133,20 +129,25 @@ func (s *Server) acknowledge(r *request, n int, asked concerns, token consistenc
 		Concern:        api.ConcernMet{Asked: asked.String(), Met: true},
 	}
 	var last hlc.Timestamp
+	positions := make([]consistency.ShardPosition, 0, len(receipt.Positions))
 	for _, p := range receipt.Positions {
 		token.Note(p.Shard, p.Position)
+		positions = append(positions, consistency.ShardPosition{Shard: p.Shard, Position: p.Position})
 		last = max(last, p.Position.At)
 	}
 	if last > 0 {
 		out.Position.At = last.String()
 	}
-	for i, c := range asked.list {
-		got := s.cfg.Coordinator.Acknowledge(&consistency.Write{Concern: c}, targets)
-		out.Concern.Met = out.Concern.Met && got.Met
-		if i == 0 {
-			out.Concern.Acked = acked(got.Acks)
+	begin := time.Now()
+	for _, c := range asked.list {
+		w := consistency.Write{Concern: c, Timeout: max(time.Millisecond, asked.timeout-time.Since(begin))}
+		got, err := s.cfg.Coordinator.Acknowledge(r.context(), &w, positions)
+		if err != nil {
+			return nil, err
 		}
+		out.Concern.Met, out.Concern.Acked = out.Concern.Met && got.Met, acked(got.Acks)
 	}
+	s.cfg.Coordinator.Trim(&token)
 	out.Session = string(s.cfg.Signer.Append(nil, &token))
 	h := r.Response().Header()
 	h[api.HeaderServedBy] = s.servedBy
@@ -155,7 +156,7 @@ func (s *Server) acknowledge(r *request, n int, asked concerns, token consistenc
 	}
 	if !out.Concern.Met && !asked.degrade {
 		p := api.Problemf(api.CodeConcernTimeout, "", "%s not met; %d stores have the rows, which are applied here and go on replicating", asked, out.Concern.Acked.Stores)
-		p.Session, p.Concern = out.Session, &out.Concern
+		p.Session, p.Concern, p.Position = out.Session, &out.Concern, &out.Position
 		return nil, p
 	}
 	return out, nil
@@ -175,6 +176,9 @@ type concerns struct {
 	list    []consistency.Concern
 	wait    time.Duration
 	degrade bool
+	// timeout is the shortest of the views', require the strictest.
+	timeout time.Duration
+	require feature.RequireLive
 }
 
 // String lists the concerns.
@@ -190,14 +194,18 @@ func (c concerns) String() string {
 var defaultConcern = consistency.Concern{Kind: consistency.RegionQuorum}
 
 func (r *request) concerns(views []*feature.ResolvedView) (concerns, error) {
-	out := concerns{wait: consistency.DefaultFallback.Wait, degrade: true}
+	out := concerns{wait: consistency.DefaultFallback.Wait, degrade: true, timeout: consistency.DefaultConcernTimeout}
 	header := r.Request().Header.Get(api.HeaderWriteConcern)
 	if len(views) == 0 { // they were dropped since
 		views = []*feature.ResolvedView{{Group: &feature.Group{}}}
 	}
-	for _, v := range views {
+	for i, v := range views {
 		d := v.WriteDefaults()
 		out.degrade = out.degrade && d.OnTimeout == "degrade"
+		if d.Timeout > 0 && (i == 0 || d.Timeout < out.timeout) {
+			out.timeout = d.Timeout
+		}
+		out.demand(d.RequireLive)
 		concern := defaultConcern
 		if text := cmp.Or(header, d.Concern); text != "" {
 			var err error
@@ -210,6 +218,17 @@ func (r *request) concerns(views []*feature.ResolvedView) (concerns, error) {
 		}
 	}
 	return out, nil
+}
+
+// demand joins what one view requires to that of the others.
+func (c *concerns) demand(r feature.RequireLive) {
+	if r.Members == 0 {
+		return
+	}
+	if c.require.Members == 0 || r.MaxLag < c.require.MaxLag {
+		c.require.MaxLag = r.MaxLag
+	}
+	c.require.Members = max(c.require.Members, r.Members)
 }
 
 // maxIdempotencyKey bounds the header, not what is stored, which is a hash.

@@ -80,7 +80,7 @@ func checkStaleness(e *Evidence) []Violation {
 		}
 		for _, w := range pushes[op.Driver] {
 			bound, told := boundOf(op, w)
-			if !told || w.Accepted.After(op.Began.Add(-bound)) {
+			if !told || !w.Accepted.Before(op.Began.Add(-bound)) {
 				continue
 			}
 			if text := e.missing(op.Driver, w.Written, op.Row); text != "" {

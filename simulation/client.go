@@ -90,7 +90,7 @@ func (c *Cluster) push(ctx context.Context, p *Push, op *Operation) error {
 	if r == nil {
 		return fmt.Errorf("no store runs in %s", p.Region)
 	}
-	view, err := r.view()
+	view, err := r.view(p.Driver)
 	if err != nil {
 		return err
 	}
@@ -227,17 +227,16 @@ func (c *Cluster) lookup(ctx context.Context, l *Lookup, op *Operation) error {
 // lookupAt does what the edge does: admission, then the rows, then the token
 // from the cells that were served.
 func (c *Cluster) lookupAt(ctx context.Context, r *Replica, read *consistency.Read, l *Lookup, op *Operation) error {
-	view, err := r.view()
+	view, err := r.view(l.Driver)
 	if err != nil {
 		return err
 	}
-	key := keyOf(l.Driver)
-	shard := view.Shard(key)
+	shard := view.Shard(keyOf(l.Driver))
 	met, err := r.Coordinator.AdmitRead(ctx, read, []consistency.Target{{Shard: shard}})
 	if err != nil {
 		return err
 	}
-	row, err := r.row(ctx, view, l.Driver)
+	row, err := r.row(ctx, l.Driver)
 	if err != nil {
 		return err
 	}
@@ -272,7 +271,11 @@ func note(t *consistency.Token, shard feature.Shard, row feature.Row) {
 }
 
 // row reads one driver's row, as it is.
-func (r *Replica) row(ctx context.Context, view *feature.ResolvedView, driver int64) (feature.Row, error) {
+func (r *Replica) row(ctx context.Context, driver int64) (feature.Row, error) {
+	view, err := r.view(driver)
+	if err != nil {
+		return feature.Row{}, err
+	}
 	var b online.Batch
 	key := keyOf(driver)
 	b.Add(view.Shard(key), view.ID, key)
@@ -294,16 +297,14 @@ func (h *History) Observe(ctx context.Context, c *Cluster, region meta.Region, d
 		if r == nil {
 			return fmt.Errorf("no store runs in %s", region)
 		}
-		view, err := r.view()
-		if err != nil {
-			return err
-		}
 		for pass := range op.Passes {
 			op.Passes[pass] = map[int64]feature.Row{}
 			for d := range drivers {
-				if op.Passes[pass][d], err = r.row(ctx, view, d); err != nil {
+				row, err := r.row(ctx, d)
+				if err != nil {
 					return err
 				}
+				op.Passes[pass][d] = row
 			}
 		}
 		return nil

@@ -12,8 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"featurestore/consistency"
 	"featurestore/fault"
 	"featurestore/feature"
@@ -90,7 +88,7 @@ func NewCluster(ctx context.Context, cfg Config) (*Cluster, error) {
 	c := &Cluster{cfg: cfg, Network: NewNetwork(cfg.Seed), ledger: newLedger()}
 	c.mu.replicas = map[meta.Region]*Replica{}
 	for _, r := range cfg.Regions {
-		if err := c.Start(r); err != nil {
+		if err := c.Start(ctx, r); err != nil {
 			return nil, errors.Join(err, c.Close())
 		}
 	}
@@ -173,9 +171,11 @@ func (c *Cluster) running() []*Replica {
 }
 
 // Start starts the store of a region, which does not run, from its directory.
-func (c *Cluster) Start(region meta.Region) error { return c.start(region, 0) }
+func (c *Cluster) Start(ctx context.Context, region meta.Region) error {
+	return c.start(ctx, region, 0)
+}
 
-func (c *Cluster) start(region meta.Region, off time.Duration) error {
+func (c *Cluster) start(ctx context.Context, region meta.Region, off time.Duration) error {
 	r := &Replica{Region: region, dir: filepath.Join(c.cfg.Dir, string(region)), skew: &skew{}, done: make(chan struct{})}
 	r.skew.set(off)
 	var err error
@@ -190,20 +190,20 @@ func (c *Cluster) start(region meta.Region, off time.Duration) error {
 	self := meta.Member{Store: storeOf(region), Region: region, Origin: r.Store.Identity().Origin, Address: string(region), URL: "http://" + string(region)}
 	r.Node, err = replication.New(replication.Config{
 		Store: c.ledger.record(r.Store), Transport: c.Network.Endpoint(region, string(region)), Self: self, Deployment: "simulation",
-		Founder: region == c.cfg.Regions[0], Seeds: c.seeds(region), Invited: func(x meta.Member) bool { return slices.Contains(c.cfg.Regions, x.Region) },
+		Founder: region == c.cfg.Regions[0], Founding: c.others(region), Seeds: c.seeds(region), Invited: func(x meta.Member) bool { return slices.Contains(c.cfg.Regions, x.Region) },
 		Timing: c.cfg.Timing, Faults: c.cfg.Faults, Logger: c.cfg.Logger.With("store", self.Store),
 	})
 	if err != nil {
 		return errors.Join(err, r.Store.Close())
 	}
 	r.Coordinator, err = consistency.NewCoordinator(consistency.Config{
-		Store: local{r.Store}, Self: self, Peers: r.Node, Group: r.Store.Group,
+		Store: local{r.Store}, Self: self, Peers: r.Node, Group: local{r.Store}.group,
 		Now: func() int64 { return r.skew.now().UnixNano() }, Faults: c.cfg.Faults,
 	})
 	if err != nil {
 		return errors.Join(err, r.Store.Close())
 	}
-	c.run(r)
+	c.run(ctx, r)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.mu.replicas[region] = r
@@ -211,27 +211,29 @@ func (c *Cluster) start(region meta.Region, off time.Duration) error {
 }
 
 // run runs a replica until it is stopped.
-func (c *Cluster) run(r *Replica) {
-	ctx, cancel := context.WithCancel(context.Background())
-	r.cancel = cancel
+func (c *Cluster) run(ctx context.Context, r *Replica) {
+	storeCtx, stopStore := context.WithCancel(context.WithoutCancel(ctx))
+	nodeCtx, stopNode := context.WithCancel(storeCtx)
+	r.cancel = stopNode
+	store := make(chan error, 1)
+	go func() { store <- r.Store.Run(storeCtx) }()
 	go func() {
 		defer close(r.done)
-		storeCtx, stop := context.WithCancel(context.Background())
-		defer stop()
-		var store errgroup.Group
-		store.Go(func() error { return r.Store.Run(storeCtx) })
-		r.err = r.Node.Run(ctx)
-		stop()
-		r.err = errors.Join(r.err, store.Wait())
+		defer stopStore()
+		r.err = r.Node.Run(nodeCtx)
+		stopStore()
+		r.err = errors.Join(r.err, <-store)
 	}()
+}
+
+func (c *Cluster) others(self meta.Region) []meta.Region {
+	return slices.DeleteFunc(slices.Clone(c.cfg.Regions), func(r meta.Region) bool { return r == self })
 }
 
 func (c *Cluster) seeds(self meta.Region) []meta.Member {
 	var out []meta.Member
-	for _, r := range c.cfg.Regions {
-		if r != self {
-			out = append(out, meta.Member{Region: r, Address: string(r)})
-		}
+	for _, r := range c.others(self) {
+		out = append(out, meta.Member{Region: r, Address: string(r)})
 	}
 	return out
 }
@@ -280,7 +282,9 @@ func (c *Cluster) Crash(region meta.Region) error {
 
 // Restart starts a store that was stopped or has crashed, with its clock off by
 // so much.
-func (c *Cluster) Restart(region meta.Region, off time.Duration) error { return c.start(region, off) }
+func (c *Cluster) Restart(ctx context.Context, region meta.Region, off time.Duration) error {
+	return c.start(ctx, region, off)
+}
 
 // Skew steps the clock of a store.
 func (c *Cluster) Skew(region meta.Region, by time.Duration) error {
@@ -293,7 +297,7 @@ func (c *Cluster) Skew(region meta.Region, by time.Duration) error {
 }
 
 // Renew begins a retired store anew, with an empty directory.
-func (c *Cluster) Renew(region meta.Region) error {
+func (c *Cluster) Renew(ctx context.Context, region meta.Region) error {
 	r, err := c.take(region)
 	if err != nil {
 		return err
@@ -307,7 +311,7 @@ func (c *Cluster) Renew(region meta.Region) error {
 	if err := os.Rename(r.dir, r.dir+".retired"); err != nil {
 		return err
 	}
-	return c.Start(region)
+	return c.Start(ctx, region)
 }
 
 // Close stops every store.
@@ -338,6 +342,8 @@ func (l local) Closed() hlc.Timestamp {
 func (l local) Wait(ctx context.Context, shard feature.Shard, v hlc.Vector) error {
 	return l.store.Wait(ctx, shard, v)
 }
+
+func (l local) group(id feature.GroupID) *feature.Group { return l.store.Registry().Group(id) }
 
 // copyTree copies files with the holes that they have.
 func copyTree(to, from string) error {

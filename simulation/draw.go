@@ -121,23 +121,27 @@ func (d *drawing) age() string {
 
 func (d *drawing) push() {
 	d.counter++
+	driver := d.random.IntN(Drivers)
 	var values []string
 	for _, f := range []string{"x", "w", "m"} {
-		if d.chance(0.5) {
+		if d.chance(0.5) && (f != "m" || driver%2 == 0) {
 			values = append(values, fmt.Sprintf("%s=%d", f, d.counter))
 		}
 	}
-	if d.chance(0.5) {
+	if d.chance(0.5) && driver%2 == 0 {
 		values = append(values, fmt.Sprintf("n=%d", 1+d.random.IntN(9)))
 	}
-	if d.chance(0.3) || len(values) == 0 {
+	if d.chance(0.3) && driver%2 == 0 {
 		values = append(values, fmt.Sprintf("%s=e%d", []string{"add", "remove"}[d.random.IntN(2)], d.random.IntN(4)))
+	}
+	if len(values) == 0 {
+		values = append(values, fmt.Sprintf("w=%d", d.counter))
 	}
 	concern := ""
 	if d.chance(0.4) {
 		concern = " concern=" + []string{"all", "regions:1", "any:1"}[d.random.IntN(3)]
 	}
-	d.say("async push %s driver=%d %s session=%s%s%s", d.region(), d.random.IntN(Drivers), strings.Join(values, " "), d.session(), d.age(), concern)
+	d.say("async push %s driver=%d %s session=%s%s%s", d.region(), driver, strings.Join(values, " "), d.session(), d.age(), concern)
 }
 
 func (d *drawing) lookup() {

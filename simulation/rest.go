@@ -13,7 +13,10 @@ import (
 // of them has, and nothing is being rebuilt. The caller has healed the links
 // and started the stores. It fails when that takes too long: something is stuck.
 func (c *Cluster) Rest(ctx context.Context) error {
-	return c.until(ctx, "everything has come to rest: "+c.describe(), func() bool { return c.atRest() })
+	if err := c.until(ctx, "everything has come to rest", c.atRest); err != nil {
+		return fmt.Errorf("%w: %s", err, c.describe())
+	}
+	return nil
 }
 
 func (c *Cluster) atRest() bool {
@@ -84,15 +87,13 @@ func (c *Cluster) Gather(ctx context.Context, h *History, drivers int64) (*Evide
 				return nil, err
 			}
 		}
-		view, err := r.view()
-		if err != nil {
-			return nil, err
-		}
 		rows := map[int64]feature.Row{}
 		for d := range drivers {
-			if rows[d], err = r.row(ctx, view, d); err != nil {
+			row, err := r.row(ctx, d)
+			if err != nil {
 				return nil, err
 			}
+			rows[d] = row
 		}
 		e.Final[r.Region] = rows
 	}

@@ -113,7 +113,7 @@ func (s *Scenario) do(ctx context.Context, words []string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		return "", s.cluster.Restart(a.region(0), off)
+		return "", s.cluster.Restart(ctx, a.region(0), off)
 	case "skew":
 		by, err := time.ParseDuration(a.at(1))
 		if err != nil {
@@ -364,7 +364,11 @@ func (s *Scenario) lookup(ctx context.Context, a arguments) (string, error) {
 
 // describe prints what a lookup shows, by name.
 func (s *Scenario) describe(op Operation) string {
-	view, err := s.cluster.Replica(op.Served).view()
+	running := s.cluster.running()
+	if len(running) == 0 {
+		return "unknown" // all have crashed meanwhile
+	}
+	view, err := running[0].view(op.Driver)
 	if err != nil {
 		return err.Error()
 	}
@@ -457,7 +461,7 @@ func (s *Scenario) renew(ctx context.Context, region meta.Region) error {
 			return err
 		}
 	}
-	return s.cluster.Renew(region)
+	return s.cluster.Renew(ctx, region)
 }
 
 func (s *Scenario) check(ctx context.Context) (string, error) {

@@ -17,31 +17,35 @@ const Lateness = 5 * time.Second
 //	x  int64, event_time        w  int64, write_time
 //	n  int64, counter           m  int64, max
 //	s  list<string>, set
+//
+// Drivers with an odd number have x and w alone, in a view of their own: where
+// every rule replaces, tombstones can be collected.
 func Schema() feature.Definitions {
 	number := feature.ScalarOf(feature.Int64)
+	view := func(name string, fields ...feature.Field) feature.View {
+		return feature.View{Name: name, Entities: []string{"driver"}, Online: true, Offline: true, MaxLateness: Lateness, Fields: fields}
+	}
+	x, w := feature.Field{Name: "x", Type: number, Rule: feature.EventTime}, feature.Field{Name: "w", Type: number, Rule: feature.WriteTime}
 	return feature.Definitions{
 		Project:  "simulation",
 		Entities: []feature.Entity{{Name: "driver", JoinKeys: []feature.JoinKey{{Name: "driver_id", Type: number}}}},
-		Views: []feature.View{{
-			Name: "stats", Entities: []string{"driver"}, Online: true, Offline: true, MaxLateness: Lateness,
-			Fields: []feature.Field{
-				{Name: "x", Type: number, Rule: feature.EventTime},
-				{Name: "w", Type: number, Rule: feature.WriteTime},
-				{Name: "n", Type: number, Rule: feature.Counter},
-				{Name: "m", Type: number, Rule: feature.Max},
-				{Name: "s", Type: feature.ListOf(feature.String), Rule: feature.Set},
-			},
-		}},
+		Views: []feature.View{
+			view("even", x, w,
+				feature.Field{Name: "n", Type: number, Rule: feature.Counter},
+				feature.Field{Name: "m", Type: number, Rule: feature.Max},
+				feature.Field{Name: "s", Type: feature.ListOf(feature.String), Rule: feature.Set}),
+			view("odd", x, w),
+		},
 	}
 }
 
-// view returns the schema's view as a store has it.
-func (r *Replica) view() (*feature.ResolvedView, error) {
+// view returns the view of a driver as a store has it.
+func (r *Replica) view(driver int64) (*feature.ResolvedView, error) {
 	c, ok := r.Store.Registry().Catalog("simulation")
 	if !ok {
 		return nil, fmt.Errorf("%s has no definitions", r.Region)
 	}
-	v, ok := c.View("stats")
+	v, ok := c.View([]string{"even", "odd"}[driver%2])
 	if !ok {
 		return nil, fmt.Errorf("%s has no view", r.Region)
 	}

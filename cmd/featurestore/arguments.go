@@ -26,6 +26,18 @@ func wantArgs(least, most int, what string) cobra.PositionalArgs {
 	}
 }
 
+// wantSubcommand is for a command that has others and takes no argument itself.
+func wantSubcommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, c := range cmd.Commands() {
+		names = append(names, c.Name())
+	}
+	return mistake(cmd, fmt.Sprintf("%s has no command %q: use %s", cmd.Name(), args[0], strings.Join(names, ", ")))
+}
+
 // wantCommand is for the root: an argument there is a command that is not.
 func wantCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {

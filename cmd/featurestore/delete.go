@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 
 	"github.com/spf13/cobra"
 
@@ -13,6 +14,8 @@ import (
 func newDelete(a *app) *cobra.Command {
 	var c client
 	var out output
+	var seen session
+	var concern string
 	request := api.DeleteRequest{}
 	cmd := &cobra.Command{
 		Use:   "delete --view VIEW KEY=VALUE[,VALUE…]…",
@@ -52,8 +55,20 @@ default, and a row pushed later with a later event time is served again.`,
 			if err != nil {
 				return err
 			}
+			if err := seen.open(); err != nil {
+				return err
+			}
+			header := http.Header{}
+			if concern != "" {
+				header.Set(api.HeaderWriteConcern, concern)
+			}
+			sent := seen.send(header)
 			var answer api.PushResponse
-			if err := c.post(cmd.Context(), c.path("delete"), nil, body, &answer); err != nil {
+			if err := c.post(cmd.Context(), c.path("delete"), header, body, &answer); err != nil {
+				return err
+			}
+			seen.answered(sent, answer.Session)
+			if answer.Session, err = seen.close(cmd.Context(), &c); err != nil {
 				return err
 			}
 			if out.json() {
@@ -63,12 +78,14 @@ default, and a row pushed later with a later event time is served again.`,
 			if answer.Superseded > 0 {
 				covered = fmt.Sprintf(", of which %d were covered by a later delete already", answer.Superseded)
 			}
-			_, err = fmt.Fprintf(a.out, "deleted %d%s\nsession %s\n", answer.Accepted, covered, answer.Session)
+			_, err = fmt.Fprintf(a.out, "deleted %d%s\n%s\nsession %s\n", answer.Accepted, covered, describeConcern(answer.Concern), answer.Session)
 			return err
 		},
 	}
 	cmd.Flags().StringVar(&request.View, "view", "", "view whose rows are deleted")
 	cmd.Flags().StringVar(&request.EventTime, "event-time", "", "time of the delete, RFC 3339; now by default")
+	cmd.Flags().StringVar(&concern, "write-concern", "", "who must have the delete, such as region_quorum; the view's own by default")
+	seen.register(cmd)
 	wantFlags(cmd, "--view VIEW, the view whose rows are deleted", "view")
 	c.register(a, cmd)
 	c.registerProject(a, cmd)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,10 +24,15 @@ func newDev(a *app) *cobra.Command {
 	var d development
 	cmd := &cobra.Command{
 		Use:   "dev",
-		Short: "Run a store with sample data, for trying out",
-		Long: `Dev runs a store and needs nothing else. It applies a sample project, loads
-sample rows and goes on pushing a few a second, and prints commands to try. It
-prints "ready" on a line of its own when requests are answered.
+		Short: "Run three regions with sample data, for trying out",
+		Long: `Dev runs a store in each of several regions, in one process, and needs nothing
+else. They are real: files and ports of their own, and streams between them that
+go through relays, so that links can be slowed, spoiled and cut while they run
+(featurestore link). It applies a sample project, loads sample rows in the first
+region and goes on pushing a few a second, and prints commands to try. It prints
+"ready" on a line of its own when every region answers requests.
+
+The first region listens at --listen, the others at the ports that follow.
 
 The sample is generated from a fixed seed: drivers of a ride service, with a
 conversion rate, a count of trips, and tags. No real person or trip is in it.
@@ -33,20 +40,41 @@ conversion rate, a count of trips, and tags. No real person or trip is in it.
 Without --data everything is kept in a temporary folder that is removed at exit.
 With --definitions, those are applied in place of the sample.`,
 		Example: `  featurestore dev
-  featurestore dev --listen 127.0.0.1:0 --data ./data
-  featurestore dev --definitions ./definitions --no-sample`,
+  featurestore dev --regions eu,us --listen 127.0.0.1:0 --data ./data
+  featurestore dev --regions eu --definitions ./definitions --no-sample`,
 		Args: wantArgs(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error { return d.run(a, cmd) },
 	}
-	cmd.Flags().StringVar(&d.regions, "regions", "eu", "region to run; this version runs one")
+	cmd.Flags().StringVar(&d.regions, "regions", "eu,us,ap", "regions to run, one store in each")
 	cmd.Flags().BoolVar(&d.noSample, "no-sample", false, "start empty")
 	registerSettings(cmd, "listen", "data", "definitions", "log_level", "log_format")
 	return cmd
 }
 
+// maxRegions bounds the stores that dev runs in one process.
+const maxRegions = 7
+
+// names returns the regions that were asked for.
+func (d *development) names() ([]string, error) {
+	var names []string
+	for name := range strings.SplitSeq(d.regions, ",") {
+		if name = strings.TrimSpace(name); !regionName.MatchString(name) || slices.Contains(names, name) {
+			return nil, fmt.Errorf("--regions is %q: write names of letters, digits and dashes, each once, such as eu,us,ap", d.regions)
+		}
+		names = append(names, name)
+	}
+	if len(names) > maxRegions {
+		return nil, fmt.Errorf("--regions names %d: at most %d", len(names), maxRegions)
+	}
+	return names, nil
+}
+
+var regionName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`)
+
 func (d *development) run(a *app, cmd *cobra.Command) (err error) {
-	if strings.Contains(d.regions, ",") || d.regions == "" {
-		return fmt.Errorf("--regions is %q: this version runs one region, such as eu; it does not replicate yet", d.regions)
+	names, err := d.names()
+	if err != nil {
+		return err
 	}
 	given := givenSettings(cmd)
 	if given["data"] == "" {
@@ -60,31 +88,43 @@ func (d *development) run(a *app, cmd *cobra.Command) (err error) {
 	if given["log_level"] == "" {
 		given["log_level"] = "warn"
 	}
-	given["region"], given["store"] = d.regions, d.regions+"-1"
-	c, err := replica.Load(replica.Sources{Environ: a.environ, Others: clientVariables, Flags: given})
+	given["region"], given["store"] = names[0], names[0]+"-1"
+	base := replica.Config{HotBytes: int64(replica.DefaultHotBytes / len(names))}
+	c, err := replica.Overlay(base, replica.Sources{Environ: a.environ, Others: clientVariables, Flags: given})
 	if err != nil {
 		return err
 	}
 	c.LogOutput = a.err
-	r, err := replica.New(c)
+	stores, err := newDeployment(names, c)
 	if err != nil {
 		return err
 	}
-	return runStore(cmd.Context(), r, func(ctx context.Context) error {
+	return stores.run(cmd.Context(), func(ctx context.Context) error {
 		if d.noSample || c.Definitions != "" {
-			return announce(a, c, r)
+			return announceRegions(a, c, stores)
 		}
-		return d.sample(ctx, a, r, c)
+		return d.sample(ctx, a, stores, c)
 	})
 }
 
+// announceRegions says where the stores are, and that they are ready.
+func announceRegions(a *app, c replica.Config, stores *deployment) error {
+	for i, r := range stores.replicas {
+		if _, err := fmt.Fprintf(a.out, "store %s-1 at %s\n", stores.names[i], r.URL()); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(a.out, "data in %s\nready\n", c.Data)
+	return err
+}
+
 // sample loads the sample, says so, and keeps rows arriving until ctx ends.
-func (d *development) sample(ctx context.Context, a *app, r *replica.Replica, c replica.Config) error {
-	s, err := newSample(r.URL())
+func (d *development) sample(ctx context.Context, a *app, stores *deployment, c replica.Config) error {
+	s, err := newSample(stores.first().URL())
 	if err != nil {
 		return err
 	}
-	plan, err := r.Apply(ctx, s.definitions)
+	plan, err := stores.first().Apply(ctx, s.definitions)
 	if err != nil {
 		return fmt.Errorf("apply the sample: %w", err)
 	}
@@ -93,24 +133,7 @@ func (d *development) sample(ctx context.Context, a *app, r *replica.Replica, c 
 			return fmt.Errorf("load the sample: %w", err)
 		}
 	}
-	fmt.Fprintf(a.out, welcome, r.URL(), c.Data, sampleDrivers)
+	welcome(a, c, stores)
 	s.keepArriving(ctx, a.err)
 	return nil
 }
-
-// welcome has the commands that a newcomer copies: each is one line.
-const welcome = `A feature store at %[1]s, data in %[2]s
-with a generated sample: project rides, %[3]d drivers, a few rows a second arriving.
-
-Look features up:
-  curl -s --json '{"service": "driver_v1", "entities": {"driver_id": [1001, 1002]}, "request": {"demand": [1.5, 2.0]}}' %[1]s/v1/projects/rides/lookup
-
-Push a row, and read it back in the same session:
-  session=$(curl -s --json '{"view": "driver_stats", "rows": [{"driver_id": 1001, "trips": {"increment": 1}}]}' %[1]s/v1/projects/rides/push | sed 's/.*"session": *"\([^"]*\)".*/\1/') && curl -s -H "Featurestore-Session: $session" -H 'Featurestore-Consistency: session' --json '{"features": ["driver_stats:trips"], "entities": {"driver_id": [1001]}}' %[1]s/v1/projects/rides/lookup
-
-The same as Feast's clients ask:
-  curl -s --json '{"features": ["driver_stats:conv_rate", "driver_stats:trips"], "entities": {"driver_id": [1001, 1002]}}' %[1]s/get-online-features
-
-Next: %[1]s/openapi.json, %[1]s/metrics, featurestore --help
-ready
-`

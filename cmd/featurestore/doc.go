@@ -9,6 +9,13 @@
 //	featurestore get       look features up
 //	featurestore delete    delete rows
 //	featurestore inspect   print what a stopped store holds, or a token
+//
+//	featurestore regions   list the stores of the deployment
+//	featurestore lag       show how far stores are behind each other
+//	featurestore members   list, add and remove stores
+//	featurestore link      slow, spoil, cut or heal a link of dev
+//	featurestore verify-replicas   compare the rows of stores
+//
 //	featurestore version   tell what was built
 //
 // Invariants:

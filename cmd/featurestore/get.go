@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"featurestore/api"
 	"featurestore/feature"
+	"featurestore/sdk"
 )
 
 // lookup is what the flags of get say.
@@ -21,8 +23,9 @@ type lookup struct {
 	out         output
 	service     string
 	features    []string
-	session     string
+	session     session
 	consistency string
+	onUnmet     string
 }
 
 func newGet(a *app) *cobra.Command {
@@ -38,20 +41,32 @@ A value that is not served shows its status in place of it: NOT_FOUND, never
 written or deleted; NULL_VALUE, a null was stored; OUTSIDE_MAX_AGE, older than
 the view's ttl. JSON has values, statuses and event times side by side.
 
+--consistency asks for a read level: eventual, session, quorum, leader, or
+"bounded; max-staleness=500ms". Several, separated by commas, are tried in
+order, each as long as its "within" says: "session; within=5ms, eventual".
+--on-unmet says what the store does when none is met in time: forward asks a
+store that can, degrade answers with what is met, fail is an error.
+
 --session takes a session token, as push and get print it, and reads no older
-than what that session wrote and read. --consistency asks for a read level:
-eventual, session, "bounded; max-staleness=500ms", quorum or leader; several,
-separated by commas, are tried in order.`,
+than what that session wrote and read. --session-file keeps the session in a
+file, which the next command goes on with.
+
+Below the table stand the level met, the store that served, and, where there is
+something to say: how long it waited for the level, whether another store served
+than the one asked, and how far the answer may lag each other region.`,
 		Example: `  featurestore get --service driver_v1 driver_id=1001,1002 demand=1.5,2
   featurestore get --features driver_stats:trips driver_id=1001 --output json
-  featurestore get --features driver_stats:trips driver_id=1001 --session "$token" --consistency session`,
+  featurestore get --features driver_stats:trips driver_id=1001 --session-file seen --consistency session
+  featurestore get --features driver_stats:trips driver_id=1001 --consistency "bounded; max-staleness=1s" --on-unmet fail`,
 		Args: wantArgs(1, -1, "the join keys, such as driver_id=1001"),
 		RunE: func(cmd *cobra.Command, args []string) error { return l.run(cmd.Context(), a, args) },
 	}
 	f := cmd.Flags()
 	f.StringVar(&l.service, "service", "", "feature service to look up")
 	f.StringSliceVar(&l.features, "features", nil, "features to look up, as view:feature")
-	f.StringVar(&l.session, "session", "", "session token of what must be seen")
+	l.session.register(cmd)
+	f.StringVar(&l.onUnmet, "on-unmet", "", "when no read level is met in time: forward, degrade or fail; the views' own by default")
+	_ = cmd.RegisterFlagCompletionFunc("on-unmet", cobra.FixedCompletions(unmetPolicies, cobra.ShellCompDirectiveNoFileComp))
 	f.StringVar(&l.consistency, "consistency", "", "read level, or several in order of preference")
 	wantFlags(cmd, "--service NAME or --features VIEW:FEATURE,…, what to look up", "service", "features")
 	l.client.register(a, cmd)
@@ -60,7 +75,13 @@ separated by commas, are tried in order.`,
 	return cmd
 }
 
+// unmetPolicies are the values of --on-unmet.
+var unmetPolicies = []string{string(sdk.Forward), string(sdk.Degrade), string(sdk.Fail)}
+
 func (l *lookup) run(ctx context.Context, a *app, args []string) error {
+	if l.onUnmet != "" && !slices.Contains(unmetPolicies, l.onUnmet) {
+		return fmt.Errorf("--on-unmet is %q: use %s", l.onUnmet, strings.Join(unmetPolicies, ", "))
+	}
 	columns, err := parseColumns(args, "driver_id=1001,1002")
 	if err != nil {
 		return err
@@ -91,24 +112,40 @@ func (l *lookup) run(ctx context.Context, a *app, args []string) error {
 	if err != nil {
 		return err
 	}
-	header := http.Header{}
-	for name, value := range map[string]string{api.HeaderSession: l.session, api.HeaderConsistency: l.consistency} {
+	var raw json.RawMessage
+	token, err := l.send(ctx, body, &raw)
+	if err != nil {
+		return err
+	}
+	if l.out.json() {
+		return l.out.print(a.out, raw)
+	}
+	var answer api.LookupResponse
+	if err := json.Unmarshal(raw, &answer); err != nil {
+		return fmt.Errorf("the store answered something else than a lookup's result: %w", err)
+	}
+	answer.Session = token
+	return printLookup(a, keys, answer)
+}
+
+// send makes the request and returns the session after it.
+func (l *lookup) send(ctx context.Context, body []byte, into any) (string, error) {
+	if err := l.session.open(); err != nil {
+		return "", err
+	}
+	header := http.Header{"Content-Type": {api.MediaJSON}}
+	for name, value := range map[string]string{api.HeaderConsistency: l.consistency, api.HeaderOnUnmet: l.onUnmet} {
 		if value != "" {
 			header.Set(name, value)
 		}
 	}
-	if l.out.json() {
-		var answer json.RawMessage
-		if err := l.client.post(ctx, l.client.path("lookup"), header, body, &answer); err != nil {
-			return err
-		}
-		return l.out.print(a.out, answer)
+	sent := l.session.send(header)
+	answer, err := l.client.call(ctx, http.MethodPost, l.client.path("lookup"), header, body, into)
+	if err != nil {
+		return "", err
 	}
-	var answer api.LookupResponse
-	if err := l.client.post(ctx, l.client.path("lookup"), header, body, &answer); err != nil {
-		return err
-	}
-	return printLookup(a, keys, answer)
+	l.session.answered(sent, answer.Get(api.HeaderSession))
+	return l.session.close(ctx, &l.client)
 }
 
 func unknownColumn(name string, types projectTypes) error {
@@ -151,12 +188,39 @@ func printLookup(a *app, keys []string, answer api.LookupResponse) error {
 		}
 		t.AppendRow(row)
 	}
-	m := answer.Consistency
-	_, err := fmt.Fprintf(a.out, "%s\nread level %s, served by %s/%s\n", render(t), m.Met, m.Region, m.Store)
+	_, err := fmt.Fprintf(a.out, "%s\n%s\n", render(t), describeMet(answer.Consistency))
 	if err == nil && answer.Session != "" {
 		_, err = fmt.Fprintf(a.out, "session %s\n", answer.Session)
 	}
 	return err
+}
+
+// describeMet tells on one line what a lookup got.
+func describeMet(m api.ConsistencyMet) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "read level %s", m.Met)
+	if m.Degraded {
+		fmt.Fprintf(&b, " in place of %s", m.Asked)
+	}
+	fmt.Fprintf(&b, ", served by %s/%s", m.Region, m.Store)
+	if m.Forwarded {
+		b.WriteString(", to which it was forwarded")
+	}
+	if m.WaitedMs > 0 {
+		fmt.Fprintf(&b, ", after waiting %d ms", m.WaitedMs)
+	}
+	for i, region := range slices.Sorted(maps.Keys(m.StalenessMs)) {
+		separator := "; "
+		if i > 0 {
+			separator = ", "
+		}
+		if ms := m.StalenessMs[region]; ms < api.UnknownStalenessMs {
+			fmt.Fprintf(&b, "%sat most %d ms behind %s", separator, ms, region)
+		} else {
+			fmt.Fprintf(&b, "%snothing heard of %s yet", separator, region)
+		}
+	}
+	return b.String()
 }
 
 // plainText prints a JSON value for a table: strings without quotes.

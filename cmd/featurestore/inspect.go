@@ -17,18 +17,20 @@ import (
 )
 
 // recordKinds are the kinds of lines that inspect prints of a directory.
-var recordKinds = []string{"store", "progress", "registry", "row", "entry", "request", "corrupt"}
+var recordKinds = []string{"store", "progress", "vector", "registry", "row", "entry", "request", "corrupt"}
 
 func newInspect(a *app) *cobra.Command {
 	var kinds []string
 	var limit int
+	var origin string
 	cmd := &cobra.Command{
 		Use:   "inspect (DIRECTORY | TOKEN)",
 		Short: "Print what a stopped store holds, or a token",
 		Long: `Inspect prints what lies in a store's data directory as JSON, a record a line:
 
   store      who the store is, and whether it was stopped in order
-  progress   up to where each shard's log is applied
+  progress   up to where one origin's log is applied in a shard
+  vector     the same of all origins, a line a shard
   registry   the applied definitions, a line a revision
   row        the cells of one entity in one view, with versions
   entry      a log entry: what one write brought
@@ -37,6 +39,9 @@ func newInspect(a *app) *cobra.Command {
 
 The store must not be running, and one that was killed must be started and
 stopped once before. Nothing is changed.
+
+--origin leaves out the progress, the vectors and the entries of other origins:
+a store writes its log under one, which the line "store" names.
 
 Given a session token, it prints the positions in it. It needs no secret, so it
 cannot tell whether the token is genuine.`,
@@ -50,16 +55,17 @@ cannot tell whether the token is genuine.`,
 					return fmt.Errorf("--kind is %q: use %s", k, strings.Join(recordKinds, ", "))
 				}
 			}
-			return inspect(cmd.Context(), a, args[0], kinds, limit)
+			return inspect(cmd.Context(), a, args[0], kinds, origin, limit)
 		},
 	}
 	cmd.Flags().StringSliceVar(&kinds, "kind", nil, "print only records of these kinds")
+	cmd.Flags().StringVar(&origin, "origin", "", "leave out the progress and entries of others than this origin")
 	cmd.Flags().IntVar(&limit, "limit", 0, "print at most so many lines; 0 is all")
 	_ = cmd.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions(recordKinds, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
-func inspect(ctx context.Context, a *app, subject string, kinds []string, limit int) error {
+func inspect(ctx context.Context, a *app, subject string, kinds []string, origin string, limit int) error {
 	info, err := os.Stat(subject)
 	if err != nil {
 		if strings.ContainsAny(subject, `/\.`) {
@@ -79,22 +85,27 @@ func inspect(ctx context.Context, a *app, subject string, kinds []string, limit 
 	}
 	var out output
 	printed := 0
+	print := func(line map[string]any) (bool, error) {
+		kind, _ := line["kind"].(string)
+		if line == nil || len(kinds) > 0 && !slices.Contains(kinds, kind) && kind != "corrupt" || origin != "" && !ofOrigin(line, origin) {
+			return true, nil
+		}
+		printed++
+		return printed != limit, out.print(a.out, line)
+	}
+	var v vectors
 	for record, err := range online.Inspect(ctx, dir, online.InspectOptions{}) {
 		if err != nil {
 			return err
 		}
-		line := describeRecord(record)
-		if len(kinds) > 0 && !slices.Contains(kinds, line["kind"].(string)) && line["kind"] != "corrupt" {
-			continue
-		}
-		if err := out.print(a.out, line); err != nil {
-			return err
-		}
-		if printed++; printed == limit {
-			return nil
+		for _, line := range []map[string]any{v.add(record), describeRecord(record)} {
+			if more, err := print(line); err != nil || !more {
+				return err
+			}
 		}
 	}
-	return nil
+	_, err = print(v.end())
+	return err
 }
 
 func inspectToken(a *app, text string) error {

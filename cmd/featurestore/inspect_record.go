@@ -26,6 +26,9 @@ func describeRecord(r online.Record) map[string]any {
 	case r.Progress != nil:
 		m := describePosition(r.Progress.Shard, r.Progress.Position)
 		m["kind"] = "progress"
+		if r.Progress.Entry > 0 {
+			m["last_entry"] = describeTimestamp(r.Progress.Entry)
+		}
 		return m
 	case r.Shard != nil:
 		return map[string]any{

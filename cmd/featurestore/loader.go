@@ -28,6 +28,8 @@ type loader struct {
 	options   source.Options
 	parallel  int
 	skipBad   bool
+	concern   string // --write-concern
+	session   session
 	again     bool      // do not recognize what an earlier run stored
 	report    io.Writer // progress, and rows that are left out
 
@@ -57,6 +59,9 @@ func (l *loader) run(ctx context.Context) (_ *loadResult, err error) {
 	if err := l.check(); err != nil {
 		return nil, err
 	}
+	if err := l.session.open(); err != nil {
+		return nil, err
+	}
 	if err := l.client.resolveProject(ctx); err != nil {
 		return nil, err
 	}
@@ -84,9 +89,12 @@ func (l *loader) run(ctx context.Context) (_ *loadResult, err error) {
 	result := &l.mu.result
 	result.took = time.Since(start)
 	result.ignored = l.ignored
-	if err != nil {
+	// What was stored before an error is in the session too.
+	token, sessionErr := l.session.close(context.WithoutCancel(ctx), &l.client)
+	if err = errors.Join(err, sessionErr); err != nil {
 		return nil, l.explain(err)
 	}
+	result.session = token
 	return result, nil
 }
 

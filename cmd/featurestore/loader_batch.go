@@ -207,7 +207,13 @@ func (l *loader) send(ctx context.Context, body []byte, at int64) (api.PushRespo
 	until := time.Now().Add(retryFor)
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
 		var answer api.PushResponse
-		err := l.client.post(ctx, l.client.path("push"), http.Header{api.HeaderIdempotency: {key}}, body, &answer)
+		header := http.Header{api.HeaderIdempotency: {key}}
+		if l.concern != "" {
+			header.Set(api.HeaderWriteConcern, l.concern)
+		}
+		sent := l.session.send(header)
+		err := l.client.post(ctx, l.client.path("push"), header, body, &answer)
+		l.session.answered(sent, answer.Session)
 		if err == nil || !worthRetrying(err) || time.Now().Add(pause).After(until) {
 			return answer, err
 		}
@@ -228,7 +234,7 @@ func worthRetrying(err error) bool {
 	case errors.As(err, &none):
 		return true
 	case errors.As(err, &refused):
-		return refused.Status == http.StatusServiceUnavailable || refused.Status == http.StatusTooManyRequests
+		return refused.Code == api.CodeConcernTimeout || refused.Status == http.StatusServiceUnavailable || refused.Status == http.StatusTooManyRequests
 	}
 	return false
 }

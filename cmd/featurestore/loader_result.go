@@ -24,6 +24,8 @@ type loadResult struct {
 	took       time.Duration
 	ignored    []string
 	session    string
+	// concern is that of the batch that fewest stores have.
+	concern api.ConcernMet
 }
 
 func (r *loadResult) add(rows int, answer api.PushResponse) {
@@ -32,7 +34,9 @@ func (r *loadResult) add(rows int, answer api.PushResponse) {
 	if answer.Repeated {
 		r.repeated += rows
 	}
-	r.session = answer.Session
+	if c := answer.Concern; r.concern.Asked == "" || !c.Met || r.concern.Met && c.Acked.Stores < r.concern.Acked.Stores {
+		r.concern = c
+	}
 }
 
 // perSecond is the rate of rows that were stored now, 0 when there was no time to measure.
@@ -68,10 +72,30 @@ func (r *loadResult) String() string {
 	if len(r.ignored) > 0 {
 		fmt.Fprintf(&b, "columns passed over: %s\n", strings.Join(r.ignored, ", "))
 	}
+	if r.concern.Asked != "" {
+		fmt.Fprintln(&b, describeConcern(r.concern))
+	}
 	if r.session != "" {
 		fmt.Fprintf(&b, "session %s\n", r.session)
 	}
 	return b.String()
+}
+
+// describeConcern tells on one line who has a write.
+func describeConcern(c api.ConcernMet) string {
+	met := "met"
+	if !c.Met {
+		met = "not met"
+	}
+	return fmt.Sprintf("write concern %s %s: %s in %s", c.Asked, met, counted(c.Acked.Stores, "store"), strings.Join(c.Acked.Regions, ", "))
+}
+
+// counted is a number of things, such as "1 store" and "2 stores".
+func counted(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
 }
 
 func (r *loadResult) json() map[string]any {
@@ -82,6 +106,7 @@ func (r *loadResult) json() map[string]any {
 	return map[string]any{
 		"rows": r.rows, "superseded": r.superseded, "repeated": r.repeated, "empty_rows": r.empty, "bad_rows": r.bad,
 		"seconds": r.took.Seconds(), "rows_per_second": r.perSecond(), "ignored_columns": ignored, "session": r.session,
+		"concern": r.concern,
 	}
 }
 

@@ -16,10 +16,7 @@ const cliPage = "../../docs/cli.md"
 func TestCLIPageIsCurrent(t *testing.T) {
 	want := "# Commands\n\nThe help of every command: this page is written by `make golden` and checked by\na test. `featurestore completion --help` tells how a shell completes them.\n"
 	root := newRoot(&app{in: strings.NewReader(""), out: io.Discard, err: io.Discard})
-	for _, c := range append([]*cobra.Command{root}, root.Commands()...) {
-		if c.Name() == "completion" || c.Name() == "help" {
-			continue
-		}
+	for _, c := range everyCommand(root) {
 		var help bytes.Buffer
 		c.SetOut(&help)
 		if err := c.Help(); err != nil {
@@ -41,11 +38,22 @@ func TestCLIPageIsCurrent(t *testing.T) {
 	}
 }
 
+// everyCommand returns a command and those beneath it, but for cobra's own.
+func everyCommand(c *cobra.Command) []*cobra.Command {
+	all := []*cobra.Command{c}
+	for _, sub := range c.Commands() {
+		if sub.Name() != "completion" && sub.Name() != "help" {
+			all = append(all, everyCommand(sub)...)
+		}
+	}
+	return all
+}
+
 // TestHelpIsWholeAndFitsATerminal wants text, an example and lines of at most
 // 80 characters, those of flags aside.
 func TestHelpIsWholeAndFitsATerminal(t *testing.T) {
 	root := newRoot(&app{in: strings.NewReader(""), out: io.Discard, err: io.Discard})
-	for _, c := range append([]*cobra.Command{root}, root.Commands()...) {
+	for _, c := range everyCommand(root) {
 		if c != root && (c.Long == "" || c.Example == "") {
 			t.Errorf("%s: it needs help text and an example", c.CommandPath())
 		}

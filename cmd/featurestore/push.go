@@ -42,6 +42,12 @@ event time may then be stored in any order.
 --again pushes on purpose what was pushed before: counters count it again, and
 such a run, when it fails, is not recognized either.
 
+--write-concern says who must have a batch before it counts as stored: local,
+any:1, region_quorum, regions:2, quorum, each_region or all; the view's own by
+default. A batch that is stored but not acknowledged in time is asked for again.
+The pushes follow on what --session has seen; --session-file keeps the session
+in a file, which the next command goes on with.
+
 A row that does not fit is named by file, line and column, and ends the command
 with the batches before it stored. With --skip-bad-rows it is left out instead.`,
 		Example: `  featurestore push --view driver_stats drivers.csv
@@ -78,6 +84,8 @@ with the batches before it stored. With --skip-bad-rows it is left out instead.`
 	f.IntVar(&l.options.BatchRows, "batch", 1000, "rows in a batch")
 	f.IntVar(&l.parallel, "parallel", 1, "batches sent at once")
 	f.BoolVar(&l.again, "again", false, "push what an earlier run stored another time; counters count again")
+	f.StringVar(&l.concern, "write-concern", "", "who must have a batch, such as region_quorum; the view's own by default")
+	l.session.register(cmd)
 	f.BoolVar(&l.skipBad, "skip-bad-rows", false, "leave out rows that do not fit")
 	wantFlags(cmd, "--view VIEW, the view that the rows belong to", "view")
 	_ = cmd.RegisterFlagCompletionFunc("empty", cobra.FixedCompletions([]string{"null", "absent"}, cobra.ShellCompDirectiveNoFileComp))

@@ -43,13 +43,18 @@ func newRoot(a *app) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
 	})
-	root.AddGroup(&cobra.Group{ID: "store", Title: "Stores:"}, &cobra.Group{ID: "client", Title: "Clients of a store:"})
+	root.AddGroup(&cobra.Group{ID: "store", Title: "Stores:"}, &cobra.Group{ID: "client", Title: "Clients of a store:"},
+		&cobra.Group{ID: "deployment", Title: "Clients of several regions:"})
 	for _, c := range []*cobra.Command{newDev(a), newInit(a), newServe(a), newInspect(a)} {
 		c.GroupID = "store"
 		root.AddCommand(c)
 	}
 	for _, c := range []*cobra.Command{newPlan(a), newApply(a), newPush(a), newGet(a), newDelete(a)} {
 		c.GroupID = "client"
+		root.AddCommand(c)
+	}
+	for _, c := range []*cobra.Command{newLag(a), newLink(a), newMembers(a), newRegions(a), newVerifyReplicas(a)} {
+		c.GroupID = "deployment"
 		root.AddCommand(c)
 	}
 	root.AddCommand(newVersion(a))

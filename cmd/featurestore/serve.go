@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -21,6 +22,10 @@ data. A second signal ends it at once; nothing acknowledged is lost even then.
 
 It prints "ready" on a line of its own when requests are answered, and logs to
 standard error.
+
+With peers it replicates to stores of other regions. When all of them run for the
+first time, the one whose region comes first by name begins the deployment, and
+the others join. A store that was evicted puts its data aside, and joins anew.
 
 Settings come from the file of --config, then from the environment, then from
 flags, the later winning. Every setting has one name: "log_level" in the file is
@@ -42,18 +47,31 @@ Settings:
 				return err
 			}
 			c.LogOutput = a.err
-			r, err := replica.New(c)
-			if err != nil {
-				return err
-			}
-			return runStore(cmd.Context(), r, func(context.Context) error {
-				return announce(a, c, r)
-			})
+			return serve(cmd.Context(), a, c)
 		},
 	}
 	cmd.Flags().StringVarP(&file, "config", "c", "", "file of settings, in YAML")
 	registerSettings(cmd)
 	return cmd
+}
+
+// serve runs a store, and begins anew when it was evicted.
+func serve(ctx context.Context, a *app, c replica.Config) error {
+	for {
+		r, err := replica.New(c)
+		if err != nil {
+			return err
+		}
+		err = runStore(ctx, r, func(context.Context) error { return announce(a, c, r) })
+		if !errors.Is(err, replica.ErrRetired) {
+			return err
+		}
+		aside, err := replica.Renew(c)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(a.err, "featurestore: serve: store %s was evicted; its data lies in %s, and it joins anew\n", c.Store, aside)
+	}
 }
 
 // announce says where the store is, and that it is ready.

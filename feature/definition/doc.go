@@ -17,7 +17,8 @@
 //	  - {name: default, placement: multi_leader, regions: [eu, us], home: [],
 //	     partitions: 1, durability: local,
 //	     read: {level: session, max_staleness: 1s, fallback: ["wait:30ms", forward, fail]},
-//	     write: {concern: region_quorum, timeout: 500ms, on_timeout: error}}
+//	     write: {concern: region_quorum, timeout: 500ms, on_timeout: error,
+//	             require_live: {members: 1, max_lag: 10s}}}
 //	entities:
 //	  - {name: driver, description: text, tags: {k: v},
 //	     join_keys: [{name: driver_id, type: int64}]}

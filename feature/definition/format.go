@@ -84,7 +84,15 @@ func readText(r feature.ReadDefaults) string {
 }
 
 func writeText(w feature.WriteDefaults) string {
-	return flow(pair{"concern", text(w.Concern)}, pair{"timeout", duration(w.Timeout)}, pair{"on_timeout", text(w.OnTimeout)})
+	return flow(pair{"concern", text(w.Concern)}, pair{"timeout", duration(w.Timeout)}, pair{"on_timeout", text(w.OnTimeout)},
+		pair{"require_live", requireText(w.RequireLive)})
+}
+
+func requireText(r feature.RequireLive) string {
+	if r == (feature.RequireLive{}) {
+		return ""
+	}
+	return flow(pair{"members", strconv.Itoa(r.Members)}, pair{"max_lag", must(duration(r.MaxLag))})
 }
 
 func duration(d time.Duration) string {

@@ -44,7 +44,7 @@ func everyField() feature.Definitions {
 			{Name: "city", JoinKeys: []feature.JoinKey{{Name: "city", Type: feature.ScalarOf(feature.String)}}},
 		},
 		Groups: []feature.Group{
-			{Name: "default", Read: feature.ReadDefaults{Level: "session", MaxStaleness: time.Second, Fallback: []string{"wait:30ms", "forward", "fail"}}, Write: feature.WriteDefaults{Concern: "region_quorum", Timeout: 500 * time.Millisecond, OnTimeout: "error"}},
+			{Name: "default", Read: feature.ReadDefaults{Level: "session", MaxStaleness: time.Second, Fallback: []string{"wait:30ms", "forward", "fail"}}, Write: feature.WriteDefaults{Concern: "region_quorum", Timeout: 500 * time.Millisecond, OnTimeout: "error", RequireLive: feature.RequireLive{Members: 1, MaxLag: 10 * time.Second}}},
 			{Name: "accounts", Placement: feature.Leader, Regions: []string{"eu", "us"}, Home: []string{"us", "eu"}, Partitions: 8, Durability: "quorum", Write: feature.WriteDefaults{Concern: "any:1"}},
 		},
 		Views: []feature.View{

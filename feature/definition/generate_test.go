@@ -139,7 +139,14 @@ var genRead = rapid.Custom(func(t *rapid.T) feature.ReadDefaults {
 })
 
 var genWrite = rapid.Custom(func(t *rapid.T) feature.WriteDefaults {
-	return feature.WriteDefaults{Concern: genText.Draw(t, "concern"), Timeout: genDuration.Draw(t, "timeout"), OnTimeout: genText.Draw(t, "on_timeout")}
+	w := feature.WriteDefaults{Concern: genText.Draw(t, "concern"), Timeout: genDuration.Draw(t, "timeout"), OnTimeout: genText.Draw(t, "on_timeout")}
+	if rapid.Bool().Draw(t, "require") {
+		w.RequireLive = feature.RequireLive{
+			Members: rapid.IntRange(1, feature.MaxRequiredMembers).Draw(t, "members"),
+			MaxLag:  time.Duration(rapid.Int64Range(1, int64(time.Hour)).Draw(t, "max_lag")),
+		}
+	}
+	return w
 })
 
 func genView(t *rapid.T, name string) feature.View {

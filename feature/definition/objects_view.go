@@ -141,6 +141,18 @@ func (r *reader) write(n ast.Node) (d feature.WriteDefaults) {
 	r.object(n, "{concern: region_quorum}",
 		key{"concern", func(n ast.Node) { d.Concern = r.text(n, "region_quorum") }},
 		key{"timeout", func(n ast.Node) { d.Timeout = r.duration(n) }},
-		key{"on_timeout", func(n ast.Node) { d.OnTimeout = r.text(n, "error") }})
+		key{"on_timeout", func(n ast.Node) { d.OnTimeout = r.text(n, "error") }},
+		key{"require_live", func(n ast.Node) { d.RequireLive = r.requireLive(n) }})
+	return d
+}
+
+func (r *reader) requireLive(n ast.Node) (d feature.RequireLive) {
+	if n = r.resolve(n); n == nil || isNull(n) {
+		return d
+	}
+	seen := r.object(n, "{members: 1, max_lag: 10s}",
+		key{"members", func(n ast.Node) { d.Members = int(r.number(n, feature.MaxRequiredMembers)) }},
+		key{"max_lag", func(n ast.Node) { d.MaxLag = r.duration(n) }})
+	r.needs(n, seen, "members", "max_lag")
 	return d
 }

@@ -101,6 +101,7 @@ func TestParseSaysWhereAndWhatWouldBeRight(t *testing.T) {
 		{"an unknown key at the top", "project: p\nview: []\n", `d.yaml:2:1: unknown key "view"`},
 		{"a repeated key", "project: p\nproject: q\n", `d.yaml:2:1: mapping key "project" already defined`},
 		{"a missing key", "project: p\nservices:\n  - {name: s}\n", `d.yaml:3:5: services[0]: key "features" is needed`},
+		{"members without a lag", "project: p\ngroups: [{name: g, write: {require_live: {members: 1}}}]\n", `key "max_lag" is needed`},
 		{"no entity", "project: p\nviews: [{name: v, features: []}]\n", `key "entity" is needed`},
 		{"both entity and entities", inView("entities: [e]"), "d.yaml:6:5: views[0]: entity and entities are both given"},
 		{"a number for a text", "project: 5\n", "d.yaml:1:10: project: a text is wanted, such as rides: put 5 in quotes"},

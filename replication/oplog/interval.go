@@ -99,6 +99,9 @@ type Chunk struct {
 	// Progress is durable in the snapshot: the rows are the join of exactly this
 	// much of every origin's log.
 	Progress hlc.Vector
+	// Barrier is nil for a store that was whole; else the rows may hold more than
+	// Progress, up to there.
+	Barrier hlc.Vector
 	// Horizon is below what tombstones may have been collected.
 	Horizon hlc.Timestamp
 }

@@ -1,0 +1,60 @@
+package meta
+
+import "fmt"
+
+// Action is what a Change does.
+type Action string
+
+// The actions, as requests write them.
+const (
+	Add   Action = "add"    // invites a store: it copies the data, then takes part
+	Drop  Action = "remove" // drains a store that runs: nothing is lost
+	Expel Action = "evict"  // ends a store that is away: what nobody else has of it does not count
+)
+
+// Change is what an operator asks of the membership.
+type Change struct {
+	Action Action
+	Store  StoreID
+	// Region and Address, where peers will reach the store, belong to Add alone.
+	Region  Region
+	Address string
+}
+
+// Validate returns what is wrong with the change whatever the membership is, or
+// nil. Errors match ErrRefused.
+func (c Change) Validate() error {
+	switch {
+	case c.Action != Add && c.Action != Drop && c.Action != Expel:
+		return refuse("action %q is not known; use %s, %s or %s", c.Action, Add, Drop, Expel)
+	case c.Store == "":
+		return refuse("store is empty; name the store to %s", c.Action)
+	case c.Action == Add && (c.Region == "" || c.Address == ""):
+		return refuse("to add store %s, give its region and its address, such as 127.0.0.1:9082", c.Store)
+	case c.Action != Add && (c.Region != "" || c.Address != ""):
+		return refuse("region and address belong to %s, not to %s", Add, c.Action)
+	}
+	return nil
+}
+
+// String returns the change for log lines, such as "evict store ap-1".
+func (c Change) String() string {
+	if c.Action == Add {
+		return fmt.Sprintf("add store %s in region %s at %s", c.Store, c.Region, c.Address)
+	}
+	return fmt.Sprintf("%s store %s", c.Action, c.Store)
+}
+
+// Apply makes the change that an operator asks for. Errors match ErrRefused.
+func (m *Membership) Apply(c Change) (*Membership, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	switch c.Action {
+	case Add:
+		return m.Invite(Member{Store: c.Store, Region: c.Region, Address: c.Address})
+	case Drop:
+		return m.Remove(c.Store)
+	}
+	return m.Evict(c.Store)
+}

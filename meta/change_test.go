@@ -1,0 +1,31 @@
+package meta
+
+import (
+	"errors"
+	"testing"
+)
+
+func TestChangesSayWhatTheyNeed(t *testing.T) {
+	for _, tt := range []struct {
+		change Change
+		want   error
+		text   string
+	}{
+		{Change{Action: Add, Store: "ap-1", Region: "ap", Address: "127.0.0.1:9082"}, nil, "add store ap-1 in region ap at 127.0.0.1:9082"},
+		{Change{Action: Drop, Store: "ap-1"}, nil, "remove store ap-1"},
+		{Change{Action: Expel, Store: "ap-1"}, nil, "evict store ap-1"},
+		{Change{Action: Add, Store: "ap-1", Region: "ap"}, ErrRefused, ""},
+		{Change{Action: Add, Store: "ap-1", Address: "127.0.0.1:9082"}, ErrRefused, ""},
+		{Change{Action: Expel}, ErrRefused, ""},
+		{Change{Action: Expel, Store: "ap-1", Region: "ap"}, ErrRefused, ""},
+		{Change{Action: "promote", Store: "ap-1"}, ErrRefused, ""},
+		{Change{Store: "ap-1"}, ErrRefused, ""},
+	} {
+		if err := tt.change.Validate(); !errors.Is(err, tt.want) {
+			t.Errorf("%+v: got %v, want %v", tt.change, err, tt.want)
+		}
+		if tt.text != "" && tt.change.String() != tt.text {
+			t.Errorf("%+v prints %q, want %q", tt.change, tt.change, tt.text)
+		}
+	}
+}

@@ -1,0 +1,310 @@
+package meta
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"featurestore/feature"
+	"featurestore/hlc"
+)
+
+var (
+	eu = Member{Store: "eu-1", Region: "eu", Origin: 1, Address: "eu:1"}
+	us = Member{Store: "us-1", Region: "us", Origin: 2, Address: "us:1"}
+	ap = Member{Store: "ap-1", Region: "ap", Origin: 3, Address: "ap:1"}
+
+	shardA = feature.Shard{Group: 1}
+)
+
+// world is what members told, for Advance.
+type world map[StoreID]Heard
+
+func (w world) heard(id StoreID) (Heard, bool) {
+	h, ok := w[id]
+	if h.Head == nil {
+		h.Head = func(feature.Shard, hlc.Origin) hlc.Timestamp { return 0 }
+	}
+	if h.Covers == nil {
+		h.Covers = func(feature.Shard, hlc.Position) bool { return true }
+	}
+	return h, ok
+}
+
+func everyShard(Member) []feature.Shard { return []feature.Shard{shardA} }
+
+// three returns a deployment of three active stores.
+func three(t *testing.T) *Membership {
+	t.Helper()
+	m := Found(eu)
+	for _, x := range []Member{us, ap} {
+		var err error
+		if m, err = m.Introduce(x, true); err != nil {
+			t.Fatal(err)
+		}
+		w := world{}
+		for _, y := range m.Members {
+			w[y.Store] = Heard{Epoch: m.Epoch, Revision: m.Revision, Whole: true}
+		}
+		m = m.Advance(w.heard, everyShard)
+	}
+	if got := len(m.Members.Active()); got != 3 {
+		t.Fatalf("%d members are active, want 3: %+v", got, m.Members)
+	}
+	return m
+}
+
+// M4.
+func TestAMemberServesOnlyOnceEveryoneCountsItsOrigin(t *testing.T) {
+	m, err := Found(eu).Introduce(us, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := func(revision uint64, whole bool) Heard {
+		return Heard{Epoch: 1, Revision: revision, Whole: whole}
+	}
+	for _, c := range []struct {
+		claim string
+		w     world
+		want  State
+	}{
+		{"nobody was heard of", world{}, Joining},
+		{"it is not whole", world{"eu-1": told(2, true), "us-1": told(2, false)}, Joining},
+		{"it has not heard that it was let in", world{"eu-1": told(2, true), "us-1": told(1, true)}, Joining},
+		{"another does not count its origin", world{"eu-1": told(1, true), "us-1": told(2, true)}, Joining},
+		{"another is of an older epoch", world{"eu-1": {Epoch: 0, Revision: 9, Whole: true}, "us-1": told(2, true)}, Joining},
+		{"all is in place", world{"eu-1": told(2, true), "us-1": told(2, true)}, Active},
+	} {
+		x, _ := m.Advance(c.w.heard, everyShard).Member("us-1")
+		if x.State != c.want {
+			t.Errorf("%s: it is %v, want %v", c.claim, x.State, c.want)
+		}
+	}
+}
+
+// M5.
+func TestAFencedOriginEndsWhereAnyMemberHasIt(t *testing.T) {
+	m, err := three(t).Evict("ap-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, fenced := m.Limit(shardA, ap.Origin); !fenced {
+		t.Fatal("the origin of an evicted store is not fenced")
+	}
+	head := func(at hlc.Timestamp) func(feature.Shard, hlc.Origin) hlc.Timestamp {
+		return func(_ feature.Shard, o hlc.Origin) hlc.Timestamp {
+			if o == ap.Origin {
+				return at
+			}
+			return 0
+		}
+	}
+	w := world{
+		"eu-1": {Epoch: 1, Revision: m.Revision, Head: head(70)},
+		"us-1": {Epoch: 1, Revision: m.Revision - 1, Head: head(90)},
+	}
+	if got := m.Advance(w.heard, everyShard); got != m {
+		t.Fatal("it was sealed before us had stopped taking its entries")
+	}
+	w["us-1"] = Heard{Epoch: 1, Revision: m.Revision, Head: head(90)}
+	sealed := m.Advance(w.heard, everyShard)
+	x, _ := sealed.Member("ap-1")
+	seal, ok := sealed.Sealed(ap.Origin)
+	if !ok || seal.Final[shardA] != 90 || x.State != Removed {
+		t.Fatalf("got seal %+v of a member that is %v, want final 90 and removed", seal, x.State)
+	}
+	if through, fenced := sealed.Limit(shardA, ap.Origin); through != 90 || fenced {
+		t.Errorf("the limit is %v, fenced %v; want 90, not fenced", through, fenced)
+	}
+	if again := sealed.Advance(w.heard, everyShard); again != sealed {
+		t.Error("a sealed origin was sealed again")
+	}
+}
+
+func TestALeavingMemberGoesWhenOthersHaveAllOfIt(t *testing.T) {
+	m, err := three(t).Remove("us-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	covers := false
+	h := Heard{
+		Epoch: 1, Revision: m.Revision,
+		Head:   func(_ feature.Shard, o hlc.Origin) hlc.Timestamp { return 50 },
+		Covers: func(feature.Shard, hlc.Position) bool { return covers },
+	}
+	w := world{"eu-1": h, "us-1": h, "ap-1": h}
+	if got := m.Advance(w.heard, everyShard); got != m {
+		t.Fatal("it went although others lack some of its log")
+	}
+	delete(w, "us-1")
+	covers = true
+	if got := m.Advance(w.heard, everyShard); got != m {
+		t.Fatal("it went although it was not heard to have stopped writing")
+	}
+	w["us-1"] = h
+	if seal, ok := m.Advance(w.heard, everyShard).Sealed(us.Origin); !ok || seal.Final[shardA] != 50 {
+		t.Errorf("got seal %+v, want final 50", seal)
+	}
+}
+
+func TestChangesThatAreRefused(t *testing.T) {
+	m := three(t)
+	evicted, err := m.Evict("ap-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for claim, change := range map[string]func() (*Membership, error){
+		"a stranger": func() (*Membership, error) {
+			return m.Introduce(Member{Store: "sa-1", Region: "sa", Origin: 9}, false)
+		},
+		"a copied directory": func() (*Membership, error) {
+			return m.Introduce(Member{Store: "sa-1", Region: "sa", Origin: us.Origin}, true)
+		},
+		"a lost directory": func() (*Membership, error) {
+			return m.Introduce(Member{Store: "us-1", Region: "us", Origin: 99}, true)
+		},
+		"another region":      func() (*Membership, error) { return m.Introduce(Member{Store: "us-1", Region: "eu", Origin: 2}, true) },
+		"no origin":           func() (*Membership, error) { return m.Introduce(Member{Store: "us-1", Region: "us"}, true) },
+		"removing the home":   func() (*Membership, error) { return m.Remove("eu-1") },
+		"removing nobody":     func() (*Membership, error) { return m.Remove("sa-1") },
+		"evicting twice":      func() (*Membership, error) { return evicted.Evict("ap-1") },
+		"draining an evicted": func() (*Membership, error) { return evicted.Remove("ap-1") },
+		"the last one":        func() (*Membership, error) { return Found(eu).Evict("eu-1") },
+		"an incomplete guest": func() (*Membership, error) { return m.Invite(Member{Store: "sa-1", Region: "sa"}) },
+		"a guest twice":       func() (*Membership, error) { return m.Invite(us) },
+		"a second takeover":   func() (*Membership, error) { return m.TakeOver("eu-1") },
+		"a stranger as home":  func() (*Membership, error) { return m.TakeOver("sa-1") },
+	} {
+		if next, err := change(); !errors.Is(err, ErrRefused) || next != nil {
+			t.Errorf("%s: got %+v, %v; want ErrRefused", claim, next, err)
+		}
+	}
+}
+
+func TestAStoreComesBackUnderAnotherOrigin(t *testing.T) {
+	m, err := three(t).Evict("ap-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := Heard{Epoch: 1, Revision: m.Revision}
+	m = m.Advance(world{"eu-1": h, "us-1": h}.heard, everyShard)
+	if _, err := m.Introduce(ap, true); err == nil {
+		if again, _ := m.Introduce(ap, true); again != m {
+			t.Error("the sealed origin came back")
+		}
+	}
+	renewed := ap
+	renewed.Origin = 30
+	m, err = m.Introduce(renewed, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if x, _ := m.Member("ap-1"); x.State != Joining || x.Origin != 30 {
+		t.Errorf("it is %v under %v, want joining under o30", x.State, x.Origin)
+	}
+}
+
+// M3.
+func TestTakingOverMakesADocumentThatHolds(t *testing.T) {
+	m := three(t)
+	old := m
+	for range 5 {
+		old = old.next() // what the lost home did unseen
+	}
+	taken, err := m.TakeOver("us-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if taken.Compare(old) <= 0 || taken.Home != "us-1" {
+		t.Errorf("document %d.%d of %s does not hold over %d.%d", taken.Epoch, taken.Revision, taken.Home, old.Epoch, old.Revision)
+	}
+}
+
+func TestSafeTimeWaitsForWhoMayWrite(t *testing.T) {
+	m := three(t)
+	all := func(Member) bool { return true }
+	v := hlc.Vector{1: 100, 2: 80, 3: 60}
+	if got := m.SafeTime(shardA, v, all); got != 60 {
+		t.Errorf("the safe time is %v, want 60", got)
+	}
+	if got := m.SafeTime(shardA, v, func(x Member) bool { return x.Region != "ap" }); got != 80 {
+		t.Errorf("without ap's writes the safe time is %v, want 80", got)
+	}
+	if got := m.SafeTime(shardA, hlc.Vector{1: 100, 2: 80}, all); got != 0 {
+		t.Errorf("with nothing heard of ap the safe time is %v, want 0", got)
+	}
+	ended := m.sealed(m.Members[0], map[feature.Shard]hlc.Timestamp{shardA: 60}) // ap, which is first by name
+	if got := ended.SafeTime(shardA, v, all); got != 80 {
+		t.Errorf("with all of a sealed origin the safe time is %v, want 80", got)
+	}
+	if got := ended.SafeTime(shardA, hlc.Vector{1: 100, 2: 80, 3: 59}, all); got != 59 {
+		t.Errorf("with a part of a sealed origin the safe time is %v, want 59", got)
+	}
+}
+
+func drawMembership(t *rapid.T) *Membership {
+	text := rapid.StringMatching(`[a-z0-9:.-]{0,12}`)
+	m := &Membership{
+		Epoch: rapid.Uint64().Draw(t, "epoch"), Revision: rapid.Uint64().Draw(t, "revision"),
+		Home: StoreID(text.Draw(t, "home")),
+	}
+	for i := range rapid.IntRange(0, 4).Draw(t, "members") {
+		m.Members = append(m.Members, Member{
+			Store: StoreID(fmt.Sprintf("s%d", i)), Region: Region(text.Draw(t, "region")), State: State(rapid.IntRange(0, int(stateEnd)-1).Draw(t, "state")),
+			Origin: hlc.Origin(rapid.Uint32().Draw(t, "origin")), Address: text.Draw(t, "address"), URL: text.Draw(t, "url"), Since: rapid.Uint64().Draw(t, "since"),
+		})
+	}
+	for i := range rapid.IntRange(0, 3).Draw(t, "seals") {
+		s := Seal{Origin: hlc.Origin(10 + i), Store: StoreID(text.Draw(t, "store"))}
+		for p := range rapid.IntRange(0, 3).Draw(t, "finals") {
+			if s.Final == nil {
+				s.Final = map[feature.Shard]hlc.Timestamp{}
+			}
+			s.Final[feature.Shard{Group: 1, Partition: uint16(p)}] = hlc.Timestamp(rapid.Uint64().Draw(t, "final"))
+		}
+		if rapid.Bool().Draw(t, "salvage") {
+			s.Salvage = map[feature.Shard]Salvage{{Group: 2}: {UpTo: 7, As: hlc.Position{Origin: 3, At: hlc.Timestamp(rapid.Uint64().Draw(t, "as"))}}}
+		}
+		m.Seals = append(m.Seals, s)
+	}
+	return m
+}
+
+func TestMembershipsAreReadAsTheyWereWritten(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := drawMembership(t)
+		b := AppendMembership(nil, m)
+		got, err := DecodeMembership(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again := AppendMembership(nil, got); !bytes.Equal(again, b) {
+			t.Fatalf("it prints %x, want %x", again, b)
+		}
+		flipped := bytes.Clone(b)
+		flipped[rapid.IntRange(0, len(b)-1).Draw(t, "byte")] ^= 1 << rapid.IntRange(0, 7).Draw(t, "bit")
+		if _, err := DecodeMembership(flipped); err == nil {
+			t.Fatal("a flipped bit was not seen")
+		}
+	})
+}
+
+func FuzzDecodeMembership(f *testing.F) {
+	f.Add(AppendMembership(nil, Found(eu)))
+	f.Add([]byte{format, 1, 2})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		m, err := DecodeMembership(b)
+		if err != nil {
+			if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrFormat) {
+				t.Fatalf("error %v is of no kind", err)
+			}
+			return
+		}
+		if again := AppendMembership(nil, m); !bytes.Equal(again, b) {
+			t.Fatalf("%x was read, %x is written", b, again)
+		}
+	})
+}

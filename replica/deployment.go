@@ -1,0 +1,102 @@
+package replica
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net"
+
+	"featurestore/consistency"
+	"featurestore/meta"
+	"featurestore/online"
+	"featurestore/replication"
+	"featurestore/replication/peer"
+)
+
+// deploymentOf names the deployment of a secret, in the open.
+func deploymentOf(secret []byte) string {
+	mac := hmac.New(sha256.New, secret)
+	mac.Write([]byte("featurestore replication deployment"))
+	return hex.EncodeToString(mac.Sum(nil)[:8])
+}
+
+// unconnected is the transport of a store that talks to no other.
+type unconnected struct{}
+
+// Dial fails.
+func (unconnected) Dial(context.Context, meta.Member, replication.Hello) (replication.Conversation, error) {
+	return nil, errors.New("this store has no peer_listen")
+}
+
+// Accept waits for nobody.
+func (unconnected) Accept(ctx context.Context, _ func() replication.Hello) (replication.Conversation, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// self is this store as others know it.
+func (r *Replica) self() meta.Member {
+	x := meta.Member{
+		Store: meta.StoreID(r.cfg.Store), Region: meta.Region(r.cfg.Region), Origin: r.store.Identity().Origin, URL: r.reachable(),
+	}
+	if r.peers != nil {
+		x.Address = r.cfg.PeerAddress
+		if x.Address == "" {
+			if a, ok := r.peers.Addr().(*net.TCPAddr); ok && !a.IP.IsUnspecified() {
+				x.Address = a.String()
+			}
+		}
+	}
+	return x
+}
+
+// replicate builds what exchanges logs with other stores. A store alone has it
+// too: it keeps the membership and bounds the log.
+func (r *Replica) replicate(secret []byte) error {
+	var transport replication.Transport = unconnected{}
+	if r.cfg.PeerListen != "" {
+		var err error
+		r.peers, err = peer.New(peer.Config{
+			Secret: secret, Listen: r.cfg.PeerListen, Listener: r.cfg.PeerListener, Compress: r.cfg.PeerCompress,
+			Logger: r.telemetry.log.With("room", "peer"), Meter: r.telemetry.meter("peer"),
+		})
+		if err != nil {
+			return err
+		}
+		transport = r.peers
+	}
+	founder, founding := r.cfg.founding()
+	var err error
+	r.node, err = replication.New(replication.Config{
+		Store: r.store, Transport: transport, Self: r.self(), Deployment: deploymentOf(secret), Incarnation: r.store.Identity().Incarnation,
+		Founder: founder, Founding: founding, Seeds: r.cfg.seeds(),
+		Invited: r.cfg.invites(func() *meta.Membership { return r.node.Membership() }),
+		Timing:  r.cfg.Replication, Logger: r.telemetry.log.With("room", "replication"),
+	})
+	return err
+}
+
+// coordinator builds what decides about reads and writes. A store without peers
+// needs to look at nobody.
+func (r *Replica) coordinator() (*consistency.Coordinator, error) {
+	c := consistency.Config{
+		Store: local{r.store}, Self: r.self(), Group: local{r.store}.group,
+		Now: func() int64 { return r.store.Now().UnixNano() },
+	}
+	if r.peers != nil {
+		c.Peers = r.node
+	}
+	return consistency.NewCoordinator(c)
+}
+
+// members changes the membership for the edge.
+type members struct{ node *replication.Node }
+
+// Change makes the change at the home.
+func (m members) Change(ctx context.Context, c meta.Change) (*meta.Membership, error) {
+	return m.node.Change(ctx, func(old *meta.Membership) (*meta.Membership, error) { return old.Apply(c) })
+}
+
+var _ replication.Store = (*online.Store)(nil)

@@ -1,0 +1,71 @@
+package replication
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"featurestore/hlc"
+)
+
+// Facts answer like a list that is searched from end to end, and nothing that
+// they answer is better than what was learned.
+func TestFactsAreThoseThatWereLearned(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var facts, plain []fact
+		for range rapid.IntRange(0, 40).Draw(t, "facts") {
+			f := fact{through: hlc.Timestamp(rapid.IntRange(1, 30).Draw(t, "through")), asOf: time.Duration(rapid.IntRange(1, 30).Draw(t, "as of"))}
+			facts, plain = addFact(facts, f), append(plain, f)
+		}
+		for i := 1; i < len(facts); i++ {
+			if facts[i-1].through >= facts[i].through || facts[i-1].asOf >= facts[i].asOf {
+				t.Fatalf("facts do not rise: %v", facts)
+			}
+		}
+		for at := hlc.Timestamp(0); at <= 31; at++ {
+			want := time.Duration(0)
+			for _, f := range plain {
+				if f.through <= at {
+					want = max(want, f.asOf)
+				}
+			}
+			if got, ok := asOf(facts, at); ok != (want > 0) || ok && got != want {
+				t.Fatalf("at %v: got %v, %v; want %v of %v", at, got, ok, want, plain)
+			}
+		}
+	})
+}
+
+func TestFactsOfAnOriginAreBounded(t *testing.T) {
+	var facts []fact
+	for i := range 10 * keptFacts {
+		facts = addFact(facts, fact{through: hlc.Timestamp(i + 1), asOf: time.Duration(i + 1)})
+	}
+	if len(facts) > keptFacts {
+		t.Errorf("%d facts are kept, want at most %d", len(facts), keptFacts)
+	}
+	if got, _ := asOf(facts, 1<<40); got != 10*keptFacts {
+		t.Errorf("the latest is %v, want %v", got, 10*keptFacts)
+	}
+}
+
+func TestEchoesAreForgottenInTime(t *testing.T) {
+	var e echoes
+	if _, ok := e.sentAt(0); ok {
+		t.Error("nothing was sent, and something is remembered")
+	}
+	first := e.next(7)
+	if at, ok := e.sentAt(first); !ok || at != 7 {
+		t.Errorf("got %v, %v; want 7", at, ok)
+	}
+	for range keptEchoes {
+		e.next(9)
+	}
+	if _, ok := e.sentAt(first); ok {
+		t.Error("a Status is remembered that was overwritten")
+	}
+	if _, ok := e.sentAt(e.last + 1); ok {
+		t.Error("a Status is remembered that was not sent")
+	}
+}
