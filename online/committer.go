@@ -157,6 +157,11 @@ const (
 
 // add stages p, or answers it when it fails or was done before.
 func (c *committer) add(p *pending) outcome {
+	if c.store.refusing.Load() {
+		p.err = ErrNotWriting
+		c.store.queue.answer(p)
+		return handled
+	}
 	if id := p.write.Idempotency; id != nil {
 		if first := c.byID[id.ID]; first != nil {
 			c.echo(p, first)

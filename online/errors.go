@@ -12,6 +12,9 @@ var (
 	// ErrClosed reports a store that was closed or whose Run has ended. Nothing
 	// of the call happened.
 	ErrClosed = errors.New("store is closed")
+	// ErrNotWriting reports a write while SetWriting refuses them. Nothing was
+	// written.
+	ErrNotWriting = errors.New("store takes no writes now")
 	// ErrOverloaded reports a bound that stayed full until ctx ended, or a
 	// bound on waiters. Nothing of the call happened; try again later.
 	ErrOverloaded = errors.New("store is overloaded")

@@ -55,6 +55,9 @@ type Store struct {
 		closed bool
 	}
 	running, closing atomic.Bool
+	// refusing says that clients' writes are refused (SetWriting).
+	refusing   atomic.Bool
+	shardLists atomic.Pointer[shardList]
 	// closed gets the end of Close, also after Close gave up waiting for it.
 	closed chan error
 }

@@ -29,8 +29,11 @@ func (c *Cluster) atRest() bool {
 		if r.Node.Membership().Compare(running[0].Node.Membership()) != 0 {
 			return false
 		}
-		for _, shard := range r.Store.Shards(r.Region) {
-			for _, other := range running {
+		for _, other := range running {
+			if _, live := r.Node.Reach(storeOf(other.Region)); !live && other != r {
+				return false
+			}
+			for _, shard := range r.Store.Shards(r.Region) {
 				if !c.covers(r, other, shard) {
 					return false
 				}
