@@ -30,6 +30,10 @@ const (
 const (
 	victimWriters  = 8
 	victimEntities = 50
+	// victimRemote is an origin whose log the victim joins meanwhile; an
+	// acknowledged join is printed with this entity.
+	victimRemote hlc.Origin = 1
+	joined       int64      = -1
 )
 
 // victim appends from several goroutines and prints a line for each
@@ -46,6 +50,9 @@ func victim(dir string, faulty bool) int {
 	go func() { _ = s.Run(context.Background()) }()
 	var out sync.Mutex
 	var wg sync.WaitGroup
+	if !faulty {
+		wg.Go(func() { joinForEver(s, &out) })
+	}
 	for range victimWriters {
 		wg.Go(func() {
 			for {
@@ -68,6 +75,46 @@ func victim(dir string, faulty bool) int {
 	}
 	wg.Wait()
 	return 0
+}
+
+// joinForEver joins a log that goes on where the store has it, some entries at
+// a time.
+func joinForEver(s *Store, out *sync.Mutex) {
+	for {
+		iv := oplog.Interval{Shard: shardA, Origin: victimRemote, After: s.Progress(shardA)[victimRemote]}
+		iv.Through = iv.After
+		for range 1 + rand.IntN(5) {
+			l, err := oplog.DecodeLogged(oplog.Append(nil, remoteEntry(iv.Through+1)))
+			if err != nil {
+				panic(err)
+			}
+			iv.Entries = append(iv.Entries, l)
+			iv.Through++
+		}
+		done := make(chan error, 1)
+		s.Join(iv, func(err error) { done <- err })
+		if err := <-done; err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		out.Lock()
+		fmt.Printf("%d %d\n", joined, iv.Through)
+		out.Unlock()
+	}
+}
+
+// remoteEntry is the entry of victimRemote's log at a timestamp.
+func remoteEntry(at hlc.Timestamp) oplog.Entry {
+	e := oplog.Entry{Kind: oplog.Delta, At: at, Origin: victimRemote, Prev: at - 1}
+	for i := range int64(2) {
+		c := change(3*victimEntities+2*int64(at%10)+i, int64(at), setRate(float64(at)))
+		delta, err := c.Delta(feature.Row{}, at, victimRemote)
+		if err != nil {
+			panic(err)
+		}
+		e.Rows = append(e.Rows, oplog.Row{View: 1, Key: c.Key, Delta: delta})
+	}
+	return e
 }
 
 // tooEarly is a commit that acknowledges its writes, lets a sync's time go by,
@@ -214,7 +261,20 @@ func checkAfterKill(t *testing.T, dir string, acks []acknowledged) error {
 			twin[string(r.Key)] = feature.JoinRow(twin[string(r.Key)], r.Delta)
 		}
 	}
+	remote := s.Heads(shardA)[victimRemote]
+	for e, err := range s.Entries(t.Context(), shardA, victimRemote, 0) {
+		if err != nil {
+			return err
+		}
+		twin.joinEntry(clone(t, e))
+	}
 	for _, a := range acks {
+		if a.id == joined {
+			if a.at > remote {
+				return fmt.Errorf("%w: a join up to %v, the log ends at %v", errLost, a.at, remote)
+			}
+			continue
+		}
 		e, ok := log[a.at]
 		if !ok || string(e.Rows[0].Key) != string(entity(a.id)) {
 			return fmt.Errorf("%w: entity %d at %v, found %+v", errLost, a.id, a.at, e)

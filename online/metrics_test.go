@@ -6,6 +6,8 @@ import (
 
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"featurestore/hlc"
 )
 
 func TestMetricsTellWhatHappened(t *testing.T) {
@@ -14,6 +16,19 @@ func TestMetricsTellWhatHappened(t *testing.T) {
 	h := openHouse(t, func(c *Config) { c.Meter = provider.Meter("test") })
 	h.append(write(change(1, 2, setRate(1)), change(2, 2, setRate(1))))
 	h.append(write(change(1, 1, setRate(1))))
+	now, err := h.Clock().Now()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRemote(77)
+	r.write(t, 10, false, change(3, 1, setRate(1)))
+	r.write(t, now+hlc.New(3_600_000, 0), false, change(3, 1, setRate(1)))
+	h.mustJoin(r.after(0))
+	collecting(t, h)
+	h.append(write(deletion(4, 1)))
+	if err := h.Collect(t.Context(), shardA, h.own(shardA)+1); err != nil {
+		t.Fatal(err)
+	}
 	var b Batch
 	b.Add(shardA, 1, entity(1)) // hot
 	b.Add(shardA, 1, entity(9)) // not there
@@ -32,7 +47,7 @@ func TestMetricsTellWhatHappened(t *testing.T) {
 		got[m.Name] = figure(m.Data)
 	}
 	for name, want := range map[string]float64{
-		"commit.duration": 2, "commit.rows": 2, "writes": 2, "superseded": 1, "read.duration": 1,
+		"commit.duration": 6, "commit.rows": 6, "writes": 3, "joined.entries": 2, "clock.ahead": 1, "collected": 1, "superseded": 1, "read.duration": 1,
 		"hot.hits": 1, "hot.misses": 1, "queue.length": 0, "waiters": 0, "snapshots": 0, "read_only": 0,
 	} {
 		if have, ok := got["featurestore.online."+name]; !ok || have != want {
