@@ -273,12 +273,7 @@ func (c *Cluster) Crash(region meta.Region) error {
 		return err
 	}
 	left := r.dir + ".left"
-	for range 10 { // Badger may replace files meanwhile
-		err = errors.Join(os.RemoveAll(left), copyTree(left, r.dir))
-		if !errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-	}
+	err = copyWhole(left, r.dir)
 	_ = r.Store.Close() // of a directory that nobody opens again
 	return errors.Join(err, os.RemoveAll(r.dir), os.Rename(left, r.dir))
 }
@@ -348,6 +343,41 @@ func (l local) Wait(ctx context.Context, shard feature.Shard, v hlc.Vector) erro
 }
 
 func (l local) group(id feature.GroupID) *feature.Group { return l.store.Registry().Group(id) }
+
+// copyWhole copies a store's directory as it is at one moment: Badger may be
+// writing tables and removing logs in the background.
+func copyWhole(to, from string) error {
+	for range 20 {
+		before, err := files(from)
+		if err != nil {
+			return err
+		}
+		err = errors.Join(os.RemoveAll(to), copyTree(to, from))
+		after, listErr := files(from)
+		switch {
+		case listErr != nil:
+			return listErr
+		case before != after || errors.Is(err, fs.ErrNotExist):
+			continue
+		}
+		return err
+	}
+	return fmt.Errorf("%s does not come to rest", from)
+}
+
+// files names what a store consists of: its files, and which of them count.
+func files(dir string) (string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return "", err
+	}
+	text := ""
+	for _, e := range entries {
+		text += e.Name() + "\n"
+	}
+	manifest, err := os.ReadFile(filepath.Join(dir, "MANIFEST"))
+	return text + string(manifest), err
+}
 
 // copyTree copies files with the holes that they have.
 func copyTree(to, from string) error {
