@@ -36,6 +36,7 @@ type link struct {
 		messages []Message
 		status   *Status // merged, for a status tells only what changed
 		tasks    []func(context.Context, Conversation) error
+		over     bool // nothing is said any more
 	}
 }
 
@@ -64,11 +65,17 @@ func (l *link) merge(s Status) {
 	l.mu.status = &s
 }
 
-func (l *link) task(f func(context.Context, Conversation) error) {
+// task has f done in the conversation. It returns false when that is over: f is
+// not called then.
+func (l *link) task(f func(context.Context, Conversation) error) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.mu.over {
+		return false
+	}
 	l.mu.tasks = append(l.mu.tasks, f)
 	l.awake()
+	return true
 }
 
 func (l *link) awake() {
@@ -112,15 +119,19 @@ func (l *link) say(ctx context.Context) error {
 		select {
 		case <-l.wake:
 		case <-ctx.Done():
+			l.abandon(ctx, nil)
 			return ctx.Err()
 		}
 	}
 }
 
-// abandon lets tasks find out that the conversation has ended: they answer for
-// what they were to do.
+// abandon takes no more tasks, and lets those that wait find out that the
+// conversation has ended: they answer for what they were to do.
 func (l *link) abandon(ctx context.Context, tasks []func(context.Context, Conversation) error) {
-	_, late := l.take()
+	l.mu.Lock()
+	late := l.mu.tasks
+	l.mu.tasks, l.mu.over = nil, true
+	l.mu.Unlock()
 	for _, f := range append(tasks, late...) {
 		_ = f(ctx, ended{l.conversation})
 	}
@@ -154,17 +165,15 @@ func (k *links) link(id meta.StoreID, serving bool) *link {
 func (k *links) serve(o Serve) {
 	end := func() { k.node.offer(ServeEnded{To: o.To}) }
 	l := k.link(o.To, true)
-	if l == nil {
+	if l == nil || !l.task(func(ctx context.Context, c Conversation) error {
+		defer end()
+		return k.node.serveReads(ctx, c, o)
+	}) {
 		for _, r := range o.Reads {
 			k.node.offer(Served{To: o.To, Read: r, Err: errEnded})
 		}
 		end()
-		return
 	}
-	l.task(func(ctx context.Context, c Conversation) error {
-		defer end()
-		return k.node.serveReads(ctx, c, o)
-	})
 }
 
 // task does something in the conversation that a peer dialed.

@@ -1,0 +1,60 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"featurestore/meta"
+)
+
+// brokenConversation is one that the peer has ended.
+type brokenConversation struct{ Conversation }
+
+func (brokenConversation) Send(context.Context, Message) error { return errors.New("broken") }
+
+// What a link is given after its conversation broke, and before the node learns
+// of that, is answered: else the peer would count as being served for ever, and
+// get nothing in its next conversation either.
+func TestWhatALinkIsGivenAfterItsEndIsAnswered(t *testing.T) {
+	for _, c := range []struct {
+		claim string
+		end   func(*link)
+	}{
+		{"a message could not be sent", func(l *link) {
+			l.send(Ping{})
+			if err := l.say(t.Context()); err == nil {
+				t.Error("the conversation is broken, and goes on")
+			}
+		}},
+		{"the peer has hung up", func(l *link) {
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			if err := l.say(ctx); err == nil {
+				t.Error("the conversation has ended, and goes on")
+			}
+		}},
+	} {
+		n := &Node{}
+		n.inbox.wake = make(chan struct{}, 1)
+		l := &link{conversation: brokenConversation{}, peer: "us-1", serving: true, wake: make(chan struct{}, 1)}
+		n.links.node = n
+		n.links.mu.serving = map[meta.StoreID]*link{"us-1": l}
+		c.end(l)
+		n.links.serve(Serve{To: "us-1", Reads: []LogRead{{Origin: 1}}})
+		var served, ended int
+		for _, e := range n.inbox.take() {
+			switch in := e.input.(type) {
+			case Served:
+				if in.Err != nil {
+					served++
+				}
+			case ServeEnded:
+				ended++
+			}
+		}
+		if served != 1 || ended != 1 {
+			t.Errorf("%s: %d reads failed and %d ends were told, want one each", c.claim, served, ended)
+		}
+	}
+}
