@@ -82,7 +82,7 @@ func (r *Replica) replicate(secret []byte) error {
 // needs to look at nobody.
 func (r *Replica) coordinator() (*consistency.Coordinator, error) {
 	c := consistency.Config{
-		Store: local{r.store}, Self: r.self(), Group: local{r.store}.group,
+		Store: local{r.store}, Self: r.self(), Group: local{r.store}.group, Writable: r.node.Writable,
 		Now: func() int64 { return r.store.Now().UnixNano() },
 	}
 	if r.peers != nil {

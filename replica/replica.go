@@ -119,7 +119,10 @@ func (r *Replica) serverConfig() (server.Config, error) {
 	if r.peers != nil {
 		c.Replication, c.Members, c.Verify = r.node, members{r.node}, r.node.Verify
 	}
-	c.Forward, c.Links = r.cfg.Forward, r.cfg.Links
+	c.Forward = r.cfg.Forward
+	if r.cfg.Links != nil {
+		c.Links = edgeLinks{r.cfg.Links}
+	}
 	c.URL = r.reachable()
 	c.Online = r.store
 	c.Ready = r.started
@@ -137,7 +140,10 @@ func (r *Replica) started() error {
 	case <-r.ready:
 		return nil
 	default:
-		return errors.New("starting: " + r.node.NotWriting())
+		if err := r.node.Writable(); err != nil {
+			return fmt.Errorf("starting: %w", err)
+		}
+		return errors.New("starting")
 	}
 }
 
@@ -147,8 +153,9 @@ func (r *Replica) Addr() net.Addr { return r.listener.Addr() }
 // URL returns the address of the REST edge as clients write it.
 func (r *Replica) URL() string { return "http://" + r.listener.Addr().String() }
 
-// reachable returns URL, what the configuration says instead, or "" when the edge listens on every address of the
-// machine: which of them clients use is not known here.
+// reachable returns URL, what the configuration says instead, or "" when the
+// edge listens on every address of the machine: which of them clients use is
+// not known here.
 func (r *Replica) reachable() string {
 	if r.cfg.URL != "" {
 		return r.cfg.URL

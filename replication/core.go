@@ -67,6 +67,7 @@ type Core struct {
 		pending bool // not confirmed yet
 	}
 	fencedClock bool
+	clockOff    time.Duration // by how much, while it is fenced
 	retiring    retiring
 	closed      hlc.Timestamp // own log, as of the last tick
 	nextPing    time.Duration
@@ -84,7 +85,7 @@ type Instant struct {
 
 // NewCore returns the core of a store that knows nobody yet.
 func NewCore(cfg CoreConfig) *Core {
-	cfg.Timing = cfg.Timing.withDefaults()
+	cfg.Timing = cfg.Timing.WithDefaults()
 	c := &Core{
 		cfg: cfg, membership: cfg.Membership,
 		peers: map[meta.StoreID]*peer{}, shards: map[feature.Shard]*shard{}, following: map[hlc.Origin]*following{},

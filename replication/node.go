@@ -54,7 +54,7 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	c.Timing = c.Timing.withDefaults()
+	c.Timing = c.Timing.WithDefaults()
 	if c.FlightBytes == 0 {
 		c.FlightBytes = 16 << 20
 	}
@@ -109,7 +109,8 @@ type Node struct {
 
 	membership atomic.Pointer[meta.Membership]
 	facts      atomic.Pointer[map[hlc.Origin][]fact]
-	writable   atomic.Pointer[string] // why not; "" while writes are taken
+	writing    atomic.Bool           // clients' writes are taken
+	refusal    atomic.Pointer[error] // why they are not, of the last tick
 
 	mu struct {
 		sync.RWMutex
@@ -157,8 +158,8 @@ func New(cfg Config) (*Node, error) {
 		m = &meta.Membership{}
 	}
 	n.membership.Store(m)
-	why := "starting"
-	n.writable.Store(&why)
+	why := n.mu.core.refusal()
+	n.refusal.Store(&why)
 	return n, nil
 }
 
@@ -252,6 +253,8 @@ func (n *Node) note(in Input) {
 	case Tick:
 		facts := n.mu.core.facts
 		n.facts.Store(&facts)
+		why := n.mu.core.refusal()
+		n.refusal.Store(&why)
 	case Received:
 		switch m := in.Message.(type) {
 		case Status:
@@ -269,6 +272,8 @@ func (n *Node) note(in Input) {
 			}
 		}
 	case WritingSet:
+		why := n.mu.core.refusal()
+		n.refusal.Store(&why)
 		close(n.mu.writing)
 		n.mu.writing = make(chan struct{})
 	case Kept:

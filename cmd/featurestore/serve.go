@@ -23,9 +23,11 @@ data. A second signal ends it at once; nothing acknowledged is lost even then.
 It prints "ready" on a line of its own when requests are answered, and logs to
 standard error.
 
-With peers it replicates to stores of other regions. When all of them run for the
-first time, the one whose region comes first by name begins the deployment, and
-the others join. A store that was evicted puts its data aside, and joins anew.
+With peers it replicates to stores of other regions. When all of them run for
+the first time, the one whose region comes first by name begins the deployment,
+and the others join. A store that was evicted puts its data aside and joins
+anew. One that was removed ends, with exit code 0, when the others have all it
+had; started again, it joins anew as well.
 
 Settings come from the file of --config, then from the environment, then from
 flags, the later winning. Every setting has one name: "log_level" in the file is
