@@ -34,6 +34,7 @@ type Replica struct {
 	server    *server.Server
 	listener  net.Listener
 	ready     chan struct{}
+	ran       bool
 }
 
 // What an idle or slow connection may take of the edge.
@@ -186,6 +187,7 @@ func (r *Replica) Close() error { return r.close(context.Background()) }
 // in order; everything is closed all the same. ErrRetired and ErrDrained mean
 // that the store was removed from its deployment. It is called once.
 func (r *Replica) Run(ctx context.Context) error {
+	r.ran = true
 	// Each layer runs until the one above it has ended, not until ctx does.
 	storeCtx, stopStore := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopStore()
@@ -200,7 +202,10 @@ func (r *Replica) Run(ctx context.Context) error {
 		return r.node.Run(nodeCtx)
 	})
 	if r.peers != nil {
-		node.Go(func() error { return r.peers.Run(nodeCtx) })
+		node.Go(func() error {
+			defer stopServing() // else nobody would notice that it is cut off
+			return r.peers.Run(nodeCtx)
+		})
 	}
 	err := r.serve(ctx)
 	stopNode()
@@ -304,7 +309,7 @@ func (r *Replica) close(ctx context.Context) error {
 			errs = append(errs, err)
 		}
 	}
-	if r.peers != nil {
+	if r.peers != nil && !r.ran { // else its Run has closed it
 		errs = append(errs, r.peers.Close())
 	}
 	if r.store != nil {

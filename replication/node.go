@@ -191,6 +191,7 @@ func (n *Node) work(ctx context.Context) error {
 	tick := time.NewTicker(n.cfg.Heartbeat)
 	defer tick.Stop()
 	n.tick(ctx)
+	n.settle(ctx)
 	for {
 		select {
 		case <-ctx.Done():
@@ -210,11 +211,16 @@ func (n *Node) work(ctx context.Context) error {
 		for _, e := range events {
 			n.step(ctx, e)
 		}
-		n.mu.Lock()
-		out := n.mu.core.Settle(n.instant())
-		n.mu.Unlock()
-		n.do(ctx, out, 0)
+		n.settle(ctx)
 	}
+}
+
+// settle does what may be done now.
+func (n *Node) settle(ctx context.Context) {
+	n.mu.Lock()
+	out := n.mu.core.Settle(n.instant())
+	n.mu.Unlock()
+	n.do(ctx, out, 0)
 }
 
 func (n *Node) instant() Instant {

@@ -57,7 +57,8 @@ Settings:
 	return cmd
 }
 
-// serve runs a store, and begins anew when it was evicted.
+// serve runs a store until ctx ends or it was removed in order, and begins anew
+// when it was evicted.
 func serve(ctx context.Context, a *app, c replica.Config) error {
 	for {
 		r, err := replica.New(c)
@@ -65,12 +66,16 @@ func serve(ctx context.Context, a *app, c replica.Config) error {
 			return err
 		}
 		err = runStore(ctx, r, func(context.Context) error { return announce(a, c, r) })
+		if errors.Is(err, replica.ErrDrained) {
+			_, err := fmt.Fprintf(a.out, "store %s has left its deployment: the others have all that it had\n", c.Store)
+			return err
+		}
 		if !errors.Is(err, replica.ErrRetired) {
 			return err
 		}
 		aside, err := replica.Renew(c)
 		if err != nil {
-			return err
+			return fmt.Errorf("store %s was evicted, and its data could not be put aside: %w", c.Store, err)
 		}
 		fmt.Fprintf(a.err, "featurestore: serve: store %s was evicted; its data lies in %s, and it joins anew\n", c.Store, aside)
 	}
