@@ -7,8 +7,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"featurestore/meta"
 	"featurestore/replication"
@@ -136,6 +139,40 @@ func TestARemovedStoreDrainsAndStops(t *testing.T) {
 	change(t, ap, meta.Change{Action: meta.Drop, Store: "eu-1"})
 	if err := <-eu.done; !errors.Is(err, ErrDrained) {
 		t.Fatalf("a removed store ended with %v, want ErrDrained", err)
+	}
+}
+
+// /metrics tells how far a store is behind the other, and of the way to it.
+func TestMetricsTellOfReplication(t *testing.T) {
+	all := deployment(t, "ap", "eu")
+	c := all["ap"]
+	c.Definitions = ridesFile(t)
+	ap, eu := run(t, c), run(t, all["eu"])
+	awaitReady(t, ap, eu)
+	wanted := []string{
+		`featurestore_replication_lag_seconds{peer="ap-1"`, `featurestore_replication_peer_round_trip_seconds{peer="ap-1"`,
+		`featurestore_replication_peer_clock_offset_seconds{peer="ap-1"`, "featurestore_replication_safe_age_seconds ", "featurestore_replication_stable_age_seconds ",
+		"featurestore_replication_log_bytes ", "featurestore_replication_membership_revision ", "featurestore_replication_peer_conversations{",
+		"featurestore_replication_gaps_total ", "featurestore_replication_joined_entries_total ",
+	}
+	page, overdue := "", time.After(20*time.Second)
+	for tick := time.Tick(20 * time.Millisecond); ; <-tick { // clocks are compared once a second
+		_, page = get(t, eu.URL()+"/metrics")
+		missing := slices.DeleteFunc(slices.Clone(wanted), func(name string) bool { return strings.Contains(page, "\n"+name) })
+		if len(missing) == 0 {
+			break
+		}
+		select {
+		case <-overdue:
+			t.Fatalf("/metrics lacks %q of\n%s", missing, page)
+		default:
+		}
+	}
+	for name, want := range map[string]string{"peers_live": "1", "writing": "1", "rebuilding": "0"} {
+		value := regexp.MustCompile(`(?m)^featurestore_replication_` + name + `(?:_ratio)? (\S+)$`).FindStringSubmatch(page)
+		if value == nil || value[1] != want {
+			t.Errorf("%s is %q, want %s", name, value, want)
+		}
 	}
 }
 

@@ -74,7 +74,15 @@ func New(cfg Config) (_ *Replica, err error) {
 			return nil, fmt.Errorf("%w; set listen to another address, port 0 for a free one", err)
 		}
 	}
-	edge, err := r.serverConfig()
+	// The secret is made only now: a directory in use is not touched.
+	secret, err := loadSecret(r.cfg, r.telemetry.log)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.replicate(secret); err != nil {
+		return nil, err
+	}
+	edge, err := r.serverConfig(secret)
 	if err != nil {
 		return nil, err
 	}
@@ -100,16 +108,9 @@ func (r *Replica) onlineConfig() online.Config {
 	return c
 }
 
-// serverConfig builds what stands between the store and the edge. The secret
-// is made only now: a directory in use is not touched.
-func (r *Replica) serverConfig() (server.Config, error) {
-	secret, err := loadSecret(r.cfg, r.telemetry.log)
-	if err != nil {
-		return server.Config{}, err
-	}
-	if err := r.replicate(secret); err != nil {
-		return server.Config{}, err
-	}
+// serverConfig builds what stands between the store and the edge.
+func (r *Replica) serverConfig(secret []byte) (server.Config, error) {
+	var err error
 	c := r.cfg.server()
 	if c.Signer, err = consistency.NewSigner(secret, r.store.Identity().Incarnation); err != nil {
 		return server.Config{}, err

@@ -74,7 +74,8 @@ type Core struct {
 	nextUpkeep  time.Duration
 	nextCollect time.Duration
 
-	out []Output
+	counts Counts
+	out    []Output
 }
 
 // Instant is one moment on two clocks: Wall may step, Mono only rises.

@@ -74,6 +74,22 @@ func TestAStatusAlwaysTellsOfTheOwnLog(t *testing.T) {
 	}
 }
 
+// What operators see of gaps and of joined entries is what happened.
+func TestCountsAreOfWhatHappened(t *testing.T) {
+	c := NewCore(CoreConfig{Self: meta.Member{Store: "us-1", Region: "us", Origin: 2}, Local: &localFacts{progress: hlc.Vector{}}, Membership: twoStores(t)})
+	from := func(m Message) Received { return Received{From: "eu-1", Message: m} }
+	drive(c, Opened{Hello: Hello{Member: meta.Member{Store: "eu-1", Region: "eu", Origin: 1}}}, Tick{Closed: 40},
+		from(Interval{oplog.Interval{Shard: onlyShard, Origin: 1, After: 30, Through: 50}}),
+		from(Interval{oplog.Interval{Shard: onlyShard, Origin: 1, Through: 50, Entries: []oplog.Logged{{Entry: oplog.Entry{At: 50, Origin: 1}}}}}),
+		Joined{Shard: onlyShard, Position: hlc.Position{Origin: 1, At: 50}, Entries: 1},
+		from(Interval{oplog.Interval{Shard: onlyShard, Origin: 1, After: 50, Through: 60,
+			Entries: []oplog.Logged{{Entry: oplog.Entry{At: 60, Prev: 50, Origin: 1, Deps: []hlc.Position{{Origin: 9, At: 5}}}}}}}),
+		from(Truncated{Shard: onlyShard, Origin: 1, Floor: 70}))
+	if want := (Counts{Intervals: 1, Entries: 1, Gaps: 1, Held: 1, Truncated: 1, Rebuilds: 1}); c.counts != want {
+		t.Errorf("counted %+v, want %+v", c.counts, want)
+	}
+}
+
 func TestAStoreSaysWhyItTakesNoWrites(t *testing.T) {
 	us := meta.Member{Store: "us-1", Region: "us", Origin: 2}
 	active := twoStores(t)

@@ -19,7 +19,7 @@ func (n *Node) do(ctx context.Context, out []Output, bytes int64) {
 				if held > 0 {
 					n.flight.Release(held)
 				}
-				n.offer(Joined{Shard: o.Interval.Shard, Position: o.Interval.Position(), Err: err})
+				n.offer(Joined{Shard: o.Interval.Shard, Position: o.Interval.Position(), Entries: len(o.Interval.Entries), Err: err})
 			})
 		case Claim:
 			n.cfg.Store.Claim(o.Shard, o.Position)

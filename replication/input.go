@@ -33,6 +33,7 @@ type Received struct {
 type Joined struct {
 	Shard    feature.Shard
 	Position hlc.Position
+	Entries  int
 	Err      error
 }
 

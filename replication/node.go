@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/noop"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 
@@ -48,7 +50,8 @@ type Config struct {
 	// ChunkBytes is the size of a chunk of rows; 512 KiB.
 	ChunkBytes int
 
-	Logger *slog.Logger
+	Logger *slog.Logger // nil is silence
+	Meter  metric.Meter // nil is none
 	// Faults are planted by tests of the checkers.
 	Faults fault.Set
 }
@@ -63,6 +66,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.ChunkBytes == 0 {
 		c.ChunkBytes = 512 << 10
+	}
+	if c.Meter == nil {
+		c.Meter = noop.Meter{}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -98,14 +104,15 @@ var (
 
 // Node replicates one store. Its methods are safe for concurrent use.
 type Node struct {
-	cfg    Config
-	began  time.Time
-	inbox  inbox
-	flight *semaphore.Weighted
-	tasks  *taskQueue // what must be done, in order
-	upkeep *taskQueue // what may be left out
-	links  links
-	wg     sync.WaitGroup
+	cfg      Config
+	began    time.Time
+	inbox    inbox
+	flight   *semaphore.Weighted
+	tasks    *taskQueue // what must be done, in order
+	upkeep   *taskQueue // what may be left out
+	links    links
+	observed metric.Registration
+	wg       sync.WaitGroup
 
 	membership atomic.Pointer[meta.Membership]
 	facts      atomic.Pointer[map[hlc.Origin][]fact]
@@ -160,6 +167,10 @@ func New(cfg Config) (*Node, error) {
 	n.membership.Store(m)
 	why := n.mu.core.refusal()
 	n.refusal.Store(&why)
+	var err error
+	if n.observed, err = observe(n, cfg.Meter); err != nil {
+		return nil, fmt.Errorf("instruments of replication: %w", err)
+	}
 	return n, nil
 }
 
@@ -180,6 +191,7 @@ func (n *Node) Run(ctx context.Context) error {
 	err := group.Wait()
 	n.links.closeAll()
 	n.wg.Wait()
+	_ = n.observed.Unregister() // it never fails
 	if errors.Is(err, context.Canceled) {
 		return nil
 	}

@@ -55,6 +55,7 @@ func (c *Core) begin(id feature.Shard, need hlc.Vector) {
 	s := c.shards[id]
 	if s.rebuild == nil {
 		s.rebuild = &rebuild{}
+		c.counts.Rebuilds++
 		c.emit(SetNote{Shard: id, Note: encodeRebuild(s.rebuild)})
 	}
 	s.rebuild.need = s.rebuild.need.Merge(need)
@@ -105,8 +106,9 @@ func (c *Core) fetch(id feature.Shard, r *rebuild) {
 }
 
 // chunkSource picks a member in reach: one that has what is needed, that is
-// whole, and that is another than the last, as far as there is one. One that is rebuilding what it missed will do: two members
-// that have both truncated what the other lacks have nobody else.
+// whole, and that is another than the last, as far as there is one. One that is
+// rebuilding what it missed will do: two members that have both truncated what
+// the other lacks have nobody else.
 func (c *Core) chunkSource(id feature.Shard, last meta.StoreID) meta.StoreID {
 	best, bestRank := meta.StoreID(""), 0
 	for _, x := range c.membership.Members {
