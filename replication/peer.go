@@ -122,7 +122,7 @@ func (c *Core) tellStatus(p *peer, all bool) {
 		}
 		v := c.cfg.Local.Progress(id)
 		if c.cfg.Faults.Has(fault.AckOnReceipt) {
-			v = v.Merge(s.pending)
+			v = v.Merge(s.received)
 		}
 		// Always: else what was told of an own log without entries would be taken
 		// back by the next Status that tells of others' entries.

@@ -62,11 +62,11 @@ func (c *Core) collect() {
 // stable is the least safe time of any active member.
 func (c *Core) stable(id feature.Shard) (hlc.Timestamp, bool) {
 	if c.cfg.Faults.Has(fault.CollectOnceApplied) {
-		stable := ^hlc.Timestamp(0)
+		stable := hlc.Timestamp(0)
 		for _, at := range c.everywhere(id) {
-			stable = min(stable, at)
+			stable = max(stable, at)
 		}
-		return stable, stable != ^hlc.Timestamp(0)
+		return stable, stable > 0
 	}
 	at, _ := c.stableAt(id)
 	return at, at > 0
