@@ -1,7 +1,6 @@
 package replication
 
 import (
-	"fmt"
 	"time"
 
 	"featurestore/meta"
@@ -107,8 +106,8 @@ func (c *Core) fenceClock() {
 		return // nobody to compare with: as before
 	}
 	off, by := clockIsOff(offsets, c.cfg.MaxSkew*8/10)
-	c.fencedClock = off
+	c.fencedClock, c.clockOff = off, by
 	if off {
-		c.setWriting(false, fmt.Sprintf("the clock differs by %v from most peers'", by))
+		c.setWriting(false)
 	}
 }

@@ -124,9 +124,9 @@ func (c *Core) tellStatus(p *peer, all bool) {
 		if c.cfg.Faults.Has(fault.AckOnReceipt) {
 			v = v.Merge(s.received)
 		}
-		if all {
-			v = c.withOwnClosed(v)
-		}
+		// Always: else what was told of an own log without entries would be taken
+		// back by the next Status that tells of others' entries.
+		v = c.withOwnClosed(v)
 		if known, ok := p.told[id]; !ok || !known.Equal(v) {
 			progress[id], p.told[id] = v, v
 		}

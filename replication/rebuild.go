@@ -63,6 +63,7 @@ func (c *Core) begin(id feature.Shard, need hlc.Vector) {
 	switch {
 	case s.rebuild == nil:
 		s.rebuild = &rebuild{}
+		c.counts.Rebuilds++
 		c.emit(SetNote{Shard: id, Note: encodeRebuild(s.rebuild)})
 	case s.rebuild.Copied:
 		// The logs were cut again before they brought what the copy lacks. Its

@@ -95,6 +95,9 @@ func (c *Core) receiveInterval(from *peer, iv oplog.Interval) {
 		s.pending[iv.Origin] = max(s.pending[iv.Origin], iv.Entries[0].Prev)
 	}
 	v := judge(s.pending[iv.Origin], limit, iv, func(p hlc.Position) bool { return c.isComing(iv.Shard, p) })
+	if v.gap {
+		c.counts.Gaps++
+	}
 	if f := c.following[iv.Origin]; f != nil && from != nil && f.peer == from.id {
 		f.gap = f.gap || v.gap
 		if v.claim > 0 {
@@ -102,6 +105,7 @@ func (c *Core) receiveInterval(from *peer, iv oplog.Interval) {
 		}
 	}
 	if v.waits.At > 0 {
+		c.counts.Held++
 		s.held[iv.Origin] = v.waits
 	} else if v.claim > 0 {
 		delete(s.held, iv.Origin)
@@ -148,6 +152,8 @@ func (c *Core) joined(in Joined) {
 		return
 	}
 	s.dirty = true
+	c.counts.Intervals++
+	c.counts.Entries += uint64(in.Entries)
 	if at := s.claims[o]; at > 0 && s.flight[o] == 0 {
 		delete(s.claims, o)
 		c.claim(in.Shard, s, hlc.Position{Origin: o, At: at})
