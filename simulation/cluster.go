@@ -191,7 +191,7 @@ func (c *Cluster) start(ctx context.Context, region meta.Region, off time.Durati
 	r.Node, err = replication.New(replication.Config{
 		Store: c.ledger.record(r.Store), Transport: c.Network.Endpoint(region, string(region)), Self: self, Deployment: "simulation",
 		Founder: region == c.cfg.Regions[0], Founding: c.others(region), Seeds: c.seeds(region), Invited: func(x meta.Member) bool { return slices.Contains(c.cfg.Regions, x.Region) },
-		Timing: c.cfg.Timing, Faults: c.cfg.Faults, Logger: c.cfg.Logger.With("store", self.Store),
+		Timing: c.cfg.Timing, ChunkBytes: chunkBytes, Faults: c.cfg.Faults, Logger: c.cfg.Logger.With("store", self.Store),
 	})
 	if err != nil {
 		return errors.Join(err, r.Store.Close())
@@ -209,6 +209,9 @@ func (c *Cluster) start(ctx context.Context, region meta.Region, off time.Durati
 	c.mu.replicas[region] = r
 	return nil
 }
+
+// chunkBytes is so small that a copy of a few rows takes several chunks.
+const chunkBytes = 200
 
 // run runs a replica until it is stopped.
 func (c *Cluster) run(ctx context.Context, r *Replica) {
@@ -276,6 +279,15 @@ func (c *Cluster) Crash(region meta.Region) error {
 	err = copyWhole(left, r.dir)
 	_ = r.Store.Close() // of a directory that nobody opens again
 	return errors.Join(err, os.RemoveAll(r.dir), os.Rename(left, r.dir))
+}
+
+// Lose stops a store and destroys its disk.
+func (c *Cluster) Lose(region meta.Region) error {
+	r, err := c.take(region)
+	if err != nil {
+		return err
+	}
+	return errors.Join(r.Store.Close(), os.RemoveAll(r.dir))
 }
 
 // Restart starts a store that was stopped or has crashed, with its clock off by

@@ -114,17 +114,35 @@ func (c *Cluster) compare(ctx context.Context, running []*Replica, e *Evidence) 
 		return err
 	}
 	for _, r := range running {
-		v, err := r.Node.Verify(ctx)
+		var err error
+		for range 20 { // conversations may have to be opened again first
+			if err = c.compareFrom(ctx, r, e); err == nil {
+				break
+			}
+			if err := sleep(ctx, time.Second); err != nil {
+				return err
+			}
+		}
 		if err != nil {
 			return err
 		}
-		for _, s := range v.Shards {
-			if s.Err != "" {
-				return fmt.Errorf("%s could not compare with %s: %s", r.Region, s.Peer, s.Err)
-			}
-			if s.Differing > 0 {
-				e.Differing = append(e.Differing, fmt.Sprintf("%s and %s differ in %d rows", r.Region, s.Peer, s.Differing))
-			}
+	}
+	return nil
+}
+
+func (c *Cluster) compareFrom(ctx context.Context, r *Replica, e *Evidence) error {
+	v, err := r.Node.Verify(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range v.Shards {
+		if s.Err != "" {
+			return fmt.Errorf("%s could not compare with %s: %s", r.Region, s.Peer, s.Err)
+		}
+	}
+	for _, s := range v.Shards {
+		if s.Differing > 0 {
+			e.Differing = append(e.Differing, fmt.Sprintf("%s and %s differ in %d rows", r.Region, s.Peer, s.Differing))
 		}
 	}
 	return nil
