@@ -29,6 +29,7 @@ var sentinels = []struct {
 	{consistency.ErrLevelNotOffered, api.CodeInvalidRequest},
 	{consistency.ErrElsewhere, api.CodeNotHeld},
 	{consistency.ErrNotActive, api.CodeNotActive},
+	{online.ErrNotWriting, api.CodeNotActive}, // it was active when the write began
 	{consistency.ErrOverloaded, api.CodeOverloaded},
 	{meta.ErrRefused, api.CodeMembershipRefused},
 	{consistency.ErrNotEnoughLive, api.CodeNotEnoughLive},
