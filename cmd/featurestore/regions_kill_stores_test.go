@@ -37,6 +37,7 @@ type killStores struct {
 	args        map[string][]string
 	running     map[string]*process // of the goroutine that makes the faults
 	lives       map[string]*killLife
+	errors      []string // that stores logged before they ended
 
 	mu struct {
 		sync.Mutex
@@ -195,6 +196,16 @@ func (s *killStores) kill(region string) {
 	}
 	<-p.ended
 	delete(s.running, region)
+	s.keep(p)
+}
+
+// keep keeps what a store that has ended logged as errors.
+func (s *killStores) keep(p *process) {
+	for line := range strings.Lines(p.output.String()) {
+		if strings.Contains(line, "level=ERROR") || strings.HasPrefix(line, "panic:") {
+			s.errors = append(s.errors, strings.TrimSpace(line))
+		}
+	}
 }
 
 // stop ends a store in order.
@@ -205,6 +216,7 @@ func (s *killStores) stop(region string) {
 	if err := p.stop(); err != nil {
 		s.t.Fatalf("stop %s: %v\n%s", region, err, p.output)
 	}
+	s.keep(p)
 }
 
 // pause makes a store stand still for a while.

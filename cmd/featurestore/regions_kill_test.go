@@ -35,7 +35,6 @@ func TestKillRegions(t *testing.T) {
 	t.Logf("seed %d", seed)
 	s := newKillStores(t)
 	s.launch(killRegions...)
-	s.await(killRegions...)
 	s.settle()
 
 	h := newKillHistory()
@@ -53,6 +52,9 @@ func TestKillRegions(t *testing.T) {
 	broken, e := s.judge(h)
 	for _, v := range broken[:min(len(broken), 20)] {
 		t.Error(v)
+	}
+	for _, line := range s.errors[:min(len(s.errors), 20)] {
+		t.Error("a store logged:", line)
 	}
 	t.Logf("%d faults in %.0f s: %v", *killRounds, took.Seconds(), f.done)
 	t.Log(h.summary(e))
