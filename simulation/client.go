@@ -59,18 +59,20 @@ type Operation struct {
 	// Seen is what the session had seen before.
 	Seen consistency.Token
 
-	// Of a push: what it wrote, where, and who had it.
+	// Of a push: what it wrote, where, and who had it. Untold is one whose client
+	// got no answer, or none that told its position: its session owes it nothing.
 	Push     *Push
 	Written  feature.Row
 	Position online.ShardPosition
 	Acks     consistency.Acknowledged
+	Untold   bool
 
 	// Of a lookup: what it got, and what was said about it.
 	Lookup *Lookup
 	Row    feature.Row
 	Met    consistency.Met
 	Served meta.Region
-	// Of an observation: every driver's row, twice, one pass after the other.
+	// Of an observation: the rows of some drivers, twice, one pass after the other.
 	Passes [2]map[int64]feature.Row
 }
 
