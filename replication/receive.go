@@ -13,8 +13,10 @@ type shard struct {
 	// pending is progress, including what was handed to the store and is not
 	// published yet: what follows is judged against it. Intervals land in order.
 	pending hlc.Vector
-	// flight counts what was handed over, by origin; claims wait for it to land.
+	// flight counts what was handed over, by origin, and handed is how far it
+	// goes; claims wait for it to land.
 	flight map[hlc.Origin]int
+	handed hlc.Vector
 	claims hlc.Vector
 	// held are origins whose next entry waits for a position of another.
 	held map[hlc.Origin]hlc.Position
@@ -115,11 +117,24 @@ func (c *Core) receiveInterval(from *peer, iv oplog.Interval) {
 	}
 	s.pending[iv.Origin] = v.claim
 	if len(v.join.Entries) > 0 {
-		s.flight[iv.Origin]++
-		c.emit(Join{Interval: v.join})
+		c.hand(s, v.join)
 		return
 	}
 	c.claim(iv.Shard, s, hlc.Position{Origin: iv.Origin, At: v.claim})
+}
+
+// hand gives entries to the store, which takes only what follows what it has:
+// a claim that waits to be made between these entries and those in flight goes
+// with them.
+func (c *Core) hand(s *shard, iv oplog.Interval) {
+	o := iv.Origin
+	if at := s.claims[o]; at > 0 && at == iv.After {
+		delete(s.claims, o)
+		iv.After = s.handed[o]
+	}
+	s.flight[o]++
+	s.handed[o] = iv.Through
+	c.emit(Join{Interval: iv})
 }
 
 // claim publishes progress without entries, once the entries before it landed.
