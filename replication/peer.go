@@ -131,7 +131,7 @@ func (c *Core) tellStatus(p *peer, all bool) {
 		}
 		v := c.cfg.Local.Progress(id)
 		if c.cfg.Faults.Has(fault.AckOnReceipt) {
-			v = v.Merge(s.pending)
+			v = v.Merge(s.received)
 		}
 		if all {
 			v = c.withOwnClosed(v)

@@ -40,12 +40,12 @@ func (s *shard) isCopying() bool { return s.rebuild != nil && !s.rebuild.Copied 
 
 // add takes a chunk's vector into account, purely.
 func (r *rebuild) add(progress, barrier hlc.Vector, last bool) {
-	if !r.Begun {
-		r.Low, r.High, r.Begun = progress.Clone(), progress.Clone(), true
+	if r.Begun {
+		r.Low = r.Low.Floor(progress)
 	} else {
-		r.Low, r.High = r.Low.Floor(progress), r.High.Merge(progress)
+		r.Low, r.Begun = progress.Clone(), true
 	}
-	r.High = r.High.Merge(barrier)
+	r.High = r.High.Merge(progress).Merge(barrier)
 	r.Copied = last
 }
 
@@ -53,8 +53,14 @@ func (r *rebuild) add(progress, barrier hlc.Vector, last bool) {
 // logs do not bring.
 func (c *Core) begin(id feature.Shard, need hlc.Vector) {
 	s := c.shards[id]
-	if s.rebuild == nil {
+	switch {
+	case s.rebuild == nil:
 		s.rebuild = &rebuild{}
+		c.emit(SetNote{Shard: id, Note: encodeRebuild(s.rebuild)})
+	case s.rebuild.Copied:
+		// The logs were cut again before they brought what the copy lacks. Its
+		// rows stay, and so does what they hold beyond progress.
+		s.rebuild = &rebuild{High: s.rebuild.High}
 		c.emit(SetNote{Shard: id, Note: encodeRebuild(s.rebuild)})
 	}
 	s.rebuild.need = s.rebuild.need.Merge(need)
@@ -141,7 +147,7 @@ func (c *Core) passBarrier(id feature.Shard, s *shard) {
 			r.High[o] = seal.Final[id]
 		}
 	}
-	if c.cfg.Faults.Has(fault.SkipBarrier) || c.withOwnHead(id).Covers(r.High) {
+	if c.withOwnHead(id).Covers(r.High) {
 		s.rebuild = nil
 		c.emit(SetNote{Shard: id})
 	}
@@ -184,7 +190,7 @@ func (c *Core) chunkJoined(in ChunkJoined) {
 	}
 	r.joining, r.asked = false, 0
 	if in.Err != nil {
-		*r = rebuild{} // from the start: what was joined is joined again
+		*r = rebuild{High: r.High, need: r.need} // from the start: what was joined is joined again
 		return
 	}
 	if r.Copied {

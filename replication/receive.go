@@ -18,6 +18,8 @@ type shard struct {
 	claims hlc.Vector
 	// held are origins whose next entry waits for a position of another.
 	held map[hlc.Origin]hlc.Position
+	// received is what came, joined or not; only a planted fault looks at it.
+	received hlc.Vector
 	// dirty says that entries were joined that others were not told of.
 	dirty bool
 	// rebuild is under way when not nil; begun says that there was one while
@@ -78,8 +80,15 @@ func (c *Core) receiveInterval(from *peer, iv oplog.Interval) {
 	if _, known := c.membership.ByOrigin(iv.Origin); !known && !c.isSealed(iv.Origin) {
 		return // nobody's origin yet: the membership that names it is on its way
 	}
-	if fenced && !c.cfg.Faults.Has(fault.AdvancePastFence) {
-		return
+	if fenced {
+		if !c.cfg.Faults.Has(fault.AdvancePastFence) {
+			return
+		}
+		limit = ^hlc.Timestamp(0)
+	}
+	if c.cfg.Faults.Has(fault.AckOnReceipt) {
+		s.received = s.received.Merge(hlc.Vector{iv.Origin: iv.Through})
+		s.dirty = true
 	}
 	if c.cfg.Faults.Has(fault.AcceptGap) && len(iv.Entries) > 0 {
 		iv.After = min(iv.After, s.pending[iv.Origin])
@@ -103,7 +112,6 @@ func (c *Core) receiveInterval(from *peer, iv oplog.Interval) {
 	s.pending[iv.Origin] = v.claim
 	if len(v.join.Entries) > 0 {
 		s.flight[iv.Origin]++
-		s.dirty = s.dirty || c.cfg.Faults.Has(fault.AckOnReceipt)
 		c.emit(Join{Interval: v.join})
 		return
 	}

@@ -64,11 +64,11 @@ func (c *Core) stable(id feature.Shard) (hlc.Timestamp, bool) {
 	holds := c.holds(id)
 	stable := c.membership.SafeTime(id, c.withOwnClosed(c.cfg.Local.Progress(id)), holds)
 	if c.cfg.Faults.Has(fault.CollectOnceApplied) {
-		stable = ^hlc.Timestamp(0)
+		stable = 0
 		for _, at := range c.everywhere(id) {
-			stable = min(stable, at)
+			stable = max(stable, at)
 		}
-		return stable, stable != ^hlc.Timestamp(0)
+		return stable, stable > 0
 	}
 	for _, x := range c.membership.Members {
 		if x.State != meta.Active && x.State != meta.Leaving || x.Store == c.cfg.Self.Store || !holds(x) {

@@ -116,7 +116,7 @@ func checkLosses(e *Evidence) []Violation {
 			continue
 		}
 		elsewhere := op.Err == nil && (op.Push.Concern.Kind == consistency.All || op.Push.Concern.Kind == consistency.Regions || op.Push.Concern.Kind == consistency.Any)
-		if e.isLost(op) && !elsewhere {
+		if e.isLost(op) && !elsewhere && !e.Tails {
 			continue
 		}
 		for _, region := range order(e.Final) {

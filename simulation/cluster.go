@@ -191,7 +191,7 @@ func (c *Cluster) start(ctx context.Context, region meta.Region, off time.Durati
 	r.Node, err = replication.New(replication.Config{
 		Store: c.ledger.record(r.Store), Transport: c.Network.Endpoint(region, string(region)), Self: self, Deployment: "simulation",
 		Founder: region == c.cfg.Regions[0], Founding: c.others(region), Seeds: c.seeds(region), Invited: func(x meta.Member) bool { return slices.Contains(c.cfg.Regions, x.Region) },
-		Timing: c.cfg.Timing, Faults: c.cfg.Faults, Logger: c.cfg.Logger.With("store", self.Store),
+		Timing: c.cfg.Timing, ChunkBytes: chunkBytes, Faults: c.cfg.Faults, Logger: c.cfg.Logger.With("store", self.Store),
 	})
 	if err != nil {
 		return errors.Join(err, r.Store.Close())
@@ -209,6 +209,9 @@ func (c *Cluster) start(ctx context.Context, region meta.Region, off time.Durati
 	c.mu.replicas[region] = r
 	return nil
 }
+
+// chunkBytes is so small that a copy of a few rows takes several chunks.
+const chunkBytes = 200
 
 // run runs a replica until it is stopped.
 func (c *Cluster) run(ctx context.Context, r *Replica) {
@@ -273,14 +276,18 @@ func (c *Cluster) Crash(region meta.Region) error {
 		return err
 	}
 	left := r.dir + ".left"
-	for range 10 { // Badger may replace files meanwhile
-		err = errors.Join(os.RemoveAll(left), copyTree(left, r.dir))
-		if !errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-	}
+	err = copyWhole(left, r.dir)
 	_ = r.Store.Close() // of a directory that nobody opens again
 	return errors.Join(err, os.RemoveAll(r.dir), os.Rename(left, r.dir))
+}
+
+// Lose stops a store and destroys its disk.
+func (c *Cluster) Lose(region meta.Region) error {
+	r, err := c.take(region)
+	if err != nil {
+		return err
+	}
+	return errors.Join(r.Store.Close(), os.RemoveAll(r.dir))
 }
 
 // Restart starts a store that was stopped or has crashed, with its clock off by
@@ -348,6 +355,41 @@ func (l local) Wait(ctx context.Context, shard feature.Shard, v hlc.Vector) erro
 }
 
 func (l local) group(id feature.GroupID) *feature.Group { return l.store.Registry().Group(id) }
+
+// copyWhole copies a store's directory as it is at one moment: Badger may be
+// writing tables and removing logs in the background.
+func copyWhole(to, from string) error {
+	for range 20 {
+		before, err := files(from)
+		if err != nil {
+			return err
+		}
+		err = errors.Join(os.RemoveAll(to), copyTree(to, from))
+		after, listErr := files(from)
+		switch {
+		case listErr != nil:
+			return listErr
+		case before != after || errors.Is(err, fs.ErrNotExist):
+			continue
+		}
+		return err
+	}
+	return fmt.Errorf("%s does not come to rest", from)
+}
+
+// files names what a store consists of: its files, and which of them count.
+func files(dir string) (string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return "", err
+	}
+	text := ""
+	for _, e := range entries {
+		text += e.Name() + "\n"
+	}
+	manifest, err := os.ReadFile(filepath.Join(dir, "MANIFEST"))
+	return text + string(manifest), err
+}
 
 // copyTree copies files with the holes that they have.
 func copyTree(to, from string) error {

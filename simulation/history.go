@@ -51,6 +51,9 @@ type Evidence struct {
 	Expected map[int64]feature.Row
 	// Final are the rows of each store when everything had come to rest.
 	Final map[meta.Region]map[int64]feature.Row
+	// Tails says that nothing was too old, or gone, to be taken over from a store
+	// that was evicted and came back.
+	Tails bool
 	// Differing are rows that stores found to differ when they compared.
 	Differing []string
 }

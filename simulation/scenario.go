@@ -28,6 +28,7 @@ import (
 //	async COMMAND …       in the order of its session, beside everything else
 //	sleep D
 //	crash REGION | halt REGION | restart REGION [off=D] | skew REGION D
+//	lose REGION           its disk is destroyed
 //	remove REGION | evict REGION | renew REGION | home REGION
 //	status | rest | check
 //
@@ -41,8 +42,11 @@ type Scenario struct {
 
 	cluster *Cluster
 	history History
-	cut     map[[2]meta.Region]Link // links as they were before they were cut
-	mu      struct {
+	// tails says that a store which is evicted and comes back must hand over all
+	// that it wrote: nothing is too old for that.
+	tails bool
+	cut   map[[2]meta.Region]Link // links as they were before they were cut
+	mu    struct {
 		sync.Mutex
 		sessions map[string]*Session
 		resets   map[string]int
@@ -95,6 +99,9 @@ func (s *Scenario) do(ctx context.Context, words []string) (string, error) {
 		return s.lookup(ctx, a)
 	case "observe":
 		op := s.history.Observe(ctx, s.cluster, a.region(0), s.Drivers)
+		if errors.Is(op.Err, errRebuilding) {
+			return "rebuilding", nil
+		}
 		return "", op.Err
 	case "async":
 		return "", s.async(ctx, words[1:])
@@ -122,6 +129,8 @@ func (s *Scenario) do(ctx context.Context, words []string) (string, error) {
 		return "", s.cluster.Skew(a.region(0), by)
 	case "remove", "evict":
 		return "", s.retire(ctx, a.region(0), words[0] == "evict")
+	case "lose":
+		return "", s.cluster.Lose(a.region(0))
 	case "renew":
 		return "", s.renew(ctx, a.region(0))
 	case "home":
@@ -212,6 +221,7 @@ func (s *Scenario) start(ctx context.Context, words []string) error {
 			return err
 		}
 	}
+	s.tails = cfg.Timing.Grace >= time.Hour && cfg.Timing.LogMaxAge == 0
 	if n, err := a.number("logbytes"); err != nil {
 		return err
 	} else if n != nil {
@@ -469,6 +479,7 @@ func (s *Scenario) check(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	e.Tails = s.tails
 	if broken := Check(e); len(broken) > 0 {
 		return "", &BrokenError{Violations: broken}
 	}
