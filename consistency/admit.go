@@ -225,8 +225,8 @@ func (c *Coordinator) unmet(a Alternative, t *Token, targets []Target) error {
 		membership = c.Membership()
 	}
 	for _, target := range targets {
-		if a.Level == Quorum && !c.isAlone && len(c.Members(target.Shard).Active()) > 1 {
-			return fmt.Errorf("%w: quorum, of several members; ask for session, and write with concern quorum", ErrLevelNotOffered)
+		if a.Level >= Quorum && !c.isAlone && len(c.Members(target.Shard).Active()) > 1 {
+			return fmt.Errorf("%w: %v, of several members; ask for session, and write with concern quorum", ErrLevelNotOffered, a.Level)
 		}
 		var r Replica
 		if bounded || !t.IsEmpty() {

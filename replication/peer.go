@@ -111,6 +111,15 @@ func (c *Core) receiveStatus(p *peer, m Status) {
 	p.epoch, p.revision, p.registry, p.whole, p.statusSeen = m.Epoch, m.Revision, m.Registry, m.Whole, true
 }
 
+// receiveRegistry takes newer definitions of a member. Those of a store that was
+// put out, such as a home that another took over from, do not count any more.
+func (c *Core) receiveRegistry(p *peer, m RegistryNews) {
+	x, ok := c.membership.Member(p.id)
+	if ok && c.isPeer(p) && x.State != meta.Fenced && m.Revision > c.cfg.Local.RegistryRevision() {
+		c.emit(AdoptRegistry{Encoded: m.Encoded})
+	}
+}
+
 // tellStatus tells a peer how far this store has come: of the shards where it
 // joined entries, or, every heartbeat, of all that changed.
 func (c *Core) tellStatus(p *peer, all bool) {
