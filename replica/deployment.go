@@ -86,7 +86,7 @@ func (r *Replica) coordinator() (*consistency.Coordinator, error) {
 		Now: func() int64 { return r.store.Now().UnixNano() },
 	}
 	if r.peers != nil {
-		c.Peers = r.node
+		c.Peers, c.NotWriting = r.node, r.node.NotWriting
 	}
 	return consistency.NewCoordinator(c)
 }

@@ -95,7 +95,7 @@ func clockIsOff(offsets []time.Duration, tolerated time.Duration) (off bool, by 
 
 func abs(d time.Duration) time.Duration { return max(d, -d) }
 
-// fenceClock stops writes while the clock is off.
+// fenceClock decides whether writes stop because the clock is off.
 func (c *Core) fenceClock() {
 	var offsets []time.Duration
 	for _, p := range c.peers {
@@ -107,8 +107,10 @@ func (c *Core) fenceClock() {
 		return // nobody to compare with: as before
 	}
 	off, by := clockIsOff(offsets, c.cfg.MaxSkew*8/10)
-	c.fencedClock = off
-	if off {
-		c.setWriting(false, fmt.Sprintf("the clock differs by %v from most peers'", by))
+	switch {
+	case !off:
+		c.fencedClock = ""
+	case c.fencedClock == "": // what was measured first stays: others are told of a change only
+		c.fencedClock = fmt.Sprintf("the clock differs by %v from most peers', at most %v is tolerated", by, c.cfg.MaxSkew*8/10)
 	}
 }

@@ -63,10 +63,11 @@ type Core struct {
 	definitions uint64
 
 	writing struct {
-		allowed bool // what the store was told last
-		pending bool // not confirmed yet
+		allowed bool   // what the store was told last
+		why     string // why not
+		pending bool   // not confirmed yet
 	}
-	fencedClock bool
+	fencedClock string // by how much the clock is off; "" while it is right
 	retiring    retiring
 	closed      hlc.Timestamp // own log, as of the last tick
 	nextPing    time.Duration

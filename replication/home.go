@@ -122,7 +122,6 @@ func (c *Core) lead() {
 		}
 		x := p.hello.Member
 		next, err := c.membership.Introduce(x, c.cfg.Invited != nil && c.cfg.Invited(x))
-		p.introduceRefused = err
 		if err == nil && next != c.membership {
 			c.keep(next)
 			return
@@ -163,9 +162,9 @@ func (c *Core) obey() {
 	}
 	x := c.self()
 	c.retiring.drained = c.retiring.drained || x.State == meta.Leaving
-	allowed := c.isMember() && x.State == meta.Active && !c.fencedClock
-	c.setWriting(allowed, fmt.Sprintf("store %s is %v", x.Store, x.State))
-	if c.writing.pending || c.writing.allowed != allowed {
+	why := c.notWriting()
+	c.setWriting(why)
+	if c.writing.pending || c.writing.allowed != (why == "") {
 		return
 	}
 	for _, y := range c.membership.Members {
@@ -181,10 +180,30 @@ func (c *Core) obey() {
 	c.told.epoch, c.told.revision = c.membership.Epoch, c.membership.Revision
 }
 
-func (c *Core) setWriting(allowed bool, why string) {
-	if c.writing.pending || c.writing.allowed == allowed {
+// notWriting is why clients' writes are not taken, "" while they are. A store
+// that the home cannot take in finds the reason in the same document.
+func (c *Core) notWriting() string {
+	x, known := c.membership.Member(c.cfg.Self.Store)
+	switch {
+	case !known:
+		return fmt.Sprintf("store %s is no member yet; store %s takes it in if its configuration names region %s, or by: featurestore members add --region %s --store %s --address HOST:PORT",
+			c.cfg.Self.Store, c.membership.Home, c.cfg.Self.Region, c.cfg.Self.Region, c.cfg.Self.Store)
+	case x.Origin != c.cfg.Self.Origin:
+		if _, err := c.membership.Introduce(c.cfg.Self, true); err != nil {
+			return err.Error()
+		}
+		return fmt.Sprintf("store %s is joining", x.Store)
+	case x.State != meta.Active:
+		return fmt.Sprintf("store %s is %v", x.Store, x.State)
+	}
+	return c.fencedClock
+}
+
+func (c *Core) setWriting(why string) {
+	allowed := why == ""
+	if c.writing.pending || c.writing.allowed == allowed && c.writing.why == why {
 		return
 	}
-	c.writing.allowed, c.writing.pending = allowed, true
+	c.writing.allowed, c.writing.why, c.writing.pending = allowed, why, true
 	c.emit(SetWriting{Allowed: allowed, Why: why})
 }

@@ -176,7 +176,7 @@ func (c *Cluster) Start(ctx context.Context, region meta.Region) error {
 }
 
 func (c *Cluster) start(ctx context.Context, region meta.Region, off time.Duration) error {
-	r := &Replica{Region: region, dir: filepath.Join(c.cfg.Dir, string(region)), skew: &skew{}, done: make(chan struct{})}
+	r := &Replica{Region: region, dir: c.dir(region), skew: &skew{}, done: make(chan struct{})}
 	r.skew.set(off)
 	var err error
 	r.Store, err = online.Open(online.Config{
@@ -198,7 +198,7 @@ func (c *Cluster) start(ctx context.Context, region meta.Region, off time.Durati
 	}
 	r.Coordinator, err = consistency.NewCoordinator(consistency.Config{
 		Store: local{r.Store}, Self: self, Peers: r.Node, Group: local{r.Store}.group,
-		Now: func() int64 { return r.skew.now().UnixNano() }, Faults: c.cfg.Faults,
+		Now: func() int64 { return r.skew.now().UnixNano() }, NotWriting: r.Node.NotWriting, Faults: c.cfg.Faults,
 	})
 	if err != nil {
 		return errors.Join(err, r.Store.Close())
@@ -312,6 +312,39 @@ func (c *Cluster) Renew(ctx context.Context, region meta.Region) error {
 	}
 	return c.Start(ctx, region)
 }
+
+// Save keeps a copy of the directory of a store, which does not run, for
+// Restore.
+func (c *Cluster) Save(region meta.Region) error {
+	return copyTree(c.dir(region)+".saved", c.dir(region))
+}
+
+// Restore gives a store, which does not run, the directory that Save kept.
+func (c *Cluster) Restore(region meta.Region) error {
+	if err := c.Lose(region); err != nil {
+		return err
+	}
+	return copyTree(c.dir(region), c.dir(region)+".saved")
+}
+
+// Copy gives the store of one region, which does not run, the directory of
+// another's, which does not run either.
+func (c *Cluster) Copy(from, to meta.Region) error {
+	if err := c.Lose(to); err != nil {
+		return err
+	}
+	return copyTree(c.dir(to), c.dir(from))
+}
+
+// Lose removes the directory of a store, which does not run.
+func (c *Cluster) Lose(region meta.Region) error {
+	if c.Replica(region) != nil {
+		return fmt.Errorf("a store runs in %s", region)
+	}
+	return os.RemoveAll(c.dir(region))
+}
+
+func (c *Cluster) dir(region meta.Region) string { return filepath.Join(c.cfg.Dir, string(region)) }
 
 // Close stops every store.
 func (c *Cluster) Close() error {
