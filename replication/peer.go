@@ -70,6 +70,7 @@ func (c *Core) opened(in Opened) {
 		return
 	}
 	p.dialed = true
+	c.pingPeer(p)
 	clear(p.told)
 	p.nextNews, p.nextRegistry = 0, 0
 	for o, f := range c.following {

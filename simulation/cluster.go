@@ -103,7 +103,9 @@ func NewCluster(ctx context.Context, cfg Config) (*Cluster, error) {
 			return nil, errors.Join(err, c.Close())
 		}
 	}
-	// Until everybody follows the shards that the definitions brought.
+	if err := c.settleLogs(ctx); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
 	return c, sleep(ctx, 500*time.Millisecond)
 }
 
@@ -125,6 +127,23 @@ func (c *Cluster) settleDefinitions(ctx context.Context) error {
 		for _, r := range c.running() {
 			if r.Store.Registry().Revision() == 0 {
 				return false
+			}
+		}
+		return true
+	})
+}
+
+// settleLogs waits until every store follows the logs of all others in the
+// shards that the definitions brought.
+func (c *Cluster) settleLogs(ctx context.Context) error {
+	return c.until(ctx, "every store has heard of every log", func() bool {
+		for _, r := range c.running() {
+			for _, other := range c.running() {
+				for _, shard := range other.Store.Shards(other.Region) {
+					if other != r && slices.Contains(r.Store.Shards(r.Region), shard) && r.Store.Progress(shard)[other.Store.Identity().Origin] == 0 {
+						return false
+					}
+				}
 			}
 		}
 		return true
