@@ -176,11 +176,32 @@ func (c *Core) joined(in Joined) {
 }
 
 // isComing reports whether a position is joined, or will be before what is
-// handed to the store from now on (I13). One beyond its origin's seal names an
-// entry that nobody has; what depends on it was never joined anywhere.
+// handed to the store from now on (I13). For one in the tail of an origin that
+// ended, what was logged again stands, together with all of the ended log:
+// sessions name the tail, and so do the writes that follow them. Any other
+// beyond the end names an entry that nobody has; what depends on it was never
+// joined anywhere.
 func (c *Core) isComing(id feature.Shard, p hlc.Position) bool {
-	s := c.shards[id]
-	return c.cfg.Faults.Has(fault.DropDependency) || s.pending[p.Origin] >= p.At || c.cfg.Local.Progress(id)[p.Origin] >= p.At
+	if c.cfg.Faults.Has(fault.DropDependency) {
+		return true
+	}
+	for range len(c.membership.Seals) + 1 { // each step leads to an origin that ended later
+		if c.isHere(id, p) {
+			return true
+		}
+		seal, ended := c.membership.Sealed(p.Origin)
+		salvage, kept := seal.Salvage[id]
+		final := hlc.Position{Origin: p.Origin, At: seal.Final[id]}
+		if !ended || !kept || p.At <= final.At || p.At > salvage.UpTo || !c.isHere(id, final) {
+			return false
+		}
+		p = salvage.As
+	}
+	return false
+}
+
+func (c *Core) isHere(id feature.Shard, p hlc.Position) bool {
+	return c.shards[id].pending[p.Origin] >= p.At || c.cfg.Local.Progress(id)[p.Origin] >= p.At
 }
 
 func (c *Core) isSealed(o hlc.Origin) bool {

@@ -27,8 +27,8 @@ type Push struct {
 	Session *Session
 	Driver  int64
 	Delete  bool
-	// X, W, N, M set or increment features; nil leaves one alone.
-	X, W, N, M *int64
+	// X, W, N, M, Z set or increment features; nil leaves one alone.
+	X, W, N, M, Z *int64
 	// Add and Remove are elements of the set.
 	Add, Remove string
 	// Age is how long before now the event happened.
@@ -66,6 +66,8 @@ type Operation struct {
 	Position online.ShardPosition
 	Acks     consistency.Acknowledged
 	Untold   bool
+	// Superseded says that nothing is left of it.
+	Superseded bool
 
 	// Of a lookup: what it got, and what was said about it.
 	Lookup *Lookup
@@ -103,9 +105,17 @@ func (c *Cluster) push(ctx context.Context, p *Push, op *Operation) error {
 		now = last
 	}
 	change := p.change(view, now)
+	if p.Z != nil {
+		if _, ok := view.Field("z"); !ok {
+			return fmt.Errorf("view %s has no feature z at %s", view.Name, p.Region)
+		}
+	}
+	if err := view.CheckEventTime(change.EventTime, now.UnixNano()); err != nil {
+		return err
+	}
 	placed := online.Placed{Change: change, Shard: view.Shard(change.Key)}
 	targets := []consistency.Target{{Shard: placed.Shard}}
-	w := consistency.Write{Concern: p.Concern, Token: p.Session.token, Wait: p.Timeout / 2, Timeout: p.Timeout}
+	w := consistency.Write{Concern: p.Concern, RequireLive: view.WriteDefaults().RequireLive, Token: p.Session.token, Wait: p.Timeout / 2, Timeout: p.Timeout}
 	if err := r.Coordinator.AdmitWrite(ctx, &w, targets); err != nil {
 		return err
 	}
@@ -116,7 +126,7 @@ func (c *Cluster) push(ctx context.Context, p *Push, op *Operation) error {
 	if err != nil {
 		return err
 	}
-	op.Position, op.Accepted = receipt.Positions[0], time.Now()
+	op.Position, op.Accepted, op.Superseded = receipt.Positions[0], time.Now(), len(receipt.Superseded) > 0
 	if op.Written, err = c.written(ctx, r, op.Position); err != nil {
 		return err
 	}
@@ -158,7 +168,7 @@ func (p *Push) change(v *feature.ResolvedView, now time.Time) feature.Change {
 	}
 	for _, f := range v.Fields { // by rising id
 		a := feature.Assignment{Feature: f.ID, Rule: f.Rule, Type: f.Type}
-		n := map[string]*int64{"x": p.X, "w": p.W, "n": p.N, "m": p.M}[f.Name]
+		n := map[string]*int64{"x": p.X, "w": p.W, "n": p.N, "m": p.M, "z": p.Z}[f.Name]
 		switch {
 		case n != nil:
 			a.Value = feature.OfInt64(*n)

@@ -91,6 +91,9 @@ func (c *Cluster) Gather(ctx context.Context, h *History, drivers int64) (*Evide
 				return nil, err
 			}
 		}
+		if len(r.Store.Shards(r.Region)) == 0 {
+			continue // its region may not hold the rows
+		}
 		rows := map[int64]feature.Row{}
 		for d := range drivers {
 			row, err := r.row(ctx, d)
