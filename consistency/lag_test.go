@@ -153,7 +153,7 @@ func TestBoundedReadsWaitForTheirBound(t *testing.T) {
 		r := &Read{Alternatives: []Alternative{{Level: Bounded, MaxStaleness: 2 * time.Second}}, Fallback: Fallback{Wait: time.Second}}
 		met, err := c.coordinator(t).AdmitRead(t.Context(), r, target)
 		if err != nil || met.Met.Level != Bounded || met.Waited != 20*time.Millisecond {
-			t.Errorf("got %+v, %v; want bounded after 20ms", met, err)
+			t.Errorf("got %+v, %v; want bounded at the next look, after 20ms", met, err)
 		}
 	})
 }

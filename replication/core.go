@@ -67,13 +67,15 @@ type Core struct {
 		pending bool // not confirmed yet
 	}
 	fencedClock bool
+	clockOff    time.Duration // by how much, while it is fenced
 	retiring    retiring
 	closed      hlc.Timestamp // own log, as of the last tick
 	nextPing    time.Duration
 	nextUpkeep  time.Duration
 	nextCollect time.Duration
 
-	out []Output
+	counts Counts
+	out    []Output
 }
 
 // Instant is one moment on two clocks: Wall may step, Mono only rises.
@@ -84,7 +86,7 @@ type Instant struct {
 
 // NewCore returns the core of a store that knows nobody yet.
 func NewCore(cfg CoreConfig) *Core {
-	cfg.Timing = cfg.Timing.withDefaults()
+	cfg.Timing = cfg.Timing.WithDefaults()
 	c := &Core{
 		cfg: cfg, membership: cfg.Membership,
 		peers: map[meta.StoreID]*peer{}, shards: map[feature.Shard]*shard{}, following: map[hlc.Origin]*following{},
@@ -161,7 +163,7 @@ func (c *Core) refreshShards() {
 func (c *Core) shard(s feature.Shard) *shard {
 	st := c.shards[s]
 	if st == nil {
-		st = &shard{pending: maps.Clone(c.cfg.Local.Progress(s)), flight: map[hlc.Origin]int{}, claims: hlc.Vector{}, held: map[hlc.Origin]hlc.Position{}}
+		st = &shard{pending: maps.Clone(c.cfg.Local.Progress(s)), flight: map[hlc.Origin]int{}, handed: hlc.Vector{}, claims: hlc.Vector{}, held: map[hlc.Origin]hlc.Position{}}
 		if st.pending == nil {
 			st.pending = hlc.Vector{}
 		}

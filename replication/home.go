@@ -116,13 +116,17 @@ func (c *Core) lead() {
 	if !c.isHome() || c.keeping != nil {
 		return
 	}
+	// It may have moved since the document was written.
+	if next, err := c.membership.Introduce(c.cfg.Self, false); err == nil && next != c.membership {
+		c.keep(next)
+		return
+	}
 	for _, p := range c.peers {
 		if p.introduced || p.hello.Member.Origin == 0 {
 			continue
 		}
 		x := p.hello.Member
 		next, err := c.membership.Introduce(x, c.cfg.Invited != nil && c.cfg.Invited(x))
-		p.introduceRefused = err
 		if err == nil && next != c.membership {
 			c.keep(next)
 			return
@@ -164,7 +168,7 @@ func (c *Core) obey() {
 	x := c.self()
 	c.retiring.drained = c.retiring.drained || x.State == meta.Leaving
 	allowed := c.isMember() && x.State == meta.Active && !c.fencedClock
-	c.setWriting(allowed, fmt.Sprintf("store %s is %v", x.Store, x.State))
+	c.setWriting(allowed)
 	if c.writing.pending || c.writing.allowed != allowed {
 		return
 	}
@@ -181,10 +185,10 @@ func (c *Core) obey() {
 	c.told.epoch, c.told.revision = c.membership.Epoch, c.membership.Revision
 }
 
-func (c *Core) setWriting(allowed bool, why string) {
+func (c *Core) setWriting(allowed bool) {
 	if c.writing.pending || c.writing.allowed == allowed {
 		return
 	}
 	c.writing.allowed, c.writing.pending = allowed, true
-	c.emit(SetWriting{Allowed: allowed, Why: why})
+	c.emit(SetWriting{Allowed: allowed})
 }

@@ -21,23 +21,22 @@ type peer struct {
 	heard           time.Duration // when it said something last
 	ever            bool          // it said something in this life
 	// What it told of itself.
-	progress         map[feature.Shard]hlc.Vector
-	heads            map[feature.Shard]hlc.Vector
-	epoch, revision  uint64
-	registry         uint64
-	whole            bool
-	statusSeen       bool
-	told             map[feature.Shard]hlc.Vector // what it was told
-	nextNews         time.Duration                // when it may be told of a newer membership again
-	nextRegistry     time.Duration
-	cursors          map[hlc.Origin]map[feature.Shard]*cursor
-	busy             bool // a Serve is under way
-	clock            peerClock
-	echoes           echoes // of what it was told
-	echo             uint64 // the last that it told
-	nextFresh        time.Duration
-	introduced       bool // the home has taken its hello into account
-	introduceRefused error
+	progress        map[feature.Shard]hlc.Vector
+	heads           map[feature.Shard]hlc.Vector
+	epoch, revision uint64
+	registry        uint64
+	whole           bool
+	statusSeen      bool
+	told            map[feature.Shard]hlc.Vector // what it was told
+	nextNews        time.Duration                // when it may be told of a newer membership again
+	nextRegistry    time.Duration
+	cursors         map[hlc.Origin]map[feature.Shard]*cursor
+	busy            bool // a Serve is under way
+	clock           peerClock
+	echoes          echoes // of what it was told
+	echo            uint64 // the last that it told
+	nextFresh       time.Duration
+	introduced      bool // the home has taken its hello into account
 }
 
 func (p *peer) isLive(now, stall time.Duration) bool {
@@ -71,6 +70,7 @@ func (c *Core) opened(in Opened) {
 		return
 	}
 	p.dialed = true
+	c.pingPeer(p)
 	clear(p.told)
 	p.nextNews, p.nextRegistry = 0, 0
 	for o, f := range c.following {
@@ -133,9 +133,9 @@ func (c *Core) tellStatus(p *peer, all bool) {
 		if c.cfg.Faults.Has(fault.AckOnReceipt) {
 			v = v.Merge(s.received)
 		}
-		if all {
-			v = c.withOwnClosed(v)
-		}
+		// Always: else what was told of an own log without entries would be taken
+		// back by the next Status that tells of others' entries.
+		v = c.withOwnClosed(v)
 		if known, ok := p.told[id]; !ok || !known.Equal(v) {
 			progress[id], p.told[id] = v, v
 		}

@@ -128,6 +128,7 @@ func (c *Core) receive(in Received) {
 		c.receiveFresh(p, m)
 	case Truncated:
 		if s := c.shards[m.Shard]; s != nil && m.Floor > s.pending[m.Origin] {
+			c.counts.Truncated++
 			c.begin(m.Shard, hlc.Vector{m.Origin: m.Floor})
 		}
 	case Fetch:
