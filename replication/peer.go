@@ -44,6 +44,10 @@ func (p *peer) isLive(now, stall time.Duration) bool {
 	return p.ever && now-p.heard <= stall
 }
 
+// isReached reports whether the peer can be asked something and was heard
+// lately: one that stops in order is away at once.
+func (p *peer) isReached(now, stall time.Duration) bool { return p.dialed && p.isLive(now, stall) }
+
 func (c *Core) peer(id meta.StoreID) *peer {
 	p := c.peers[id]
 	if p == nil {
