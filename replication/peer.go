@@ -21,16 +21,18 @@ type peer struct {
 	heard           time.Duration // when it said something last
 	ever            bool          // it said something in this life
 	// What it told of itself.
-	progress         map[feature.Shard]hlc.Vector
-	heads            map[feature.Shard]hlc.Vector
-	epoch, revision  uint64
-	registry         uint64
-	whole            bool
-	statusSeen       bool
-	told             map[feature.Shard]hlc.Vector // what it was told
-	nextNews         time.Duration                // when it may be told of a newer membership again
-	nextRegistry     time.Duration
-	cursors          map[hlc.Origin]map[feature.Shard]*cursor
+	progress        map[feature.Shard]hlc.Vector
+	heads           map[feature.Shard]hlc.Vector
+	epoch, revision uint64
+	registry        uint64
+	whole           bool
+	statusSeen      bool
+	told            map[feature.Shard]hlc.Vector // what it was told
+	nextNews        time.Duration                // when it may be told of a newer membership again
+	nextRegistry    time.Duration
+	cursors         map[hlc.Origin]map[feature.Shard]*cursor
+	// early is what it asked for in shards that are not known here yet.
+	early            map[hlc.Origin]map[feature.Shard]hlc.Timestamp
 	busy             bool // a Serve is under way
 	clock            peerClock
 	echoes           echoes // of what it was told
@@ -72,6 +74,7 @@ func (c *Core) opened(in Opened) {
 	if in.Serving {
 		p.serving, p.echo, p.nextFresh = true, 0, 0
 		clear(p.cursors)
+		clear(p.early)
 		return
 	}
 	p.dialed = true
@@ -93,6 +96,7 @@ func (c *Core) ended(in Ended) {
 	if in.Serving {
 		p.serving = false
 		clear(p.cursors)
+		clear(p.early)
 		return
 	}
 	p.dialed = false

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	_ "featurestore/replica" // what it runs, so that results are not kept when that changes
 )
 
 // Output that README.md leads one to expect, by what a command contains; a
