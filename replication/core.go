@@ -158,6 +158,9 @@ func (c *Core) refreshShards() {
 		}
 	}
 	slices.SortFunc(c.order, feature.Shard.Compare)
+	if c.membership != nil {
+		c.admitEarly()
+	}
 }
 
 func (c *Core) shard(s feature.Shard) *shard {

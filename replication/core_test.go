@@ -15,12 +15,22 @@ import (
 var onlyShard = feature.Shard{Group: 1}
 
 // localFacts are what a core reads of a store.
-type localFacts struct{ progress, heads hlc.Vector }
+type localFacts struct {
+	progress, heads hlc.Vector
+	shards          []feature.Shard // nil is onlyShard
+	revision        uint64
+}
 
-func (l *localFacts) Shards(meta.Region) []feature.Shard { return []feature.Shard{onlyShard} }
-func (l *localFacts) Progress(feature.Shard) hlc.Vector  { return l.progress }
-func (l *localFacts) Heads(feature.Shard) hlc.Vector     { return l.heads }
-func (l *localFacts) RegistryRevision() uint64           { return 1 }
+func (l *localFacts) Shards(meta.Region) []feature.Shard {
+	if l.shards == nil {
+		return []feature.Shard{onlyShard}
+	}
+	return l.shards
+}
+
+func (l *localFacts) Progress(feature.Shard) hlc.Vector { return l.progress }
+func (l *localFacts) Heads(feature.Shard) hlc.Vector    { return l.heads }
+func (l *localFacts) RegistryRevision() uint64          { return max(1, l.revision) }
 
 // twoStores is the membership of eu-1 and us-1, whose home is eu-1.
 func twoStores(t *testing.T) *meta.Membership {
@@ -71,6 +81,30 @@ func TestAStatusAlwaysTellsOfTheOwnLog(t *testing.T) {
 	}
 	if told != 1 {
 		t.Errorf("%d statuses were told after entries were joined, want 1", told)
+	}
+}
+
+// A follower that has newer definitions asks for shards that are not known here
+// yet; it is served once they are, and need not ask again.
+func TestAFollowBeforeTheDefinitionsIsServedAfterThem(t *testing.T) {
+	local := &localFacts{progress: hlc.Vector{2: 50}, heads: hlc.Vector{2: 50}}
+	c := NewCore(CoreConfig{Self: meta.Member{Store: "us-1", Region: "us", Origin: 2}, Local: local, Membership: twoStores(t)})
+	later := feature.Shard{Group: 7}
+	serves := func(out []Output) (reads []LogRead) {
+		for _, o := range out {
+			if s, ok := o.(Serve); ok {
+				reads = append(reads, s.Reads...)
+			}
+		}
+		return reads
+	}
+	follow := Received{From: "eu-1", Message: Follow{Origin: 2, After: map[feature.Shard]hlc.Timestamp{later: 0}}}
+	if got := serves(drive(c, Opened{Hello: Hello{Member: meta.Member{Store: "eu-1", Region: "eu", Origin: 1}}, Serving: true}, follow)); len(got) > 0 {
+		t.Fatalf("it reads %v for a follower, of a shard that it does not know", got)
+	}
+	local.shards, local.revision = []feature.Shard{onlyShard, later}, 2
+	if got := serves(drive(c, Adopted{})); len(got) != 1 || got[0].Shard != later || got[0].Origin != 2 {
+		t.Errorf("once it knows the shard, it reads %v for its follower", got)
 	}
 }
 

@@ -48,7 +48,7 @@ func (n *Node) Reach(store meta.StoreID) (roundTrip time.Duration, live bool) {
 	if p == nil || !p.dialed {
 		return 0, false
 	}
-	return p.clock.roundTrip, p.isLive(time.Since(n.began), n.cfg.Stall)
+	return p.clock.roundTrip, p.isReached(time.Since(n.began), n.cfg.Stall)
 }
 
 // AsOf returns for how long it is certain that everything which an origin's
@@ -149,7 +149,7 @@ func (n *Node) View() View {
 	for _, id := range slices.Sorted(maps.Keys(c.peers)) {
 		p := c.peers[id]
 		out := PeerView{
-			Member: p.hello.Member, Live: p.isLive(now.Mono, n.cfg.Stall),
+			Member: p.hello.Member, Live: p.isReached(now.Mono, n.cfg.Stall),
 			RoundTrip: p.clock.roundTrip, ClockOffset: p.clock.offset, ClockAhead: p.clock.ahead(n.cfg.MaxSkew),
 			Progress: maps.Clone(p.progress), Epoch: p.epoch, Revision: p.revision, Registry: p.registry,
 		}

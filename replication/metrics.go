@@ -63,7 +63,7 @@ func observe(n *Node, m metric.Meter) (metric.Registration, error) {
 		roundTrip:   seconds("peer.round_trip", "time of a question and its answer, by peer"),
 		clockOffset: seconds("peer.clock_offset", "the peer's clock minus the one here, by peer"),
 		logBytes:    number("log.bytes", "By", "what the logs kept here take"),
-		live:        number("peers.live", "{peer}", "other members that were heard of lately"),
+		live:        number("peers.live", "{peer}", "other members that are in reach"),
 		rebuilding:  number("rebuilding", "{shard}", "shards that are being copied from another store"),
 		revision:    number("membership.revision", "{revision}", "revision of the membership in force; stores that differ for long do not hear of each other"),
 		writing:     number("writing", "1", "1 while writes of clients are taken, else 0"),
@@ -113,7 +113,7 @@ func (n *Node) collect(in *instruments, o metric.Observer) {
 		if x, ok := c.membership.Member(id); !ok || x.State == meta.Removed {
 			continue
 		}
-		if p.isLive(now.Mono, n.cfg.Stall) {
+		if p.isReached(now.Mono, n.cfg.Stall) {
 			live++
 		}
 		if p.clock.measured {

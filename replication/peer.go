@@ -31,6 +31,8 @@ type peer struct {
 	nextNews        time.Duration                // when it may be told of a newer membership again
 	nextRegistry    time.Duration
 	cursors         map[hlc.Origin]map[feature.Shard]*cursor
+	// early is what it asked for in shards that are not known here yet.
+	early           map[hlc.Origin]map[feature.Shard]hlc.Timestamp
 	busy            bool // a Serve is under way
 	clock           peerClock
 	echoes          echoes // of what it was told
@@ -42,6 +44,10 @@ type peer struct {
 func (p *peer) isLive(now, stall time.Duration) bool {
 	return p.ever && now-p.heard <= stall
 }
+
+// isReached reports whether the peer can be asked something and was heard
+// lately: one that stops in order is away at once.
+func (p *peer) isReached(now, stall time.Duration) bool { return p.dialed && p.isLive(now, stall) }
 
 func (c *Core) peer(id meta.StoreID) *peer {
 	p := c.peers[id]
@@ -67,6 +73,7 @@ func (c *Core) opened(in Opened) {
 	if in.Serving {
 		p.serving, p.echo, p.nextFresh = true, 0, 0
 		clear(p.cursors)
+		clear(p.early)
 		return
 	}
 	p.dialed = true
@@ -89,6 +96,7 @@ func (c *Core) ended(in Ended) {
 	if in.Serving {
 		p.serving = false
 		clear(p.cursors)
+		clear(p.early)
 		return
 	}
 	p.dialed = false

@@ -30,8 +30,13 @@ func (c *Core) receiveFollow(p *peer, m Follow) {
 	old := p.cursors[m.Origin]
 	held := c.cfg.Local.Shards(x.Region)
 	cursors := make(map[feature.Shard]*cursor, len(m.After))
+	delete(p.early, m.Origin)
 	for id, after := range m.After {
-		if c.shards[id] == nil || !slices.Contains(held, id) {
+		if c.shards[id] == nil {
+			p.ahead(m.Origin, id, after)
+			continue
+		}
+		if !slices.Contains(held, id) {
 			continue
 		}
 		cursors[id] = &cursor{at: after}
@@ -40,6 +45,41 @@ func (c *Core) receiveFollow(p *peer, m Follow) {
 		}
 	}
 	p.cursors[m.Origin] = cursors
+}
+
+// ahead notes that a follower asked for a shard that is not known here yet: it
+// has newer definitions.
+func (p *peer) ahead(o hlc.Origin, id feature.Shard, after hlc.Timestamp) {
+	if p.early == nil {
+		p.early = map[hlc.Origin]map[feature.Shard]hlc.Timestamp{}
+	}
+	if p.early[o] == nil {
+		p.early[o] = map[feature.Shard]hlc.Timestamp{}
+	}
+	p.early[o][id] = after
+}
+
+// admitEarly begins to serve what was asked for before the definitions that
+// name it were here. Its follower would ask again only after a stall.
+func (c *Core) admitEarly() {
+	for _, p := range c.peers {
+		x, ok := c.membership.Member(p.id)
+		if !ok || x.State == meta.Removed {
+			continue
+		}
+		held := c.cfg.Local.Shards(x.Region)
+		for o, early := range p.early {
+			for id, after := range early {
+				if c.shards[id] == nil {
+					continue
+				}
+				delete(early, id)
+				if slices.Contains(held, id) && p.cursors[o] != nil && p.cursors[o][id] == nil {
+					p.cursors[o][id] = &cursor{at: after}
+				}
+			}
+		}
+	}
 }
 
 // serve starts reading for every peer that waits for something.

@@ -120,6 +120,7 @@ func (c *Core) receive(in Received) {
 		c.receiveFollow(p, m)
 	case Unfollow:
 		delete(p.cursors, m.Origin)
+		delete(p.early, m.Origin)
 	case Interval:
 		c.receiveInterval(p, m.Interval)
 	case Closed:

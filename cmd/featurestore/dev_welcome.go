@@ -22,27 +22,31 @@ func welcome(a *app, c replica.Config, stores *deployment) {
 		fmt.Fprintf(a.out, "%s at %s\n", stores.names[i], r.URL())
 	}
 	fmt.Fprintf(a.out, "with a generated sample: project rides, %d drivers, a few rows a second arriving in %s. Data in %s.\n", sampleDrivers, stores.names[0], c.Data)
-	fmt.Fprint(a.out, tour(stores))
+	var urls []string
+	for _, r := range stores.replicas {
+		urls = append(urls, r.URL())
+	}
+	fmt.Fprint(a.out, tour(programName(), stores.names, urls))
 }
 
-// tour writes the commands to try.
-func tour(stores *deployment) string {
-	url := stores.first().URL()
-	words := []string{"{url}", url, "{near}", stores.names[0], "{cli}", programName(), "{at}", "", "{delay}", tourDelay}
-	if url != defaultURL {
-		words[7] = " --url " + url
+// tour writes the commands to try with stores in these regions, at these
+// addresses.
+func tour(program string, regions, urls []string) string {
+	words := []string{"{url}", urls[0], "{near}", regions[0], "{cli}", program, "{at}", "", "{delay}", tourDelay}
+	if urls[0] != defaultURL {
+		words[7] = " --url " + urls[0]
 	}
 	text := tourLookups
-	switch len(stores.names) {
+	switch len(regions) {
 	case 1:
 	case 2:
 		text += tourSession + tourCompare
 	default:
 		text += tourSession + tourCut + tourCompare
-		words = append(words, "{third}", stores.names[2])
+		words = append(words, "{third}", regions[2])
 	}
-	if len(stores.names) > 1 {
-		words = append(words, "{far}", stores.names[1], "{far url}", stores.replicas[1].URL())
+	if len(regions) > 1 {
+		words = append(words, "{far}", regions[1], "{far url}", urls[1])
 	}
 	return strings.NewReplacer(words...).Replace(text + tourEnd)
 }
