@@ -73,6 +73,11 @@ func (n *Node) perform(ctx context.Context, o Output) {
 			return
 		}
 		n.writable.Store(&why)
+		if o.Allowed {
+			n.cfg.Logger.Info("writes are taken")
+		} else {
+			n.cfg.Logger.Warn("writes are not taken", "why", why)
+		}
 		n.offer(WritingSet{Allowed: o.Allowed})
 	case SetNote:
 		n.complain("keep how far a rebuilding is", n.cfg.Store.SetNote(ctx, o.Shard, o.Note))

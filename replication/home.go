@@ -196,7 +196,22 @@ func (c *Core) notWriting() string {
 	case x.State != meta.Active:
 		return fmt.Sprintf("store %s is %v", x.Store, x.State)
 	}
+	if c.outdated != "" {
+		return c.outdated
+	}
 	return c.fencedClock
+}
+
+// recall looks at how far another store has this one's own log. A time after
+// all that the directory knew of when this life began, and before anything of
+// this life, was told by a life that the directory has not seen: it is an older
+// copy, and lacks what others have under its origin (I10).
+func (c *Core) recall(at hlc.Timestamp) {
+	if c.outdated != "" || c.cfg.Begun == 0 || at <= c.cfg.Begun || c.first > 0 && at >= c.first {
+		return
+	}
+	id := c.cfg.Self.Store
+	c.outdated = fmt.Sprintf("others have the log of store %s up to %v, and its directory ends at %v: it is an older copy; evict the store, so that it is built anew: featurestore members evict --store %s", id, at, c.cfg.Begun, id)
 }
 
 func (c *Core) setWriting(why string) {

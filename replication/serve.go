@@ -29,6 +29,9 @@ func (c *Core) receiveFollow(p *peer, m Follow) {
 	held := c.cfg.Local.Shards(x.Region)
 	cursors := make(map[feature.Shard]*cursor, len(m.After))
 	for id, after := range m.After {
+		if m.Origin == c.cfg.Self.Origin {
+			c.recall(after)
+		}
 		if c.shards[id] == nil || !slices.Contains(held, id) {
 			continue
 		}
