@@ -146,7 +146,7 @@ func TestBoundedReadsWaitForTheirBound(t *testing.T) {
 		c := newCluster()
 		late := hlc.FromTime(time.Now().Add(-3 * time.Second))
 		c.tell("eu-1", hlc.Vector{2: late, 3: late})
-		time.AfterFunc(18*time.Millisecond, func() {
+		time.AfterFunc(18*time.Millisecond, func() { // between two looks
 			now := hlc.FromTime(time.Now())
 			c.tell("eu-1", hlc.Vector{2: now, 3: now})
 		})

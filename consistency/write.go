@@ -34,11 +34,11 @@ const DefaultConcernTimeout = 500 * time.Millisecond
 func (c *Coordinator) AdmitWrite(ctx context.Context, w *Write, targets []Target) error {
 	at := c.world()
 	at.now = c.cfg.Now()
-	why := ""
-	if c.cfg.NotWriting != nil {
-		why = c.cfg.NotWriting()
+	var why error
+	if c.cfg.Writable != nil {
+		why = c.cfg.Writable()
 	}
-	if state := c.state(); state != meta.Active || why != "" {
+	if state := c.state(); state != meta.Active || why != nil {
 		return &NotActiveError{Store: c.cfg.Self.Store, State: state, Why: why}
 	}
 	if !c.isAlone {

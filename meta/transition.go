@@ -77,7 +77,7 @@ func (m *Membership) Introduce(x Member, invited bool) (*Membership, error) {
 	}
 	joins := !known || old.Origin == 0 || old.State == Removed && old.Origin != x.Origin
 	if !joins && old.Origin != x.Origin {
-		return nil, refuse("store %s is %v under origin %v, and comes back under %v: its data directory was lost or replaced; evict it first: featurestore members evict --store %s", x.Store, old.State, old.Origin, x.Origin, x.Store)
+		return nil, refuse("store %s is %v under origin %v, and comes back under %v: its data directory was lost or replaced; evict it first: featurestore members evict %s --yes", x.Store, old.State, old.Origin, x.Origin, x.Store)
 	}
 	if !joins && old.Address == cmp.Or(x.Address, old.Address) && old.URL == cmp.Or(x.URL, old.URL) {
 		return m, nil

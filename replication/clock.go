@@ -1,7 +1,6 @@
 package replication
 
 import (
-	"fmt"
 	"time"
 
 	"featurestore/meta"
@@ -119,10 +118,8 @@ func (c *Core) fenceClock() {
 		return // nobody to compare with: as before
 	}
 	off, by := clockIsOff(offsets, c.cfg.MaxSkew*8/10)
-	switch {
-	case !off:
-		c.fencedClock = ""
-	case c.fencedClock == "": // what was measured first stays: others are told of a change only
-		c.fencedClock = fmt.Sprintf("the clock differs by %v from most peers', at most %v is tolerated", by, c.cfg.MaxSkew*8/10)
+	c.fencedClock, c.clockOff = off, by
+	if off {
+		c.setWriting(false)
 	}
 }

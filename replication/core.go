@@ -66,11 +66,11 @@ type Core struct {
 	definitions uint64
 
 	writing struct {
-		allowed bool   // what the store was told last
-		why     string // why not
-		pending bool   // not confirmed yet
+		allowed bool // what the store was told last
+		pending bool // not confirmed yet
 	}
-	fencedClock string // by how much the clock is off; "" while it is right
+	fencedClock bool
+	clockOff    time.Duration // by how much, while it is fenced
 	retiring    retiring
 	outdated    string        // why the directory is not the one that told others; "" when it is
 	first       hlc.Timestamp // the first that closed was in this life
@@ -79,7 +79,8 @@ type Core struct {
 	nextUpkeep  time.Duration
 	nextCollect time.Duration
 
-	out []Output
+	counts Counts
+	out    []Output
 }
 
 // Instant is one moment on two clocks: Wall may step, Mono only rises.
@@ -90,7 +91,7 @@ type Instant struct {
 
 // NewCore returns the core of a store that knows nobody yet.
 func NewCore(cfg CoreConfig) *Core {
-	cfg.Timing = cfg.Timing.withDefaults()
+	cfg.Timing = cfg.Timing.WithDefaults()
 	c := &Core{
 		cfg: cfg, membership: cfg.Membership,
 		peers: map[meta.StoreID]*peer{}, shards: map[feature.Shard]*shard{}, following: map[hlc.Origin]*following{},
@@ -167,7 +168,7 @@ func (c *Core) refreshShards() {
 func (c *Core) shard(s feature.Shard) *shard {
 	st := c.shards[s]
 	if st == nil {
-		st = &shard{pending: maps.Clone(c.cfg.Local.Progress(s)), flight: map[hlc.Origin]int{}, claims: hlc.Vector{}, held: map[hlc.Origin]hlc.Position{}}
+		st = &shard{pending: maps.Clone(c.cfg.Local.Progress(s)), flight: map[hlc.Origin]int{}, handed: hlc.Vector{}, claims: hlc.Vector{}, held: map[hlc.Origin]hlc.Position{}}
 		if st.pending == nil {
 			st.pending = hlc.Vector{}
 		}

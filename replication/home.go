@@ -116,6 +116,11 @@ func (c *Core) lead() {
 	if !c.isHome() || c.keeping != nil {
 		return
 	}
+	// It may have moved since the document was written.
+	if next, err := c.membership.Introduce(c.cfg.Self, false); err == nil && next != c.membership {
+		c.keep(next)
+		return
+	}
 	for _, p := range c.peers {
 		if p.introduced || p.hello.Member.Origin == 0 {
 			continue
@@ -162,9 +167,9 @@ func (c *Core) obey() {
 	}
 	x := c.self()
 	c.retiring.drained = c.retiring.drained || x.State == meta.Leaving
-	why := c.notWriting()
-	c.setWriting(why)
-	if c.writing.pending || c.writing.allowed != (why == "") {
+	allowed := c.isMember() && x.State == meta.Active && !c.fencedClock && c.outdated == ""
+	c.setWriting(allowed)
+	if c.writing.pending || c.writing.allowed != allowed {
 		return
 	}
 	for _, y := range c.membership.Members {
@@ -180,28 +185,6 @@ func (c *Core) obey() {
 	c.told.epoch, c.told.revision = c.membership.Epoch, c.membership.Revision
 }
 
-// notWriting is why clients' writes are not taken, "" while they are. A store
-// that the home cannot take in finds the reason in the same document.
-func (c *Core) notWriting() string {
-	x, known := c.membership.Member(c.cfg.Self.Store)
-	switch {
-	case !known:
-		return fmt.Sprintf("store %s is no member yet; store %s takes it in if its configuration names region %s, or by: featurestore members add --region %s --store %s --address HOST:PORT",
-			c.cfg.Self.Store, c.membership.Home, c.cfg.Self.Region, c.cfg.Self.Region, c.cfg.Self.Store)
-	case x.Origin != c.cfg.Self.Origin:
-		if _, err := c.membership.Introduce(c.cfg.Self, true); err != nil {
-			return err.Error()
-		}
-		return fmt.Sprintf("store %s is joining", x.Store)
-	case x.State != meta.Active:
-		return fmt.Sprintf("store %s is %v", x.Store, x.State)
-	}
-	if c.outdated != "" {
-		return c.outdated
-	}
-	return c.fencedClock
-}
-
 // recall looks at how far another store has this one's own log. A time after
 // all that the directory knew of when this life began, and before anything of
 // this life, was told by a life that the directory has not seen: it is an older
@@ -211,14 +194,13 @@ func (c *Core) recall(at hlc.Timestamp) {
 		return
 	}
 	id := c.cfg.Self.Store
-	c.outdated = fmt.Sprintf("others have the log of store %s up to %v, and its directory ends at %v: it is an older copy; evict the store, so that it is built anew: featurestore members evict --store %s", id, at, c.cfg.Begun, id)
+	c.outdated = fmt.Sprintf("others have the log of store %s up to %v, and its directory ends at %v: it is an older copy; evict the store, so that it is built anew: featurestore members evict %s --yes", id, at, c.cfg.Begun, id)
 }
 
-func (c *Core) setWriting(why string) {
-	allowed := why == ""
-	if c.writing.pending || c.writing.allowed == allowed && c.writing.why == why {
+func (c *Core) setWriting(allowed bool) {
+	if c.writing.pending || c.writing.allowed == allowed {
 		return
 	}
-	c.writing.allowed, c.writing.why, c.writing.pending = allowed, why, true
-	c.emit(SetWriting{Allowed: allowed, Why: why})
+	c.writing.allowed, c.writing.pending = allowed, true
+	c.emit(SetWriting{Allowed: allowed})
 }

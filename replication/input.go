@@ -33,6 +33,7 @@ type Received struct {
 type Joined struct {
 	Shard    feature.Shard
 	Position hlc.Position
+	Entries  int
 	Err      error
 }
 
@@ -154,10 +155,7 @@ type SetNote struct {
 type Keep struct{ Membership *meta.Membership }
 
 // SetWriting allows or refuses writes of clients; WritingSet answers.
-type SetWriting struct {
-	Allowed bool
-	Why     string
-}
+type SetWriting struct{ Allowed bool }
 
 // AdoptRegistry takes the definitions of another store.
 type AdoptRegistry struct{ Encoded []byte }

@@ -63,8 +63,22 @@ func (n *Node) AsOf(o hlc.Origin, at hlc.Timestamp) (ago time.Duration, ok bool)
 	return time.Since(n.began) - since, ok
 }
 
+// Writable returns nil while clients' writes are taken, else why they are not:
+// an error that matches ErrNotWriting, and ErrClockOff where that is why.
+func (n *Node) Writable() error {
+	if n.writing.Load() {
+		return nil
+	}
+	return *n.refusal.Load()
+}
+
 // NotWriting returns why clients' writes are not taken now, "" while they are.
-func (n *Node) NotWriting() string { return *n.writable.Load() }
+func (n *Node) NotWriting() string {
+	if err := n.Writable(); err != nil {
+		return err.Error()
+	}
+	return ""
+}
 
 // Active returns nil once this store takes writes, or ctx's error.
 func (n *Node) Active(ctx context.Context) error {

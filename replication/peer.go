@@ -112,6 +112,15 @@ func (c *Core) receiveStatus(p *peer, m Status) {
 	p.epoch, p.revision, p.registry, p.whole, p.statusSeen = m.Epoch, m.Revision, m.Registry, m.Whole, true
 }
 
+// receiveRegistry takes newer definitions of a member. Those of a store that was
+// put out, such as a home that another took over from, do not count any more.
+func (c *Core) receiveRegistry(p *peer, m RegistryNews) {
+	x, ok := c.membership.Member(p.id)
+	if ok && c.isPeer(p) && x.State != meta.Fenced && m.Revision > c.cfg.Local.RegistryRevision() {
+		c.emit(AdoptRegistry{Encoded: m.Encoded})
+	}
+}
+
 // tellStatus tells a peer how far this store has come: of the shards where it
 // joined entries, or, every heartbeat, of all that changed.
 func (c *Core) tellStatus(p *peer, all bool) {
@@ -123,11 +132,11 @@ func (c *Core) tellStatus(p *peer, all bool) {
 		}
 		v := c.cfg.Local.Progress(id)
 		if c.cfg.Faults.Has(fault.AckOnReceipt) {
-			v = v.Merge(s.pending)
+			v = v.Merge(s.received)
 		}
-		if all {
-			v = c.withOwnClosed(v)
-		}
+		// Always: else what was told of an own log without entries would be taken
+		// back by the next Status that tells of others' entries.
+		v = c.withOwnClosed(v)
 		if known, ok := p.told[id]; !ok || !known.Equal(v) {
 			progress[id], p.told[id] = v, v
 		}

@@ -13,11 +13,15 @@ type shard struct {
 	// pending is progress, including what was handed to the store and is not
 	// published yet: what follows is judged against it. Intervals land in order.
 	pending hlc.Vector
-	// flight counts what was handed over, by origin; claims wait for it to land.
+	// flight counts what was handed over, by origin, and handed is how far it
+	// goes; claims wait for it to land.
 	flight map[hlc.Origin]int
+	handed hlc.Vector
 	claims hlc.Vector
 	// held are origins whose next entry waits for a position of another.
 	held map[hlc.Origin]hlc.Position
+	// received is what came, joined or not; only a planted fault looks at it.
+	received hlc.Vector
 	// dirty says that entries were joined that others were not told of.
 	dirty bool
 	// rebuild is under way when not nil; begun says that there was one while
@@ -78,14 +82,24 @@ func (c *Core) receiveInterval(from *peer, iv oplog.Interval) {
 	if _, known := c.membership.ByOrigin(iv.Origin); !known && !c.isSealed(iv.Origin) {
 		return // nobody's origin yet: the membership that names it is on its way
 	}
-	if fenced && !c.cfg.Faults.Has(fault.AdvancePastFence) {
-		return
+	if fenced {
+		if !c.cfg.Faults.Has(fault.AdvancePastFence) {
+			return
+		}
+		limit = ^hlc.Timestamp(0)
+	}
+	if c.cfg.Faults.Has(fault.AckOnReceipt) {
+		s.received = s.received.Merge(hlc.Vector{iv.Origin: iv.Through})
+		s.dirty = true
 	}
 	if c.cfg.Faults.Has(fault.AcceptGap) && len(iv.Entries) > 0 {
 		iv.After = min(iv.After, s.pending[iv.Origin])
 		s.pending[iv.Origin] = max(s.pending[iv.Origin], iv.Entries[0].Prev)
 	}
 	v := judge(s.pending[iv.Origin], limit, iv, func(p hlc.Position) bool { return c.isComing(iv.Shard, p) })
+	if v.gap {
+		c.counts.Gaps++
+	}
 	if f := c.following[iv.Origin]; f != nil && from != nil && f.peer == from.id {
 		f.gap = f.gap || v.gap
 		if v.claim > 0 {
@@ -93,6 +107,7 @@ func (c *Core) receiveInterval(from *peer, iv oplog.Interval) {
 		}
 	}
 	if v.waits.At > 0 {
+		c.counts.Held++
 		s.held[iv.Origin] = v.waits
 	} else if v.claim > 0 {
 		delete(s.held, iv.Origin)
@@ -102,12 +117,24 @@ func (c *Core) receiveInterval(from *peer, iv oplog.Interval) {
 	}
 	s.pending[iv.Origin] = v.claim
 	if len(v.join.Entries) > 0 {
-		s.flight[iv.Origin]++
-		s.dirty = s.dirty || c.cfg.Faults.Has(fault.AckOnReceipt)
-		c.emit(Join{Interval: v.join})
+		c.hand(s, v.join)
 		return
 	}
 	c.claim(iv.Shard, s, hlc.Position{Origin: iv.Origin, At: v.claim})
+}
+
+// hand gives entries to the store, which takes only what follows what it has:
+// a claim that waits to be made between these entries and those in flight goes
+// with them.
+func (c *Core) hand(s *shard, iv oplog.Interval) {
+	o := iv.Origin
+	if at := s.claims[o]; at > 0 && at == iv.After {
+		delete(s.claims, o)
+		iv.After = s.handed[o]
+	}
+	s.flight[o]++
+	s.handed[o] = iv.Through
+	c.emit(Join{Interval: iv})
 }
 
 // claim publishes progress without entries, once the entries before it landed.
@@ -140,6 +167,8 @@ func (c *Core) joined(in Joined) {
 		return
 	}
 	s.dirty = true
+	c.counts.Intervals++
+	c.counts.Entries += uint64(in.Entries)
 	if at := s.claims[o]; at > 0 && s.flight[o] == 0 {
 		delete(s.claims, o)
 		c.claim(in.Shard, s, hlc.Position{Origin: o, At: at})

@@ -156,9 +156,11 @@ func (c *Core) receiveRelog(p *peer, m Relog) {
 		return
 	}
 	if oldest(m.Entries) <= hlc.New(c.now.Wall.UnixMilli()-c.cfg.Grace.Milliseconds(), 0) {
+		c.counts.Refused += uint64(len(m.Entries))
 		c.emit(Send{To: p.id, Serving: true, Message: Relogged{Shard: m.Shard, UpTo: m.Entries[len(m.Entries)-1].At}})
 		return
 	}
+	c.counts.Salvaged += uint64(len(m.Entries))
 	c.emit(RelogFor{To: p.id, Shard: m.Shard, Entries: m.Entries})
 }
 

@@ -3,6 +3,7 @@ package replication
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"featurestore/feature"
 	"featurestore/hlc"
@@ -12,7 +13,8 @@ import (
 // A cursor is how far one follower was sent one origin's log in a shard.
 type cursor struct {
 	at      hlc.Timestamp
-	reading bool // a read is under way
+	reading bool          // a read is under way
+	rests   time.Duration // until when nothing is read, after there was nothing
 }
 
 // maxReads bounds the reads of one Serve.
@@ -58,7 +60,7 @@ func (c *Core) serveNext(p *peer) {
 	for _, o := range slices.Sorted(maps.Keys(p.cursors)) {
 		for _, id := range c.order {
 			k := p.cursors[o][id]
-			if k == nil || len(reads) == maxReads || c.cfg.Local.Heads(id)[o] <= k.at {
+			if k == nil || len(reads) == maxReads || c.now.Mono < k.rests || c.cfg.Local.Heads(id)[o] <= k.at {
 				continue
 			}
 			k.reading = true
@@ -88,6 +90,8 @@ func (c *Core) served(in Served) {
 	case in.Floor > in.Read.After:
 		delete(p.cursors[in.Read.Origin], in.Read.Shard)
 		c.emit(Send{To: p.id, Serving: true, Message: Truncated{Shard: in.Read.Shard, Origin: in.Read.Origin, Floor: in.Floor}})
+	case in.Through <= in.Read.After:
+		k.rests = c.now.Mono + c.cfg.Heartbeat // reading on would find nothing again
 	default:
 		k.at = max(k.at, in.Through)
 	}

@@ -102,9 +102,7 @@ func (c *Core) receive(in Received) {
 	case Status:
 		c.receiveStatus(p, m)
 	case RegistryNews:
-		if m.Revision > c.cfg.Local.RegistryRevision() {
-			c.emit(AdoptRegistry{Encoded: m.Encoded})
-		}
+		c.receiveRegistry(p, m)
 	case Relog:
 		c.receiveRelog(p, m)
 	case Relogged:
@@ -130,6 +128,7 @@ func (c *Core) receive(in Received) {
 		c.receiveFresh(p, m)
 	case Truncated:
 		if s := c.shards[m.Shard]; s != nil && m.Floor > s.pending[m.Origin] {
+			c.counts.Truncated++
 			c.begin(m.Shard, hlc.Vector{m.Origin: m.Floor})
 		}
 	case Fetch:

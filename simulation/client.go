@@ -59,11 +59,13 @@ type Operation struct {
 	// Seen is what the session had seen before.
 	Seen consistency.Token
 
-	// Of a push: what it wrote, where, and who had it.
+	// Of a push: what it wrote, where, and who had it. Untold is one whose client
+	// got no answer, or none that told its position: its session owes it nothing.
 	Push     *Push
 	Written  feature.Row
 	Position online.ShardPosition
 	Acks     consistency.Acknowledged
+	Untold   bool
 	// Superseded says that nothing is left of it.
 	Superseded bool
 
@@ -72,7 +74,7 @@ type Operation struct {
 	Row    feature.Row
 	Met    consistency.Met
 	Served meta.Region
-	// Of an observation: every driver's row, twice, one pass after the other.
+	// Of an observation: the rows of some drivers, twice, one pass after the other.
 	Passes [2]map[int64]feature.Row
 }
 
@@ -252,6 +254,9 @@ func (c *Cluster) lookupAt(ctx context.Context, r *Replica, read *consistency.Re
 	}
 	op.Row, op.Met, op.Served = row, met, r.Region
 	op.Met.Lags = append([]consistency.Lag(nil), met.Lags...)
+	if c.cfg.Faults.Has(fault.PatchOutsideLog) {
+		c.patch(ctx, r, view, l.Driver, row)
+	}
 	if c.cfg.Faults.Has(fault.TokenFromVector) {
 		for _, p := range r.Store.Progress(shard).Positions() {
 			l.Session.token.Note(shard, p)
@@ -261,6 +266,17 @@ func (c *Cluster) lookupAt(ctx context.Context, r *Replica, read *consistency.Re
 	note(&l.Session.token, shard, row)
 	r.Coordinator.Trim(&l.Session.token)
 	return nil
+}
+
+// patch is read repair as others do it: the row goes to every other store, past
+// the log. Only a planted fault does that.
+func (c *Cluster) patch(ctx context.Context, from *Replica, view *feature.ResolvedView, driver int64, row feature.Row) {
+	key := keyOf(driver)
+	for _, r := range c.running() {
+		if r != from {
+			_ = r.Store.PatchRow(ctx, view.Shard(key), view.ID, key, row)
+		}
+	}
 }
 
 // note adds what a row was made of to a token.
@@ -299,6 +315,10 @@ func (r *Replica) row(ctx context.Context, driver int64) (feature.Row, error) {
 	return feature.DecodeRow(append([]byte(nil), encoded...))
 }
 
+// errRebuilding says that a store copies rows at the moment: it shows some before
+// what they followed, and promises nothing of the order.
+var errRebuilding = errors.New("the store is being rebuilt")
+
 // Observe reads every driver's row at a store, and then once more.
 func (h *History) Observe(ctx context.Context, c *Cluster, region meta.Region, drivers int64) Operation {
 	op := Operation{Session: "observer", Region: region, Began: time.Now(), Limit: time.Hour, Served: region}
@@ -313,6 +333,9 @@ func (h *History) Observe(ctx context.Context, c *Cluster, region meta.Region, d
 				row, err := r.row(ctx, d)
 				if err != nil {
 					return err
+				}
+				if !r.Node.IsWhole() {
+					return errRebuilding
 				}
 				op.Passes[pass][d] = row
 			}

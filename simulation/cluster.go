@@ -210,14 +210,14 @@ func (c *Cluster) start(ctx context.Context, region meta.Region, off time.Durati
 	r.Node, err = replication.New(replication.Config{
 		Store: c.ledger.record(r.Store), Transport: c.Network.Endpoint(region, string(region)), Self: self, Deployment: "simulation",
 		Founder: region == c.cfg.Regions[0], Founding: c.others(region), Seeds: c.seeds(region), Invited: func(x meta.Member) bool { return slices.Contains(c.cfg.Regions, x.Region) },
-		Timing: c.cfg.Timing, Faults: c.cfg.Faults, Logger: c.cfg.Logger.With("store", self.Store),
+		Timing: c.cfg.Timing, ChunkBytes: chunkBytes, Faults: c.cfg.Faults, Logger: c.cfg.Logger.With("store", self.Store),
 	})
 	if err != nil {
 		return errors.Join(err, r.Store.Close())
 	}
 	r.Coordinator, err = consistency.NewCoordinator(consistency.Config{
 		Store: local{r.Store}, Self: self, Peers: r.Node, Group: local{r.Store}.group,
-		Now: func() int64 { return r.skew.now().UnixNano() }, NotWriting: r.Node.NotWriting, Faults: c.cfg.Faults,
+		Now: func() int64 { return r.skew.now().UnixNano() }, Writable: r.Node.Writable, Faults: c.cfg.Faults,
 	})
 	if err != nil {
 		return errors.Join(err, r.Store.Close())
@@ -228,6 +228,9 @@ func (c *Cluster) start(ctx context.Context, region meta.Region, off time.Durati
 	c.mu.replicas[region] = r
 	return nil
 }
+
+// chunkBytes is so small that a copy of a few rows takes several chunks.
+const chunkBytes = 200
 
 // run runs a replica until it is stopped.
 func (c *Cluster) run(ctx context.Context, r *Replica) {

@@ -51,8 +51,11 @@ type Scenario struct {
 
 	cluster *Cluster
 	history History
-	cut     map[[2]meta.Region]Link // links as they were before they were cut
-	mu      struct {
+	// tails says that a store which is evicted and comes back must hand over all
+	// that it wrote: nothing is too old for that.
+	tails bool
+	cut   map[[2]meta.Region]Link // links as they were before they were cut
+	mu    struct {
 		sync.Mutex
 		sessions map[string]*Session
 		resets   map[string]int
@@ -108,6 +111,9 @@ func (s *Scenario) do(ctx context.Context, words []string) (string, error) {
 		return s.lookup(ctx, a)
 	case "observe":
 		op := s.history.Observe(ctx, s.cluster, a.region(0), s.Drivers)
+		if errors.Is(op.Err, errRebuilding) {
+			return "rebuilding", nil
+		}
 		return "", op.Err
 	case "async":
 		return "", s.async(ctx, words[1:])
@@ -231,6 +237,7 @@ func (s *Scenario) start(ctx context.Context, words []string) error {
 			return err
 		}
 	}
+	s.tails = cfg.Timing.Grace >= time.Hour && cfg.Timing.LogMaxAge == 0
 	if n, err := a.number("logbytes"); err != nil {
 		return err
 	} else if n != nil {
@@ -466,6 +473,7 @@ func (s *Scenario) check(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	e.Tails = s.tails
 	if broken := Check(e); len(broken) > 0 {
 		return "", &BrokenError{Violations: broken}
 	}
