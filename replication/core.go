@@ -36,6 +36,9 @@ type CoreConfig struct {
 	Invited func(meta.Member) bool
 	// Notes are those that the store kept, by shard, of rebuildings.
 	Notes map[feature.Shard][]byte
+	// Begun is the store's clock when this life began: whatever it gave before
+	// lies at or before it. Zero: not known.
+	Begun hlc.Timestamp
 	Timing
 	Faults fault.Set
 }
@@ -69,6 +72,8 @@ type Core struct {
 	fencedClock bool
 	clockOff    time.Duration // by how much, while it is fenced
 	retiring    retiring
+	outdated    string        // why the directory is not the one that told others; "" when it is
+	first       hlc.Timestamp // the first that closed was in this life
 	closed      hlc.Timestamp // own log, as of the last tick
 	nextPing    time.Duration
 	nextUpkeep  time.Duration

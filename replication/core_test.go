@@ -129,6 +129,7 @@ func TestAStoreSaysWhyItTakesNoWrites(t *testing.T) {
 	active := twoStores(t)
 	another := us
 	another.Origin = 3
+	unknown := meta.Member{Store: "ap-1", Region: "ap", Origin: 4}
 	for _, c := range []struct {
 		claim string
 		cfg   CoreConfig
@@ -139,7 +140,11 @@ func TestAStoreSaysWhyItTakesNoWrites(t *testing.T) {
 		{claim: "a founder names whom it waits for", cfg: CoreConfig{Self: us, Founder: true, Founding: []meta.Region{"eu", "ap"}}, want: "missing: eu, ap"},
 		{claim: "a founder alone begins", cfg: CoreConfig{Self: us, Founder: true}, want: "it begins the deployment"},
 		{claim: "others wait to hear", cfg: CoreConfig{Self: us}, want: "has not heard of the deployment"},
-		{claim: "one that lost its directory is told what to do", cfg: CoreConfig{Self: another, Membership: active}, want: "its data directory was lost or replaced; evict it first"},
+		{claim: "one that nobody knows waits for the home", cfg: CoreConfig{Self: unknown, Membership: active}, want: "let into the deployment by its home, store eu-1: its configuration names region ap, or an operator says featurestore members add --region ap --store ap-1"},
+		{claim: "one under a new origin says what became of the old", cfg: CoreConfig{Self: another, Membership: active}, want: "its data directory was lost or replaced; evict it first"},
+		{claim: "one that told less than others have", cfg: CoreConfig{Self: us, Membership: active, Begun: 50}, act: func(c *Core) { c.recall(50) }, want: "store us-1 is active"},
+		{claim: "one that told more than its directory has", cfg: CoreConfig{Self: us, Membership: active, Begun: 50}, act: func(c *Core) { c.close(90); c.recall(51) }, want: "it is an older copy; evict the store"},
+		{claim: "one that told it in this life", cfg: CoreConfig{Self: us, Membership: active, Begun: 50}, act: func(c *Core) { c.close(90); c.recall(90) }, want: "store us-1 is active"},
 		{claim: "one whose clock is off says by how much", cfg: CoreConfig{Self: us, Membership: active}, act: func(c *Core) { c.fencedClock, c.clockOff = true, 800*time.Millisecond },
 			want: "the clock differs by 800ms", clock: true},
 	} {

@@ -167,7 +167,7 @@ func (c *Core) obey() {
 	}
 	x := c.self()
 	c.retiring.drained = c.retiring.drained || x.State == meta.Leaving
-	allowed := c.isMember() && x.State == meta.Active && !c.fencedClock
+	allowed := c.isMember() && x.State == meta.Active && !c.fencedClock && c.outdated == ""
 	c.setWriting(allowed)
 	if c.writing.pending || c.writing.allowed != allowed {
 		return
@@ -183,6 +183,18 @@ func (c *Core) obey() {
 		}
 	}
 	c.told.epoch, c.told.revision = c.membership.Epoch, c.membership.Revision
+}
+
+// recall looks at how far another store has this one's own log. A time after
+// all that the directory knew of when this life began, and before anything of
+// this life, was told by a life that the directory has not seen: it is an older
+// copy, and lacks what others have under its origin (I10).
+func (c *Core) recall(at hlc.Timestamp) {
+	if c.outdated != "" || c.cfg.Begun == 0 || at <= c.cfg.Begun || c.first > 0 && at >= c.first {
+		return
+	}
+	id := c.cfg.Self.Store
+	c.outdated = fmt.Sprintf("others have the log of store %s up to %v, and its directory ends at %v: it is an older copy; evict the store, so that it is built anew: featurestore members evict %s --yes", id, at, c.cfg.Begun, id)
 }
 
 func (c *Core) setWriting(allowed bool) {

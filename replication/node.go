@@ -159,7 +159,7 @@ func New(cfg Config) (*Node, error) {
 	n.mu.audits = map[auditKey]chan Audited{}
 	n.mu.core = NewCore(CoreConfig{
 		Self: cfg.Self, Local: localStore{cfg.Store}, Membership: m, Founder: cfg.Founder, Founding: cfg.Founding, Invited: cfg.Invited,
-		Notes: notes, Timing: cfg.Timing, Faults: cfg.Faults,
+		Notes: notes, Begun: cfg.Store.Clock().Last(), Timing: cfg.Timing, Faults: cfg.Faults,
 	})
 	if m == nil {
 		m = &meta.Membership{}

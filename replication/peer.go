@@ -32,13 +32,13 @@ type peer struct {
 	nextRegistry    time.Duration
 	cursors         map[hlc.Origin]map[feature.Shard]*cursor
 	// early is what it asked for in shards that are not known here yet.
-	early           map[hlc.Origin]map[feature.Shard]hlc.Timestamp
-	busy            bool // a Serve is under way
-	clock           peerClock
-	echoes          echoes // of what it was told
-	echo            uint64 // the last that it told
-	nextFresh       time.Duration
-	introduced      bool // the home has taken its hello into account
+	early      map[hlc.Origin]map[feature.Shard]hlc.Timestamp
+	busy       bool // a Serve is under way
+	clock      peerClock
+	echoes     echoes // of what it was told
+	echo       uint64 // the last that it told
+	nextFresh  time.Duration
+	introduced bool // the home has taken its hello into account
 }
 
 func (p *peer) isLive(now, stall time.Duration) bool {
@@ -110,6 +110,7 @@ func (c *Core) ended(in Ended) {
 // receiveStatus notes what a peer told of itself.
 func (c *Core) receiveStatus(p *peer, m Status) {
 	for id, v := range m.Progress {
+		c.recall(v[c.cfg.Self.Origin])
 		p.progress[id] = v
 	}
 	for id, v := range m.Heads {
@@ -215,22 +216,23 @@ func (c *Core) knowsDefinitions() bool {
 }
 
 // tellNews brings the membership and the definitions to those who hold older
-// ones, again now and then until they are heard to have them.
+// ones, again now and then until they are heard to have them. Nobody dials a
+// store that is no member, or not any more: it is told where it has dialed.
 func (c *Core) tellNews() {
 	if c.membership == nil {
 		return
 	}
 	for _, id := range slices.Sorted(maps.Keys(c.peers)) {
 		p := c.peers[id]
-		if !p.dialed {
+		if !p.dialed && !p.serving {
 			continue
 		}
 		older := meta.Membership{Epoch: p.epoch, Revision: p.revision}
 		if older.Compare(c.membership) < 0 && c.now.Mono >= p.nextNews {
 			p.nextNews = c.now.Mono + 2*c.cfg.Heartbeat
-			c.emit(Send{To: id, Message: MembershipNews{Membership: c.membership}})
+			c.emit(Send{To: id, Serving: !p.dialed, Message: MembershipNews{Membership: c.membership}})
 		}
-		if _, ok := c.membership.Member(id); ok && p.statusSeen && p.registry < c.cfg.Local.RegistryRevision() && c.now.Mono >= p.nextRegistry {
+		if _, ok := c.membership.Member(id); ok && p.dialed && p.statusSeen && p.registry < c.cfg.Local.RegistryRevision() && c.now.Mono >= p.nextRegistry {
 			p.nextRegistry = c.now.Mono + 5*c.cfg.Heartbeat
 			c.emit(SendRegistry{To: id})
 		}

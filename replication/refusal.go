@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"featurestore/meta"
 )
 
 // Reasons for which a store takes no writes of clients. It joins other stores'
@@ -48,28 +50,33 @@ func (c *Core) refusal() error {
 		return &refusedError{text: "it begins the deployment"}
 	case c.membership == nil:
 		return &refusedError{text: "it has not heard of the deployment from another store yet"}
-	case !c.isMember():
-		return &refusedError{text: c.outside()}
+	case c.whyNoMember() != "":
+		return &refusedError{text: c.whyNoMember()}
+	case c.outdated != "":
+		return &refusedError{text: c.outdated}
 	case c.fencedClock:
-		return &refusedError{clock: true, text: fmt.Sprintf("the clock differs by %v from most other stores'", c.clockOff.Round(time.Millisecond))}
+		return &refusedError{clock: true, text: fmt.Sprintf("the clock differs by %v from most other stores', at most %v is tolerated", c.clockOff.Round(time.Millisecond), c.cfg.MaxSkew*8/10)}
 	}
 	return &refusedError{text: fmt.Sprintf("store %s is %v", c.cfg.Self.Store, c.self().State)}
 }
 
-// outside says why this store does not take part. One that the home cannot take
-// in finds the reason in the same document.
-func (c *Core) outside() string {
+// whyNoMember says why this store takes no part in the document at hand, ""
+// when it does. One that the home cannot take in finds the reason there, as the
+// home does.
+func (c *Core) whyNoMember() string {
 	self := c.cfg.Self
 	x, known := c.membership.Member(self.Store)
 	switch {
 	case !known:
-		return fmt.Sprintf("store %s is no member yet; store %s takes it in if its configuration names region %s, or by: featurestore members add --region %s --store %s --address HOST:PORT",
-			self.Store, c.membership.Home, self.Region, self.Region, self.Store)
+		return fmt.Sprintf("it waits to be let into the deployment by its home, store %s: its configuration names region %s, or an operator says featurestore members add --region %s --store %s --address HOST:PORT",
+			c.membership.Home, self.Region, self.Region, self.Store)
+	case x.Origin == self.Origin && x.State != meta.Removed:
+		return ""
 	case x.Origin == self.Origin:
 		return fmt.Sprintf("store %s was removed from its deployment", x.Store)
 	}
 	if _, err := c.membership.Introduce(self, true); err != nil {
 		return err.Error()
 	}
-	return fmt.Sprintf("store %s waits to be let in again by its home, store %s", self.Store, c.membership.Home)
+	return fmt.Sprintf("it waits to be let into the deployment by its home, store %s", c.membership.Home)
 }

@@ -32,6 +32,9 @@ func (c *Core) receiveFollow(p *peer, m Follow) {
 	cursors := make(map[feature.Shard]*cursor, len(m.After))
 	delete(p.early, m.Origin)
 	for id, after := range m.After {
+		if m.Origin == c.cfg.Self.Origin {
+			c.recall(after)
+		}
 		if c.shards[id] == nil {
 			p.ahead(m.Origin, id, after)
 			continue

@@ -156,6 +156,9 @@ func (c *Core) isPeer(p *peer) bool {
 
 // close notes up to when the own log is complete.
 func (c *Core) close(closed hlc.Timestamp) {
+	if c.first == 0 {
+		c.first = closed
+	}
 	c.closed = max(c.closed, closed)
 	if c.closed > 0 {
 		c.learn(c.cfg.Self.Origin, fact{through: c.closed, asOf: c.now.Mono})

@@ -59,8 +59,7 @@ func (l *ledger) follow(ctx context.Context, s *online.Store, shard feature.Shar
 			return fmt.Errorf("gather the log of %v: %w", o, err)
 		}
 		if floor > l.mu.seen[name] {
-			l.mu.seen[name] = floor // another store has, or had, what lies before
-			continue
+			return nil // another store has what lies before, and what follows
 		}
 		if len(iv.Entries) == 0 {
 			return nil
