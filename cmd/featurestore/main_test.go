@@ -5,6 +5,9 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
 	"regexp"
@@ -122,6 +125,22 @@ func (p *process) stop() error {
 		return err
 	}
 	return <-p.ended
+}
+
+// freeAddress is one on loopback that nobody listens at. Stores come back to it
+// after they ended, so it is none that the system gives to outgoing connections
+// meanwhile.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	for range 100 {
+		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000)))
+		if err == nil {
+			_ = l.Close()
+			return l.Addr().String()
+		}
+	}
+	t.Fatal("no free port from 10000 to 30000")
+	return ""
 }
 
 // scriptStart is "start ARGS…": it runs featurestore ARGS on a free port and

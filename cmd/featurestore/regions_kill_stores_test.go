@@ -6,8 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -99,7 +97,7 @@ func newKillStores(t *testing.T) *killStores {
 	}
 	rest, peers := map[string]string{}, map[string]string{}
 	for _, region := range killRegions {
-		rest[region], peers[region] = lastingAddress(t), lastingAddress(t)
+		rest[region], peers[region] = freeAddress(t), freeAddress(t)
 		s.url[region] = "http://" + rest[region]
 		s.lives[region] = &killLife{}
 		s.begin(region)
@@ -128,22 +126,6 @@ func (s *killStores) begin(region string) {
 	defer s.mu.Unlock()
 	s.lives[region].number = s.mu.lives
 	s.mu.lives++
-}
-
-// lastingAddress is one on loopback that nobody listens at. Stores come back
-// to it after a kill, so it is not one that the system gives to outgoing
-// connections meanwhile.
-func lastingAddress(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000)))
-		if err == nil {
-			_ = l.Close()
-			return l.Addr().String()
-		}
-	}
-	t.Fatal("no free port from 10000 to 30000")
-	return ""
 }
 
 // relay runs a relay until the test ends, and returns where it listens.
