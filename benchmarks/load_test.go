@@ -37,6 +37,7 @@ type loadOrder struct {
 	Kind        string // "http" or "redis"
 	Address     string
 	Path        string
+	Headers     string // lines of the request besides those every one has
 	Connections int
 	Requests    int
 	// Entities in each request, drawn uniformly from [0, Keys).
@@ -182,7 +183,8 @@ func httpWorker(order loadOrder, requests int, random *rand.Rand) (w workerRepor
 		body = appendLookup(body[:0], order, random)
 		request = append(request[:0], "POST "...)
 		request = append(request, order.Path...)
-		request = append(request, " HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: "...)
+		request = append(request, " HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"...)
+		request = append(append(request, order.Headers...), "Content-Length: "...)
 		request = strconv.AppendInt(request, int64(len(body)), 10)
 		request = append(append(request, "\r\n\r\n"...), body...)
 		start := time.Now()
