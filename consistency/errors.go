@@ -87,6 +87,9 @@ type BehindError struct {
 
 // Error implements error.
 func (e *BehindError) Error() string {
+	if e.Want.Origin == 0 { // a floor
+		return fmt.Sprintf("%v: want everything up to %v, have it up to %v after waiting %v", ErrBehind, e.Want.At, e.Have, e.Waited)
+	}
 	return fmt.Sprintf("%v: want %v, have %v after waiting %v", ErrBehind, e.Want, e.Have, e.Waited)
 }
 

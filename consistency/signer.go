@@ -32,6 +32,9 @@ const (
 	MaxTokenBytes = 2048 // of the text form
 )
 
+// strict reads each token in one spelling only.
+var strict = base64.RawURLEncoding.Strict()
+
 // Signer turns tokens into text that only this deployment can make, and back.
 // It is safe for concurrent use.
 type Signer struct {
@@ -61,7 +64,7 @@ func NewSigner(secret []byte, incarnation uint32) (*Signer, error) {
 	key := signing.Sum(nil)
 	return &Signer{
 		deployment: binary.BigEndian.Uint32(id), incarnation: incarnation, key: id[4],
-		macs: sync.Pool{New: func() any { return hmac.New(sha256.New, key) }},
+		macs: sync.Pool{New: func() any { return &signature{mac: hmac.New(sha256.New, key)} }},
 	}, nil
 }
 
@@ -70,15 +73,11 @@ func (s *Signer) Append(dst []byte, t *Token) []byte {
 	if t.IsEmpty() {
 		return dst
 	}
-	var scratch [512]byte
-	raw := s.appendRaw(scratch[:0], t)
-	mac := s.macs.Get().(hash.Hash)
-	mac.Reset()
-	mac.Write(raw)
-	var sum [sha256.Size]byte
-	raw = append(raw, mac.Sum(sum[:0])[:tokenMAC]...)
-	s.macs.Put(mac)
-	return base64.RawURLEncoding.AppendEncode(dst, raw)
+	m := s.macs.Get().(*signature)
+	defer s.macs.Put(m)
+	m.raw = s.appendRaw(m.raw[:0], t)
+	m.raw = append(m.raw, m.sign(m.raw)...)
+	return base64.RawURLEncoding.AppendEncode(dst, m.raw)
 }
 
 func (s *Signer) appendRaw(b []byte, t *Token) []byte {
@@ -108,7 +107,7 @@ func (s *Signer) Decode(text string) (Token, error) {
 	if len(text) > MaxTokenBytes {
 		return Token{}, invalidToken("%d bytes long; at most %d", len(text), MaxTokenBytes)
 	}
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	raw, err := strict.DecodeString(text)
 	if err != nil || len(raw) < tokenHead+tokenMAC {
 		return Token{}, invalidToken("it is not a token, or was cut short")
 	}
@@ -122,7 +121,7 @@ func (s *Signer) Decode(text string) (Token, error) {
 	if got := binary.BigEndian.Uint32(raw[6:]); got != s.incarnation {
 		return Token{}, invalidToken("it is from incarnation %d of the deployment, now %d; start a new session", got, s.incarnation)
 	}
-	if !hmac.Equal(mac, s.sum(body)) {
+	if !s.isSigned(body, mac) {
 		return Token{}, invalidToken("its signature is wrong")
 	}
 	return decodeBody(body)
@@ -131,10 +130,13 @@ func (s *Signer) Decode(text string) (Token, error) {
 // DecodeAll reads and merges a comma-separated list of tokens, as several
 // sessions may meet in one request. Empty text is the empty token.
 func (s *Signer) DecodeAll(text string) (Token, error) {
-	var merged Token
-	if text == "" {
-		return merged, nil
+	switch {
+	case text == "":
+		return Token{}, nil
+	case !strings.ContainsAny(text, ", \t"): // one, as nearly always
+		return s.Decode(text)
 	}
+	var merged Token
 	n := 0
 	for item := range strings.SplitSeq(text, ",") {
 		if item = strings.TrimSpace(item); item == "" {
@@ -152,12 +154,26 @@ func (s *Signer) DecodeAll(text string) (Token, error) {
 	return merged, nil
 }
 
-func (s *Signer) sum(body []byte) []byte {
-	mac := s.macs.Get().(hash.Hash)
-	defer s.macs.Put(mac)
-	mac.Reset()
-	mac.Write(body)
-	return mac.Sum(nil)[:tokenMAC]
+// signature is the space of one signature, used again and again.
+type signature struct {
+	mac hash.Hash
+	raw []byte // a body
+	sum []byte
+}
+
+// sign returns the signature of body, valid until the next.
+func (m *signature) sign(body []byte) []byte {
+	m.mac.Reset()
+	m.mac.Write(body)
+	m.sum = m.mac.Sum(m.sum[:0])
+	return m.sum[:tokenMAC]
+}
+
+// isSigned reports whether sum is the signature of body.
+func (s *Signer) isSigned(body, sum []byte) bool {
+	m := s.macs.Get().(*signature)
+	defer s.macs.Put(m)
+	return hmac.Equal(sum, m.sign(body))
 }
 
 // decodeBody reads what stands before the signature. It refuses what appendRaw
@@ -172,7 +188,11 @@ func decodeBody(raw []byte) (Token, error) {
 		}
 		t.floors = append(t.floors, f)
 	}
-	for range d.count(4) {
+	n := d.count(4)
+	if n > 0 {
+		t.positions = make([]positionIn, 0, min(n, MaxPositions))
+	}
+	for range n {
 		p := positionIn{shard: feature.Shard{
 			Group:     feature.GroupID(d.uvarint(math.MaxUint16)),
 			Partition: uint16(d.uvarint(math.MaxUint16)),

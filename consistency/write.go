@@ -63,6 +63,7 @@ func (c *Coordinator) AdmitWrite(ctx context.Context, w *Write, targets []Target
 	err := c.await(ctx, Alternative{Level: Session}, &w.Token, targets, max(w.Wait, time.Millisecond))
 	var behind *BehindError
 	if errors.As(err, &behind) {
+		behind.Waited = time.Duration(c.cfg.Now() - at.now)
 		return &DependencyError{Missing: *behind}
 	}
 	return err

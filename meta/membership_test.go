@@ -214,7 +214,7 @@ func TestTakingOverMakesADocumentThatHolds(t *testing.T) {
 	for range 5 {
 		old = old.next() // what the lost home did unseen
 	}
-	taken, err := m.TakeOver("us-1")
+	taken, err := m.Apply(Change{Action: Assume, Store: "us-1"})
 	if err != nil {
 		t.Fatal(err)
 	}

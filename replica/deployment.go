@@ -98,8 +98,11 @@ func (r *Replica) coordinator() (*consistency.Coordinator, error) {
 // members changes the membership for the edge.
 type members struct{ node *replication.Node }
 
-// Change makes the change at the home.
+// Change makes the change: at the home, or here where this store is to be it.
 func (m members) Change(ctx context.Context, c meta.Change) (*meta.Membership, error) {
+	if c.Action == meta.Assume {
+		return m.node.TakeHome(ctx)
+	}
 	return m.node.Change(ctx, func(old *meta.Membership) (*meta.Membership, error) { return old.Apply(c) })
 }
 

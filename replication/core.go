@@ -166,7 +166,7 @@ func (c *Core) refreshShards() {
 func (c *Core) shard(s feature.Shard) *shard {
 	st := c.shards[s]
 	if st == nil {
-		st = &shard{pending: maps.Clone(c.cfg.Local.Progress(s)), flight: map[hlc.Origin]int{}, claims: hlc.Vector{}, held: map[hlc.Origin]hlc.Position{}}
+		st = &shard{pending: maps.Clone(c.cfg.Local.Progress(s)), flight: map[hlc.Origin]int{}, handed: hlc.Vector{}, claims: hlc.Vector{}, held: map[hlc.Origin]hlc.Position{}}
 		if st.pending == nil {
 			st.pending = hlc.Vector{}
 		}

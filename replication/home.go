@@ -127,7 +127,6 @@ func (c *Core) lead() {
 		}
 		x := p.hello.Member
 		next, err := c.membership.Introduce(x, c.cfg.Invited != nil && c.cfg.Invited(x))
-		p.introduceRefused = err
 		if err == nil && next != c.membership {
 			c.keep(next)
 			return

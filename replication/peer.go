@@ -32,14 +32,13 @@ type peer struct {
 	nextRegistry    time.Duration
 	cursors         map[hlc.Origin]map[feature.Shard]*cursor
 	// early is what it asked for in shards that are not known here yet.
-	early            map[hlc.Origin]map[feature.Shard]hlc.Timestamp
-	busy             bool // a Serve is under way
-	clock            peerClock
-	echoes           echoes // of what it was told
-	echo             uint64 // the last that it told
-	nextFresh        time.Duration
-	introduced       bool // the home has taken its hello into account
-	introduceRefused error
+	early      map[hlc.Origin]map[feature.Shard]hlc.Timestamp
+	busy       bool // a Serve is under way
+	clock      peerClock
+	echoes     echoes // of what it was told
+	echo       uint64 // the last that it told
+	nextFresh  time.Duration
+	introduced bool // the home has taken its hello into account
 }
 
 func (p *peer) isLive(now, stall time.Duration) bool {
@@ -78,6 +77,7 @@ func (c *Core) opened(in Opened) {
 		return
 	}
 	p.dialed = true
+	c.pingPeer(p)
 	clear(p.told)
 	p.nextNews, p.nextRegistry = 0, 0
 	for o, f := range c.following {
@@ -117,6 +117,15 @@ func (c *Core) receiveStatus(p *peer, m Status) {
 	}
 	p.echo = max(p.echo, m.ID)
 	p.epoch, p.revision, p.registry, p.whole, p.statusSeen = m.Epoch, m.Revision, m.Registry, m.Whole, true
+}
+
+// receiveRegistry takes newer definitions of a member. Those of a store that was
+// put out, such as a home that another took over from, do not count any more.
+func (c *Core) receiveRegistry(p *peer, m RegistryNews) {
+	x, ok := c.membership.Member(p.id)
+	if ok && c.isPeer(p) && x.State != meta.Fenced && m.Revision > c.cfg.Local.RegistryRevision() {
+		c.emit(AdoptRegistry{Encoded: m.Encoded})
+	}
 }
 
 // tellStatus tells a peer how far this store has come: of the shards where it

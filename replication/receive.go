@@ -13,8 +13,10 @@ type shard struct {
 	// pending is progress, including what was handed to the store and is not
 	// published yet: what follows is judged against it. Intervals land in order.
 	pending hlc.Vector
-	// flight counts what was handed over, by origin; claims wait for it to land.
+	// flight counts what was handed over, by origin, and handed is how far it
+	// goes; claims wait for it to land.
 	flight map[hlc.Origin]int
+	handed hlc.Vector
 	claims hlc.Vector
 	// held are origins whose next entry waits for a position of another.
 	held map[hlc.Origin]hlc.Position
@@ -115,11 +117,24 @@ func (c *Core) receiveInterval(from *peer, iv oplog.Interval) {
 	}
 	s.pending[iv.Origin] = v.claim
 	if len(v.join.Entries) > 0 {
-		s.flight[iv.Origin]++
-		c.emit(Join{Interval: v.join})
+		c.hand(s, v.join)
 		return
 	}
 	c.claim(iv.Shard, s, hlc.Position{Origin: iv.Origin, At: v.claim})
+}
+
+// hand gives entries to the store, which takes only what follows what it has:
+// a claim that waits to be made between these entries and those in flight goes
+// with them.
+func (c *Core) hand(s *shard, iv oplog.Interval) {
+	o := iv.Origin
+	if at := s.claims[o]; at > 0 && at == iv.After {
+		delete(s.claims, o)
+		iv.After = s.handed[o]
+	}
+	s.flight[o]++
+	s.handed[o] = iv.Through
+	c.emit(Join{Interval: iv})
 }
 
 // claim publishes progress without entries, once the entries before it landed.
@@ -161,11 +176,32 @@ func (c *Core) joined(in Joined) {
 }
 
 // isComing reports whether a position is joined, or will be before what is
-// handed to the store from now on (I13). One beyond its origin's seal names an
-// entry that nobody has; what depends on it was never joined anywhere.
+// handed to the store from now on (I13). For one in the tail of an origin that
+// ended, what was logged again stands, together with all of the ended log:
+// sessions name the tail, and so do the writes that follow them. Any other
+// beyond the end names an entry that nobody has; what depends on it was never
+// joined anywhere.
 func (c *Core) isComing(id feature.Shard, p hlc.Position) bool {
-	s := c.shards[id]
-	return c.cfg.Faults.Has(fault.DropDependency) || s.pending[p.Origin] >= p.At || c.cfg.Local.Progress(id)[p.Origin] >= p.At
+	if c.cfg.Faults.Has(fault.DropDependency) {
+		return true
+	}
+	for range len(c.membership.Seals) + 1 { // each step leads to an origin that ended later
+		if c.isHere(id, p) {
+			return true
+		}
+		seal, ended := c.membership.Sealed(p.Origin)
+		salvage, kept := seal.Salvage[id]
+		final := hlc.Position{Origin: p.Origin, At: seal.Final[id]}
+		if !ended || !kept || p.At <= final.At || p.At > salvage.UpTo || !c.isHere(id, final) {
+			return false
+		}
+		p = salvage.As
+	}
+	return false
+}
+
+func (c *Core) isHere(id feature.Shard, p hlc.Position) bool {
+	return c.shards[id].pending[p.Origin] >= p.At || c.cfg.Local.Progress(id)[p.Origin] >= p.At
 }
 
 func (c *Core) isSealed(o hlc.Origin) bool {

@@ -49,12 +49,27 @@ func (c *Core) refusal() error {
 	case c.membership == nil:
 		return &refusedError{text: "it has not heard of the deployment from another store yet"}
 	case !c.isMember():
-		if x, ok := c.membership.Member(c.cfg.Self.Store); ok && x.Origin == c.cfg.Self.Origin {
-			return &refusedError{text: fmt.Sprintf("store %s was removed from its deployment", x.Store)}
-		}
-		return &refusedError{text: fmt.Sprintf("it waits to be let into the deployment by its home, store %s", c.membership.Home)}
+		return &refusedError{text: c.outside()}
 	case c.fencedClock:
 		return &refusedError{clock: true, text: fmt.Sprintf("the clock differs by %v from most other stores'", c.clockOff.Round(time.Millisecond))}
 	}
 	return &refusedError{text: fmt.Sprintf("store %s is %v", c.cfg.Self.Store, c.self().State)}
+}
+
+// outside says why this store does not take part. One that the home cannot take
+// in finds the reason in the same document.
+func (c *Core) outside() string {
+	self := c.cfg.Self
+	x, known := c.membership.Member(self.Store)
+	switch {
+	case !known:
+		return fmt.Sprintf("store %s is no member yet; store %s takes it in if its configuration names region %s, or by: featurestore members add --region %s --store %s --address HOST:PORT",
+			self.Store, c.membership.Home, self.Region, self.Region, self.Store)
+	case x.Origin == self.Origin:
+		return fmt.Sprintf("store %s was removed from its deployment", x.Store)
+	}
+	if _, err := c.membership.Introduce(self, true); err != nil {
+		return err.Error()
+	}
+	return fmt.Sprintf("store %s waits to be let in again by its home, store %s", self.Store, c.membership.Home)
 }

@@ -102,9 +102,7 @@ func (c *Core) receive(in Received) {
 	case Status:
 		c.receiveStatus(p, m)
 	case RegistryNews:
-		if m.Revision > c.cfg.Local.RegistryRevision() {
-			c.emit(AdoptRegistry{Encoded: m.Encoded})
-		}
+		c.receiveRegistry(p, m)
 	case Relog:
 		c.receiveRelog(p, m)
 	case Relogged:

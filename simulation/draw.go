@@ -230,6 +230,7 @@ func (d *drawing) evict() {
 	if d.has(Losses) && !d.down[d.evicted] && (!d.has(Evictions) || d.chance(0.5)) {
 		d.lost = true
 		d.down[d.evicted] = true
+		d.say("halt %s", d.evicted)
 		d.say("lose %s", d.evicted)
 	}
 	d.say("evict %s", d.evicted)

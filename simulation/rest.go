@@ -7,6 +7,7 @@ import (
 
 	"featurestore/feature"
 	"featurestore/meta"
+	"featurestore/replication/oplog"
 )
 
 // Rest waits until nothing moves any more: every store has every entry that any
@@ -90,6 +91,9 @@ func (c *Cluster) Gather(ctx context.Context, h *History, drivers int64) (*Evide
 				return nil, err
 			}
 		}
+		if len(r.Store.Shards(r.Region)) == 0 {
+			continue // its region may not hold the rows
+		}
 		rows := map[int64]feature.Row{}
 		for d := range drivers {
 			row, err := r.row(ctx, d)
@@ -100,15 +104,9 @@ func (c *Cluster) Gather(ctx context.Context, h *History, drivers int64) (*Evide
 		}
 		e.Final[r.Region] = rows
 	}
-	for _, entry := range c.ledger.counted(e.Membership) {
-		for _, row := range entry.Rows {
-			d := byKey[string(row.Key)]
-			e.Expected[d] = feature.JoinRow(e.Expected[d], row.Delta)
-			if !row.Delta.Tombstone.IsZero() {
-				e.Deletes[d] = append(e.Deletes[d], feature.Row{Tombstone: row.Delta.Tombstone})
-			}
-		}
-	}
+	c.ledger.all(func(shard feature.Shard, entry oplog.Entry) {
+		e.Join(shard, entry, func(k feature.Key) int64 { return byKey[string(k)] })
+	})
 	return e, c.compare(ctx, running, e)
 }
 
