@@ -139,7 +139,7 @@ func TestAStoreSaysWhyItTakesNoWrites(t *testing.T) {
 		{claim: "a founder names whom it waits for", cfg: CoreConfig{Self: us, Founder: true, Founding: []meta.Region{"eu", "ap"}}, want: "missing: eu, ap"},
 		{claim: "a founder alone begins", cfg: CoreConfig{Self: us, Founder: true}, want: "it begins the deployment"},
 		{claim: "others wait to hear", cfg: CoreConfig{Self: us}, want: "has not heard of the deployment"},
-		{claim: "one that lost its data says what to do", cfg: CoreConfig{Self: another, Membership: active}, want: "featurestore members evict us-1 --yes"},
+		{claim: "one that lost its directory is told what to do", cfg: CoreConfig{Self: another, Membership: active}, want: "its data directory was lost or replaced; evict it first"},
 		{claim: "one whose clock is off says by how much", cfg: CoreConfig{Self: us, Membership: active}, act: func(c *Core) { c.fencedClock, c.clockOff = true, 800*time.Millisecond },
 			want: "the clock differs by 800ms", clock: true},
 	} {

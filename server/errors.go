@@ -40,7 +40,6 @@ var sentinels = []struct {
 	{online.ErrTooLarge, api.CodePayloadTooLarge},
 	{online.ErrDiskFull, api.CodeReadOnly},
 	{online.ErrReadOnly, api.CodeReadOnly},
-	{online.ErrNotWriting, api.CodeNotActive},
 	{online.ErrCorrupt, api.CodeCorruptData},
 	{online.ErrClosed, api.CodeDraining},
 	{online.ErrOverloaded, api.CodeOverloaded}, // before the deadline it wraps

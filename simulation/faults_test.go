@@ -24,8 +24,8 @@ var ingredients = map[fault.Fault]Kinds{
 // each fault switches one rule of the protocol off, and some random scenario
 // that has what it takes must show it. It prints how many it took.
 func TestCheckersFindPlantedFaults(t *testing.T) {
-	if testing.Short() {
-		t.Skip("runs many scenarios")
+	if !*plant {
+		t.Skip("runs many scenarios, for some minutes: make sim, or -sim.faults")
 	}
 	for _, f := range fault.All() {
 		t.Run(f.String(), func(t *testing.T) {

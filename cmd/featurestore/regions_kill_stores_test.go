@@ -99,7 +99,7 @@ func newKillStores(t *testing.T) *killStores {
 	}
 	rest, peers := map[string]string{}, map[string]string{}
 	for _, region := range killRegions {
-		rest[region], peers[region] = freeAddress(t), freeAddress(t)
+		rest[region], peers[region] = lastingAddress(t), lastingAddress(t)
 		s.url[region] = "http://" + rest[region]
 		s.lives[region] = &killLife{}
 		s.begin(region)
@@ -130,10 +130,10 @@ func (s *killStores) begin(region string) {
 	s.mu.lives++
 }
 
-// freeAddress is an address on loopback that nobody listens at. Stores come back
+// lastingAddress is one on loopback that nobody listens at. Stores come back
 // to it after a kill, so it is not one that the system gives to outgoing
 // connections meanwhile.
-func freeAddress(t *testing.T) string {
+func lastingAddress(t *testing.T) string {
 	t.Helper()
 	for range 100 {
 		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000)))
