@@ -32,13 +32,13 @@ type peer struct {
 	nextRegistry    time.Duration
 	cursors         map[hlc.Origin]map[feature.Shard]*cursor
 	// early is what it asked for in shards that are not known here yet.
-	early           map[hlc.Origin]map[feature.Shard]hlc.Timestamp
-	busy            bool // a Serve is under way
-	clock           peerClock
-	echoes          echoes // of what it was told
-	echo            uint64 // the last that it told
-	nextFresh       time.Duration
-	introduced      bool // the home has taken its hello into account
+	early      map[hlc.Origin]map[feature.Shard]hlc.Timestamp
+	busy       bool // a Serve is under way
+	clock      peerClock
+	echoes     echoes // of what it was told
+	echo       uint64 // the last that it told
+	nextFresh  time.Duration
+	introduced bool // the home has taken its hello into account
 }
 
 func (p *peer) isLive(now, stall time.Duration) bool {
