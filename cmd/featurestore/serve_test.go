@@ -60,11 +60,11 @@ func serveRegions(t *testing.T, regions ...string) map[string]*served {
 	}
 	peers := map[string]string{}
 	for _, region := range regions {
-		peers[region] = lastingAddress(t)
+		peers[region] = freeAddress(t)
 	}
 	all := map[string]*served{}
 	for _, region := range regions {
-		c := replica.Config{Region: region, Store: region + "-1", Data: t.TempDir(), SecretFile: secret, Listen: lastingAddress(t), PeerListen: peers[region]}
+		c := replica.Config{Region: region, Store: region + "-1", Data: t.TempDir(), SecretFile: secret, Listen: freeAddress(t), PeerListen: peers[region]}
 		for _, other := range regions {
 			if other != region {
 				c.Peers = append(c.Peers, replica.Peer{Region: other, Address: peers[other]})
