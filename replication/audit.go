@@ -115,6 +115,28 @@ func (n *Node) holds(x meta.Member, shard feature.Shard) bool {
 	return false
 }
 
+// watch compares now and then, without being asked. A difference is a defect, or
+// a rotten bit: it is told, and the shard is copied anew.
+func (n *Node) watch(ctx context.Context) error {
+	tick := time.NewTicker(n.cfg.Verify)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		v, err := n.Verify(ctx)
+		n.complain("compare rows with other stores'", err)
+		for _, s := range v.Shards {
+			if s.Differing > 0 {
+				n.cfg.Logger.Error("rows differ from another store's; they are copied anew", "group", s.Shard.Group, "partition", s.Shard.Partition, "peer", s.Peer, "rows", s.Differing)
+				n.offer(Diverged{Shard: s.Shard, Rows: s.Differing})
+			}
+		}
+	}
+}
+
 // compare finds the rows of one shard that differ at a peer.
 func (n *Node) compare(ctx context.Context, peer meta.StoreID, v *ShardVerification) error {
 	cut, err := n.awaitCommonSafeTime(ctx, v.Shard, peer)

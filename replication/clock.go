@@ -49,6 +49,17 @@ func (k *peerClock) ahead(unknown time.Duration) time.Duration {
 	return max(0, k.offset+k.roundTrip/2)
 }
 
+// certain is how far the peer's clock is ahead, or behind, at least.
+func (k *peerClock) certain() time.Duration {
+	switch half := k.roundTrip / 2; {
+	case k.offset > half:
+		return k.offset - half
+	case k.offset < -half:
+		return k.offset + half
+	}
+	return 0
+}
+
 // ping asks every peer for its time.
 func (c *Core) ping() {
 	for _, p := range c.peers {
@@ -111,7 +122,7 @@ func (c *Core) fenceClock() {
 	var offsets []time.Duration
 	for _, p := range c.peers {
 		if x, ok := c.membership.Member(p.id); ok && x.State != meta.Removed && p.clock.measured && p.isLive(c.now.Mono, c.cfg.Stall) {
-			offsets = append(offsets, p.clock.offset)
+			offsets = append(offsets, p.clock.certain())
 		}
 	}
 	if len(offsets) == 0 {

@@ -14,4 +14,7 @@ type Counts struct {
 	// Salvaged are entries that evicted stores left and that were logged again
 	// here; Refused are those that were too old for that.
 	Salvaged, Refused uint64
+	// Diverged are rows that differed from another member's when they were
+	// compared. There should never be one.
+	Diverged uint64
 }

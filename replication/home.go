@@ -166,7 +166,6 @@ func (c *Core) obey() {
 		return
 	}
 	x := c.self()
-	c.retiring.drained = c.retiring.drained || x.State == meta.Leaving
 	allowed := c.isMember() && x.State == meta.Active && !c.fencedClock && c.outdated == ""
 	c.setWriting(allowed)
 	if c.writing.pending || c.writing.allowed != allowed {

@@ -59,6 +59,12 @@ type Closing struct{ Closed hlc.Timestamp }
 // Adopted says that definitions of another store were taken, or refused.
 type Adopted struct{}
 
+// Diverged says how many rows of a shard differ from another member's.
+type Diverged struct {
+	Shard feature.Shard
+	Rows  int
+}
+
 // Kept says that a membership is on disk, or why not.
 type Kept struct {
 	Membership *meta.Membership
@@ -92,6 +98,7 @@ func (ServeEnded) input()  {}
 func (Tick) input()        {}
 func (Closing) input()     {}
 func (Adopted) input()     {}
+func (Diverged) input()    {}
 func (Kept) input()        {}
 func (WritingSet) input()  {}
 func (ChunkJoined) input() {}

@@ -35,6 +35,7 @@ var counted = []struct {
 	{"truncated", "{answer}", "times that what was asked for was gone from a peer's log already", func(c *Counts) uint64 { return c.Truncated }},
 	{"rebuilds", "{shard}", "shards that began to be copied from another store", func(c *Counts) uint64 { return c.Rebuilds }},
 	{"salvaged", "{entry}", "entries that evicted stores left and that were logged again here", func(c *Counts) uint64 { return c.Salvaged }},
+	{"diverged", "{row}", "rows that differed from another store's when they were compared; there should never be one", func(c *Counts) uint64 { return c.Diverged }},
 	{"dead_lettered", "{entry}", "entries that evicted stores left and that were too old to be logged again; they stay in those stores' old data", func(c *Counts) uint64 { return c.Refused }},
 }
 

@@ -188,6 +188,7 @@ func (n *Node) Run(ctx context.Context) error {
 	group.Go(func() error { return n.upkeep.run(ctx) })
 	group.Go(func() error { return n.accept(ctx) })
 	group.Go(func() error { return n.work(ctx) })
+	group.Go(func() error { return n.watch(ctx) })
 	err := group.Wait()
 	n.links.closeAll()
 	n.wg.Wait()

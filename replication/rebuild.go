@@ -74,6 +74,16 @@ func (c *Core) begin(id feature.Shard, need hlc.Vector) {
 	s.rebuild.need = need
 }
 
+// diverged has a shard copied whose rows differ from another member's: whatever
+// the cause, the join of both is at least what the log says. The other one finds
+// the same, and copies too.
+func (c *Core) diverged(in Diverged) {
+	c.counts.Diverged += uint64(in.Rows)
+	if c.shards[in.Shard] != nil {
+		c.begin(in.Shard, nil)
+	}
+}
+
 // copyAll begins with every shard that a joining store has nothing of yet.
 func (c *Core) copyAll() {
 	for _, id := range c.order {

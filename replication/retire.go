@@ -14,9 +14,8 @@ import (
 // hand over what it wrote beyond its seal. That part of its log is not of the
 // deployment any more, though clients may have been told "local".
 type retiring struct {
-	shards  map[feature.Shard]*tail
-	drained bool // it was told to leave, and obeyed
-	done    bool
+	shards map[feature.Shard]*tail
+	done   bool
 }
 
 // tail is the part of the own log in one shard that lies beyond the seal. It is
@@ -67,7 +66,7 @@ func (c *Core) retire() {
 	}
 	if !open {
 		c.retiring.done = true
-		c.emit(Retired{Drained: c.retiring.drained})
+		c.emit(Retired{Drained: x.Drained})
 	}
 }
 

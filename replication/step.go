@@ -31,6 +31,8 @@ func (c *Core) Step(now Instant, in Input) []Output {
 		c.tick(in)
 	case Closing:
 		c.close(in.Closed)
+	case Diverged:
+		c.diverged(in)
 	case Kept:
 		c.kept(in)
 	case WritingSet:

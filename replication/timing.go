@@ -27,6 +27,8 @@ type Timing struct {
 	// Upkeep is how often the log is truncated; 1 s. Collect is how often
 	// tombstones are collected; 1 min.
 	Upkeep, Collect time.Duration
+	// Verify is how often rows are compared with other members'; 1 h.
+	Verify time.Duration
 	// LogMinAge is how long entries stay that everyone has. LogMaxAge and
 	// LogMaxBytes are what is kept for a member that is away, by shard. A member
 	// that misses what is gone is rebuilt when it is back.
@@ -54,6 +56,7 @@ func (t Timing) WithDefaults() Timing {
 	or(&t.ReconnectMax, 2*time.Second)
 	or(&t.Upkeep, time.Second)
 	or(&t.Collect, time.Minute)
+	or(&t.Verify, time.Hour)
 	or(&t.LogMinAge, DefaultLogMinAge)
 	or(&t.LogMaxAge, DefaultLogMaxAge)
 	or(&t.Grace, DefaultGrace)

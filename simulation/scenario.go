@@ -19,7 +19,7 @@ import (
 // Scenario carries out commands, one a line:
 //
 //	plant FAULT…          before the cluster: switch rules off (package fault)
-//	cluster REGION… [seed=N] [grace=D] [logminage=D] [logmaxage=D] [logbytes=N]
+//	cluster REGION… [seed=N] [grace=D] [verify=D] [logminage=D] [logmaxage=D] [logbytes=N]
 //	        [partitions=N] [drivers=N] [held=REGION,…] [live=N maxlag=D]
 //	link FROM TO [delay=D] [jitter=D] [loss=P] [repeat=P] [mix=P]   one direction
 //	cut A B | cut A > B | heal A B | heal                            both, one, all
@@ -232,7 +232,7 @@ func (s *Scenario) start(ctx context.Context, words []string) error {
 		return err
 	}
 	cfg.Timing = replication.Timing{Collect: time.Second}
-	for name, d := range map[string]*time.Duration{"grace": &cfg.Timing.Grace, "logminage": &cfg.Timing.LogMinAge, "logmaxage": &cfg.Timing.LogMaxAge} {
+	for name, d := range map[string]*time.Duration{"grace": &cfg.Timing.Grace, "logminage": &cfg.Timing.LogMinAge, "logmaxage": &cfg.Timing.LogMaxAge, "verify": &cfg.Timing.Verify} {
 		if *d, err = a.duration(name, 0); err != nil {
 			return err
 		}
