@@ -95,6 +95,13 @@ func (c *Coordinator) admitSlowly(ctx context.Context, r *Read, targets []Target
 				return met, &ForwardError{To: to, Alternative: a, Waited: met.Waited, Unmet: c.waited(first, met)}
 			}
 		}
+		// Where the rows are not held, who holds them waits instead: what is told of
+		// its progress is older than what it has.
+		if best := r.Alternatives[0]; errors.Is(first, ErrElsewhere) {
+			if to := forwards(w, Alternative{Level: Eventual}, &noToken, targets); len(to) > 0 {
+				return met, &ForwardError{To: to, Alternative: best, Waited: met.Waited, Unmet: c.waited(first, met)}
+			}
+		}
 	}
 	return c.lessThanAsked(r, targets, met, first)
 }

@@ -135,8 +135,11 @@ func (c *Core) self() meta.Member {
 
 // isMember reports whether this store takes part under its present origin.
 func (c *Core) isMember() bool {
-	x := c.self()
-	return c.membership != nil && x.Origin == c.cfg.Self.Origin && x.State != meta.Removed
+	if c.membership == nil {
+		return false
+	}
+	x, ok := c.membership.Member(c.cfg.Self.Store)
+	return ok && x.Origin == c.cfg.Self.Origin && x.State != meta.Removed
 }
 
 // isHome reports whether this store changes the membership.
