@@ -3,6 +3,8 @@
 
 FUZZTIME ?= 30s
 ROUNDS   ?= 50
+SEEDS    ?= 100
+FIRST    ?= 1
 BENCH    ?= .
 COUNT    ?= 6
 PKG      ?= ./...
@@ -10,7 +12,7 @@ TOOL     := go tool -modfile=tools/go.mod
 
 .DEFAULT_GOAL := help
 .PHONY: help check fmt vet lint shape generated test race fuzz golden
-.PHONY: bench cover crash doc run generate proto
+.PHONY: bench cover crash sim doc run generate proto
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
@@ -58,6 +60,15 @@ crash: ## kill -9 during writes, ROUNDS=50 times; count what survived
 	go test -run Kill -count=1 -timeout 60m \
 	  $$(grep -rl --include='*_test.go' '"kill.rounds"' . \
 	    | xargs -n1 dirname | sort -u) -kill.rounds=$(ROUNDS)
+
+sim: SHELL := bash
+sim: .SHELLFLAGS := -o pipefail -c
+sim: ## SEEDS=100 random scenarios from seed FIRST=1, then planted faults
+	go test ./simulation -run 'TestSeeds$$' -count=1 -timeout 24h \
+	  -sim.seeds=$(SEEDS) -sim.first=$(FIRST)
+	@echo "$(SEEDS) random scenarios from seed $(FIRST): no promise was broken"
+	go test ./simulation -run PlantedFaults -count=1 -v -timeout 24h -sim.faults \
+	  | grep '^ *--- \|found by\|did not show\|^FAIL\|^ok'
 
 doc: ## the packages' documentation in a browser
 	go doc -http

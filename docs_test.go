@@ -20,6 +20,8 @@ var (
 	link     = regexp.MustCompile(`\]\(([^)#\s]+)(#[^)]*)?\)`)
 	codeName = regexp.MustCompile("`([a-z]+)\\.([A-Z]\\w*)(?:\\.([A-Z]\\w*))?`")
 	adrCited = regexp.MustCompile(`\bADRs? (\d+)\b`)
+	testName = regexp.MustCompile("`((?:Test|Fuzz)[A-Z]\\w*)`")
+	script   = regexp.MustCompile("`(\\w+\\.txtar)`")
 	heading  = regexp.MustCompile(`(?m)^## (.*)$`)
 )
 
@@ -33,11 +35,15 @@ func TestPagesTellTheTruth(t *testing.T) {
 	}
 }
 
-// checkPages finds links to nowhere, names that the code does not have,
-// decisions that are cited and not there, and decisions without their sections.
+// scriptFolders hold the scripts that pages name.
+var scriptFolders = []string{"simulation/testdata", "cmd/featurestore/testdata"}
+
+// checkPages finds links to nowhere, names, tests and scripts that the code does
+// not have, decisions that are cited and not there, and decisions without their
+// sections.
 func checkPages(files []source, pages map[string]string, exists func(name string) bool) []string {
 	var faults []string
-	names, numbers := exportedNames(files), map[string]bool{}
+	names, tests, numbers := exportedNames(files), testNames(files), map[string]bool{}
 	for page, text := range pages {
 		for _, m := range link.FindAllStringSubmatch(text, -1) {
 			if to := path.Join(path.Dir(page), m[1]); !strings.Contains(m[1], ":") && !exists(to) {
@@ -48,6 +54,16 @@ func checkPages(files []source, pages map[string]string, exists func(name string
 			known, ok := names[m[1]]
 			if ok && (!known[m[2]] || m[3] != "" && !known[m[2]+"."+m[3]]) {
 				faults = append(faults, fmt.Sprintf("%s speaks of %s, which package %s does not export", page, m[0], m[1]))
+			}
+		}
+		for _, m := range testName.FindAllStringSubmatch(text, -1) {
+			if !tests[m[1]] {
+				faults = append(faults, fmt.Sprintf("%s names %s, which is no test", page, m[0]))
+			}
+		}
+		for _, m := range script.FindAllStringSubmatch(text, -1) {
+			if !slices.ContainsFunc(scriptFolders, func(dir string) bool { return exists(path.Join(dir, m[1])) }) {
+				faults = append(faults, fmt.Sprintf("%s names %s, which none of %v has", page, m[0], scriptFolders))
 			}
 		}
 		number, isADR := adrNumber(page)
@@ -81,6 +97,19 @@ func adrNumber(page string) (string, bool) {
 	digits, _, ok := strings.Cut(path.Base(page), "-")
 	number := strings.TrimLeft(digits, "0")
 	return number, ok && path.Dir(page) == "docs/adr" && number != ""
+}
+
+// testNames are the functions of test files.
+func testNames(files []source) map[string]bool {
+	names := map[string]bool{}
+	for _, s := range files {
+		for _, decl := range s.file.Decls {
+			if f, ok := decl.(*ast.FuncDecl); ok && s.test() {
+				names[f.Name.Name] = true
+			}
+		}
+	}
+	return names
 }
 
 // exportedNames maps a package to what it exports: names, Type.Member for
@@ -165,6 +194,7 @@ func loadPages(t *testing.T) map[string]string {
 // TestPagesCheckFindsPlantedFaults is the negative control of checkPages.
 func TestPagesCheckFindsPlantedFaults(t *testing.T) {
 	const code = "// Package hlc is a clock. See ADR 2.\npackage hlc\ntype Clock struct { Skew int }\nfunc (c *Clock) Now() {}\n"
+	const test = "package hlc\nfunc TestClock() {}\n"
 	sections := "## " + strings.Join(adrSections, "\n\n## ") + "\n"
 	for _, c := range []struct {
 		claim, page, text, adr string
@@ -175,13 +205,16 @@ func TestPagesCheckFindsPlantedFaults(t *testing.T) {
 		{"a link upward", "docs/c.md", "[x](../docs/a.md)", "0002-b.md", ""},
 		{"a name the code lacks", "README.md", "`hlc.Watch`", "0002-b.md", "speaks of `hlc.Watch`"},
 		{"a method the code lacks", "README.md", "`hlc.Clock.Then`", "0002-b.md", "speaks of `hlc.Clock.Then`"},
+		{"a test and a script that are there", "README.md", "`TestClock` `it_ticks.txtar`", "0002-b.md", ""},
+		{"a test that is not there", "README.md", "`TestWatch`", "0002-b.md", "names `TestWatch`, which is no test"},
+		{"a script that is not there", "README.md", "`it_stops.txtar`", "0002-b.md", "names `it_stops.txtar`"},
 		{"a decision that is cited and missing", "README.md", "", "0003-b.md", "cites ADR 2"},
 		{"a decision without its end", "docs/adr/0009-c.md", "## Context\n", "0002-b.md", "has the sections"},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
 			pages := map[string]string{c.page: c.text, "docs/adr/" + c.adr: sections}
-			exists := func(name string) bool { return name == "docs/a.md" }
-			faults := checkPages(planted(t, map[string]string{"hlc/doc.go": code}), pages, exists)
+			exists := func(name string) bool { return name == "docs/a.md" || name == "simulation/testdata/it_ticks.txtar" }
+			faults := checkPages(planted(t, map[string]string{"hlc/doc.go": code, "hlc/clock_test.go": test}), pages, exists)
 			expectFault(t, faults, c.want)
 		})
 	}

@@ -109,7 +109,7 @@ var rooms = []room{
 			"hlc", "feature", "feature/definition", "feature/ondemand", "replication/oplog",
 			"online", "consistency", "offline/source", "api", "sdk", "sdk/training", "replica", "relay", "meta",
 		},
-		test: []string{"server"},
+		test: []string{"server", "simulation"},
 	},
 	{path: "benchmarks/...", may: []string{anything}},
 	{path: "examples/...", may: []string{anything}},

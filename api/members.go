@@ -30,8 +30,10 @@ type EndedLog struct {
 
 // MemberChange is the body of POST /v1/members.
 type MemberChange struct {
-	// Action is "add", "remove" (drained, nothing is lost) or "evict" (a store
-	// that is away: what nobody else has of it does not count).
+	// Action is "add", "remove" (drained, nothing is lost), "evict" (a store that
+	// is away: what nobody else has of it does not count) or "take_home" (the
+	// store asked, which Store names, becomes the home in place of one that is
+	// gone for good).
 	Action string `json:"action"`
 	Store  string `json:"store"`
 	// Region and Address, where peers will reach it, belong to "add".

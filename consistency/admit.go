@@ -95,6 +95,13 @@ func (c *Coordinator) admitSlowly(ctx context.Context, r *Read, targets []Target
 				return met, &ForwardError{To: to, Alternative: a, Waited: met.Waited, Unmet: c.waited(first, met)}
 			}
 		}
+		// Where the rows are not held, who holds them waits instead: what is told of
+		// its progress is older than what it has.
+		if best := r.Alternatives[0]; errors.Is(first, ErrElsewhere) {
+			if to := forwards(w, Alternative{Level: Eventual}, &noToken, targets); len(to) > 0 {
+				return met, &ForwardError{To: to, Alternative: best, Waited: met.Waited, Unmet: c.waited(first, met)}
+			}
+		}
 	}
 	return c.lessThanAsked(r, targets, met, first)
 }
@@ -203,7 +210,7 @@ func pause(ctx context.Context, d time.Duration) {
 // unmet returns nil when the store may answer the alternative for all targets.
 func (c *Coordinator) unmet(a Alternative, t *Token, targets []Target) error {
 	if !c.isAlone {
-		if err := c.serves(); err != nil {
+		if err := c.Serves(); err != nil {
 			return err
 		}
 		if err := c.elsewhere(targets); err != nil {
@@ -225,8 +232,8 @@ func (c *Coordinator) unmet(a Alternative, t *Token, targets []Target) error {
 		membership = c.Membership()
 	}
 	for _, target := range targets {
-		if a.Level == Quorum && !c.isAlone && len(c.Members(target.Shard).Active()) > 1 {
-			return fmt.Errorf("%w: quorum, of several members; ask for session, and write with concern quorum", ErrLevelNotOffered)
+		if a.Level >= Quorum && !c.isAlone && len(c.Members(target.Shard).Active()) > 1 {
+			return fmt.Errorf("%w: %v, of several members; ask for session, and write with concern quorum", ErrLevelNotOffered, a.Level)
 		}
 		var r Replica
 		if bounded || !t.IsEmpty() {
@@ -246,9 +253,9 @@ func (c *Coordinator) unmet(a Alternative, t *Token, targets []Target) error {
 	return nil
 }
 
-// serves refuses reads while the store copies what it does not have yet, and
-// after it was put out of the deployment.
-func (c *Coordinator) serves() error {
+// Serves refuses reads while the store copies what it does not have yet, and
+// after it was put out of the deployment: with a NotActiveError.
+func (c *Coordinator) Serves() error {
 	if s := c.state(); s == meta.Joining || s == meta.Removed {
 		return &NotActiveError{Store: c.cfg.Self.Store, State: s}
 	}

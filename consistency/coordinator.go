@@ -37,9 +37,9 @@ type Config struct {
 	// Group returns the group of an id; nil, or a nil answer: one that every
 	// region holds. It is asked on every read where there are peers.
 	Group func(feature.GroupID) *feature.Group
-	// NotWriting returns why the store takes no writes just now, "" while it
-	// does; nil: it always does.
-	NotWriting func() string
+	// Writable returns nil while the store takes writes, else why it does not;
+	// nil: it always does.
+	Writable func() error
 	// Now is the wall clock, in nanoseconds since the Unix epoch.
 	Now func() int64
 	// MaxAhead is how far ahead of Now a token's positions may be and still be

@@ -20,8 +20,8 @@
 //	C5. Every wait ends: met, deadline, or the position is lost.
 //	C6. No answer claims more than was met; less than asked is an error or says
 //	    "degraded".
-//	C7. A bound on staleness is true as long as clocks differ by no more than
-//	    what is known of them: everything accepted longer ago is in the answer.
+//	C7. A bound on staleness is true whatever clocks show: everything accepted
+//	    longer ago is in the answer. It rests on time that passed here (ADR 10).
 //	    Nothing heard of a store is no bound, never a small one.
 //	C8. A read is sent to another store only once, and only to one that has told
 //	    that it meets it.

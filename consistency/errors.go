@@ -87,6 +87,9 @@ type BehindError struct {
 
 // Error implements error.
 func (e *BehindError) Error() string {
+	if e.Want.Origin == 0 { // a floor
+		return fmt.Sprintf("%v: want everything up to %v, have it up to %v after waiting %v", ErrBehind, e.Want.At, e.Have, e.Waited)
+	}
 	return fmt.Sprintf("%v: want %v, have %v after waiting %v", ErrBehind, e.Want, e.Have, e.Waited)
 }
 
@@ -164,17 +167,22 @@ type NotActiveError struct {
 	Store meta.StoreID
 	State meta.State
 	// Why says more, where it is known.
-	Why string
+	Why error
 }
 
 // Error implements error.
 func (e *NotActiveError) Error() string {
-	text := fmt.Sprintf("%v: store %s is %v", ErrNotActive, e.Store, e.State)
-	if e.Why != "" {
-		text += ": " + e.Why
+	switch {
+	case e.Why != nil && e.State == meta.Active:
+		return fmt.Sprintf("store %s takes no writes just now: %v", e.Store, e.Why)
+	case e.Why != nil:
+		return fmt.Sprintf("%v: %v", ErrNotActive, e.Why)
 	}
-	return text
+	return fmt.Sprintf("%v: store %s is %v", ErrNotActive, e.Store, e.State)
 }
+
+// Unwrap returns Why.
+func (e *NotActiveError) Unwrap() error { return e.Why }
 
 // Is matches ErrNotActive.
 func (e *NotActiveError) Is(target error) bool { return target == ErrNotActive }

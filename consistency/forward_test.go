@@ -2,6 +2,7 @@ package consistency
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -145,6 +146,7 @@ func TestFallbacks(t *testing.T) {
 		token   bool
 		there   bool // us-1 has it
 		again   bool // the read was forwarded here
+		leads   bool // the group is one with a leader
 		want    error
 		forward bool
 		met     Level
@@ -166,6 +168,7 @@ func TestFallbacks(t *testing.T) {
 		{claim: "each alternative has its time", steps: []string{"fail"}, token: true, want: ErrBehind, waited: 12 * time.Millisecond,
 			ask: []Alternative{{Level: Session, Within: 5 * time.Millisecond}, {Level: Bounded, MaxStaleness: time.Hour, Within: 7 * time.Millisecond}}},
 		{claim: "quorum of several is not claimed", ask: []Alternative{{Level: Quorum}}, want: ErrLevelNotOffered},
+		{claim: "nor is a leader", ask: []Alternative{{Level: Leader}}, leads: true, want: ErrLevelNotOffered},
 	} {
 		t.Run(tt.claim, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -185,7 +188,11 @@ func TestFallbacks(t *testing.T) {
 				if r.Fallback, err = ParseFallback(tt.steps); err != nil {
 					t.Fatal(err)
 				}
-				met, err := c.coordinator(t).AdmitRead(t.Context(), r, target)
+				asked := slices.Clone(target)
+				if tt.leads {
+					asked[0].Placement = feature.Leader
+				}
+				met, err := c.coordinator(t).AdmitRead(t.Context(), r, asked)
 				var forward *ForwardError
 				if !errors.Is(err, tt.want) || errors.As(err, &forward) != tt.forward {
 					t.Fatalf("got %v, want %v, forwarded %v", err, tt.want, tt.forward)

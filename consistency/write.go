@@ -34,11 +34,11 @@ const DefaultConcernTimeout = 500 * time.Millisecond
 func (c *Coordinator) AdmitWrite(ctx context.Context, w *Write, targets []Target) error {
 	at := c.world()
 	at.now = c.cfg.Now()
-	why := ""
-	if c.cfg.NotWriting != nil {
-		why = c.cfg.NotWriting()
+	var why error
+	if c.cfg.Writable != nil {
+		why = c.cfg.Writable()
 	}
-	if state := c.state(); state != meta.Active || why != "" {
+	if state := c.state(); state != meta.Active || why != nil {
 		return &NotActiveError{Store: c.cfg.Self.Store, State: state, Why: why}
 	}
 	if !c.isAlone {
@@ -63,6 +63,7 @@ func (c *Coordinator) AdmitWrite(ctx context.Context, w *Write, targets []Target
 	err := c.await(ctx, Alternative{Level: Session}, &w.Token, targets, max(w.Wait, time.Millisecond))
 	var behind *BehindError
 	if errors.As(err, &behind) {
+		behind.Waited = time.Duration(c.cfg.Now() - at.now)
 		return &DependencyError{Missing: *behind}
 	}
 	return err

@@ -145,14 +145,14 @@ func TestOnlyActiveStoresTakeWrites(t *testing.T) {
 
 func TestAStoreSaysWhyItTakesNoWrites(t *testing.T) {
 	c := newCluster()
-	why := ""
-	coordinator := c.coordinator(t, func(c *Config) { c.NotWriting = func() string { return why } })
+	var why error
+	coordinator := c.coordinator(t, func(c *Config) { c.Writable = func() error { return why } })
 	w := &Write{Concern: Concern{Kind: Local}}
 	if err := coordinator.AdmitWrite(t.Context(), w, target); err != nil {
 		t.Error(err)
 	}
-	why = "its clock is off"
-	if err := coordinator.AdmitWrite(t.Context(), w, target); !errors.Is(err, ErrNotActive) || !strings.Contains(err.Error(), why) {
+	why = errors.New("its clock is off")
+	if err := coordinator.AdmitWrite(t.Context(), w, target); !errors.Is(err, ErrNotActive) || !errors.Is(err, why) || !strings.Contains(err.Error(), why.Error()) {
 		t.Errorf("got %v, want ErrNotActive with the reason", err)
 	}
 	c.mu.membership = nil

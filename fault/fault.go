@@ -15,7 +15,8 @@ const (
 	DropDependency
 	// AcceptGap joins an interval that begins after what is here (I2).
 	AcceptGap
-	// AckOnReceipt tells others that an interval is here before it is (I4).
+	// AckOnReceipt tells others that an interval is here because it came, joined
+	// or not (I4).
 	AckOnReceipt
 	// ClaimUnwritten closes the log up to now while a commit is under way (I5).
 	ClaimUnwritten
@@ -26,23 +27,17 @@ const (
 	CollectOnceApplied
 	// LastVectorWins starts a rebuilt shard at the last chunk's vector (I2).
 	LastVectorWins
-	// SkipBarrier lets a rebuilt shard count as whole before its barrier (I3).
-	SkipBarrier
 	// PatchOutsideLog mends a row by read repair, past the log (I3).
 	PatchOutsideLog
 	// ForgetFloor serves a truncated log as if it began there (I2).
 	ForgetFloor
-	// ForgetOrigin leaves a joining member's origin out of the safe time.
-	ForgetOrigin
 	// AdvancePastFence takes entries of a fenced origin (I8).
 	AdvancePastFence
-	// ReturnWithoutWipe lets an evicted store take part as it was (I10).
-	ReturnWithoutWipe
 	// WipeBeforeSalvage wipes an evicted store before its tail is kept.
 	WipeBeforeSalvage
 	// CountTwice joins what was delivered again as if it were new (counters).
 	CountTwice
-	// TellNoStaleness reports progress as if every clock agreed.
+	// TellNoStaleness tells every read that it is as fresh as can be.
 	TellNoStaleness
 
 	end
@@ -52,8 +47,8 @@ var names = [end]string{
 	SkipSessionWait: "skip_session_wait", TokenFromVector: "token_from_vector", DropDependency: "drop_dependency",
 	AcceptGap: "accept_gap", AckOnReceipt: "ack_on_receipt", ClaimUnwritten: "claim_unwritten",
 	ForgetClockLimit: "forget_clock_limit", CollectOnceApplied: "collect_once_applied", LastVectorWins: "last_vector_wins",
-	SkipBarrier: "skip_barrier", PatchOutsideLog: "patch_outside_log", ForgetFloor: "forget_floor",
-	ForgetOrigin: "forget_origin", AdvancePastFence: "advance_past_fence", ReturnWithoutWipe: "return_without_wipe",
+	PatchOutsideLog: "patch_outside_log", ForgetFloor: "forget_floor",
+	AdvancePastFence:  "advance_past_fence",
 	WipeBeforeSalvage: "wipe_before_salvage", CountTwice: "count_twice", TellNoStaleness: "tell_no_staleness",
 }
 

@@ -10,6 +10,9 @@ const (
 	Add   Action = "add"    // invites a store: it copies the data, then takes part
 	Drop  Action = "remove" // drains a store that runs: nothing is lost
 	Expel Action = "evict"  // ends a store that is away: what nobody else has of it does not count
+	// Assume makes a store the home in place of one that is gone for good. It is
+	// asked of the store itself.
+	Assume Action = "take_home"
 )
 
 // Change is what an operator asks of the membership.
@@ -25,8 +28,8 @@ type Change struct {
 // nil. Errors match ErrRefused.
 func (c Change) Validate() error {
 	switch {
-	case c.Action != Add && c.Action != Drop && c.Action != Expel:
-		return refuse("action %q is not known; use %s, %s or %s", c.Action, Add, Drop, Expel)
+	case c.Action != Add && c.Action != Drop && c.Action != Expel && c.Action != Assume:
+		return refuse("action %q is not known; use %s, %s, %s or %s", c.Action, Add, Drop, Expel, Assume)
 	case c.Store == "":
 		return refuse("store is empty; name the store to %s", c.Action)
 	case c.Action == Add && (c.Region == "" || c.Address == ""):
@@ -39,8 +42,11 @@ func (c Change) Validate() error {
 
 // String returns the change for log lines, such as "evict store ap-1".
 func (c Change) String() string {
-	if c.Action == Add {
+	switch c.Action {
+	case Add:
 		return fmt.Sprintf("add store %s in region %s at %s", c.Store, c.Region, c.Address)
+	case Assume:
+		return fmt.Sprintf("make store %s the home", c.Store)
 	}
 	return fmt.Sprintf("%s store %s", c.Action, c.Store)
 }
@@ -55,6 +61,8 @@ func (m *Membership) Apply(c Change) (*Membership, error) {
 		return m.Invite(Member{Store: c.Store, Region: c.Region, Address: c.Address})
 	case Drop:
 		return m.Remove(c.Store)
+	case Assume:
+		return m.TakeOver(c.Store)
 	}
 	return m.Evict(c.Store)
 }

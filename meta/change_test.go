@@ -14,6 +14,8 @@ func TestChangesSayWhatTheyNeed(t *testing.T) {
 		{Change{Action: Add, Store: "ap-1", Region: "ap", Address: "127.0.0.1:9082"}, nil, "add store ap-1 in region ap at 127.0.0.1:9082"},
 		{Change{Action: Drop, Store: "ap-1"}, nil, "remove store ap-1"},
 		{Change{Action: Expel, Store: "ap-1"}, nil, "evict store ap-1"},
+		{Change{Action: Assume, Store: "us-1"}, nil, "make store us-1 the home"},
+		{Change{Action: Assume}, ErrRefused, ""},
 		{Change{Action: Add, Store: "ap-1", Region: "ap"}, ErrRefused, ""},
 		{Change{Action: Add, Store: "ap-1", Address: "127.0.0.1:9082"}, ErrRefused, ""},
 		{Change{Action: Expel}, ErrRefused, ""},

@@ -17,12 +17,14 @@ import (
 // behind its length, counts and numbers are uvarints in shortest form:
 //
 //	u8 format | epoch | revision | home
-//	n x { store | region | u8 state | u32 origin | address | url | since }   members
+//	n x { store | region | u8 state, 128 more if drained | u32 origin | address
+//	      | url | since }                                                    members
 //	n x { u32 origin | store | n x { u16 group | u16 partition | u64 final }
 //	      | n x { u16 group | u16 partition | u64 upto | u32 origin | u64 at } }   seals
 //	u32 crc32c
 const (
 	format      = 1
+	flagDrained = 1 << 7
 	maxText     = 256
 	maxMembers  = 1 << 10
 	maxSeals    = 1 << 16
@@ -53,7 +55,11 @@ func AppendMembership(dst []byte, m *Membership) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(m.Members)))
 	for _, x := range m.Members {
 		dst = appendText(appendText(dst, string(x.Store)), string(x.Region))
-		dst = binary.BigEndian.AppendUint32(append(dst, byte(x.State)), uint32(x.Origin))
+		state := byte(x.State)
+		if x.Drained {
+			state |= flagDrained
+		}
+		dst = binary.BigEndian.AppendUint32(append(dst, state), uint32(x.Origin))
 		dst = appendText(appendText(dst, x.Address), x.URL)
 		dst = binary.AppendUvarint(dst, x.Since)
 	}
@@ -175,7 +181,9 @@ func (r *reader) shard() feature.Shard {
 
 func (r *reader) member() Member {
 	m := Member{Store: StoreID(r.text()), Region: Region(r.text())}
-	if m.State = State(r.bytes(1)[0]); m.State >= stateEnd {
+	state := r.bytes(1)[0]
+	m.State, m.Drained = State(state&^flagDrained), state&flagDrained != 0
+	if m.State >= stateEnd {
 		r.fail()
 	}
 	m.Origin = r.origin()

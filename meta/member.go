@@ -47,6 +47,9 @@ type Member struct {
 	Address, URL string
 	// Since is the document's revision at which the member came to its state.
 	Since uint64
+	// Drained says of a removed member that it left in order: it comes back only
+	// when it is added again. One that was evicted comes back by itself.
+	Drained bool
 }
 
 // Members are the members of one shard.

@@ -94,12 +94,3 @@ func (m Members) Of(g *feature.Group) Members {
 	}
 	return slices.DeleteFunc(slices.Clone(m), func(x Member) bool { return !slices.Contains(g.Regions, string(x.Region)) })
 }
-
-// Writers returns the members whose origins may have entries that others do
-// not: what a safe time must wait for.
-func (m *Membership) Writers() Members {
-	return slices.DeleteFunc(slices.Clone(m.Members), func(x Member) bool {
-		_, sealed := m.Sealed(x.Origin)
-		return sealed || x.Origin == 0
-	})
-}

@@ -145,8 +145,21 @@ func TestALeavingMemberGoesWhenOthersHaveAllOfIt(t *testing.T) {
 		t.Fatal("it went although it was not heard to have stopped writing")
 	}
 	w["us-1"] = h
-	if seal, ok := m.Advance(w.heard, everyShard).Sealed(us.Origin); !ok || seal.Final[shardA] != 50 {
+	gone := m.Advance(w.heard, everyShard)
+	if seal, ok := gone.Sealed(us.Origin); !ok || seal.Final[shardA] != 50 {
 		t.Errorf("got seal %+v, want final 50", seal)
+	}
+	back := us
+	back.Origin = 20
+	if _, err := gone.Introduce(back, true); !errors.Is(err, ErrRefused) {
+		t.Errorf("it came back by itself: %v", err)
+	}
+	added, err := gone.Invite(us)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := added.Introduce(back, false); err != nil {
+		t.Errorf("it did not come back although it was added: %v", err)
 	}
 }
 
@@ -214,7 +227,7 @@ func TestTakingOverMakesADocumentThatHolds(t *testing.T) {
 	for range 5 {
 		old = old.next() // what the lost home did unseen
 	}
-	taken, err := m.TakeOver("us-1")
+	taken, err := m.Apply(Change{Action: Assume, Store: "us-1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,7 +267,7 @@ func drawMembership(t *rapid.T) *Membership {
 	for i := range rapid.IntRange(0, 4).Draw(t, "members") {
 		m.Members = append(m.Members, Member{
 			Store: StoreID(fmt.Sprintf("s%d", i)), Region: Region(text.Draw(t, "region")), State: State(rapid.IntRange(0, int(stateEnd)-1).Draw(t, "state")),
-			Origin: hlc.Origin(rapid.Uint32().Draw(t, "origin")), Address: text.Draw(t, "address"), URL: text.Draw(t, "url"), Since: rapid.Uint64().Draw(t, "since"),
+			Origin: hlc.Origin(rapid.Uint32().Draw(t, "origin")), Address: text.Draw(t, "address"), URL: text.Draw(t, "url"), Since: rapid.Uint64().Draw(t, "since"), Drained: rapid.Bool().Draw(t, "drained"),
 		})
 	}
 	for i := range rapid.IntRange(0, 3).Draw(t, "seals") {

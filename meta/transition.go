@@ -75,9 +75,12 @@ func (m *Membership) Introduce(x Member, invited bool) (*Membership, error) {
 	if _, sealed := m.Sealed(x.Origin); sealed && (!known || old.Origin != x.Origin) {
 		return nil, refuse("origin %v of store %s has ended", x.Origin, x.Store)
 	}
+	if known && old.State == Removed && old.Drained && old.Origin != x.Origin {
+		return nil, refuse("store %s was removed; add it again: featurestore members add --region %s --store %s --address HOST:PORT", x.Store, x.Region, x.Store)
+	}
 	joins := !known || old.Origin == 0 || old.State == Removed && old.Origin != x.Origin
 	if !joins && old.Origin != x.Origin {
-		return nil, refuse("store %s is %v under origin %v, and comes back under %v: its data directory was lost or replaced; evict it first: featurestore members evict --store %s", x.Store, old.State, old.Origin, x.Origin, x.Store)
+		return nil, refuse("store %s is %v under origin %v, and comes back under %v: its data directory was lost or replaced; evict it first: featurestore members evict %s --yes", x.Store, old.State, old.Origin, x.Origin, x.Store)
 	}
 	if !joins && old.Address == cmp.Or(x.Address, old.Address) && old.URL == cmp.Or(x.URL, old.URL) {
 		return m, nil
@@ -265,6 +268,7 @@ func (m *Membership) final(x Member, heard func(StoreID) (Heard, bool), shards f
 
 func (m *Membership) sealed(x Member, final map[feature.Shard]hlc.Timestamp) *Membership {
 	n := m.next()
+	x.Drained = x.State == Leaving
 	x.State, x.Since = Removed, n.Revision
 	n.put(x)
 	seal := Seal{Origin: x.Origin, Store: x.Store, Final: final}

@@ -58,7 +58,7 @@ type Config struct {
 	// Forward carries requests that another store answers better; nil is a
 	// transport of its own. Links are what featurestore dev can change.
 	Forward http.RoundTripper
-	Links   server.Links
+	Links   Links
 
 	// SecretFile holds the secret that signs session tokens, shared by the
 	// stores of a deployment. "" is the file "secret" in Data, made with 32
@@ -144,7 +144,7 @@ func (c Config) Validate() error {
 	if err := checkListen("listen", c.withDefaults().Listen, c.AllowInsecure); err != nil {
 		errs = append(errs, err)
 	}
-	errs = append(errs, c.validatePeers())
+	errs = append(errs, c.validatePeers(), c.validateLog())
 	if c.URL != "" {
 		u, err := url.Parse(c.URL)
 		fault(err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "", "url is %q: write it as http://features.eu.example:8080", c.URL)

@@ -67,22 +67,26 @@ func (r *Replica) replicate(secret []byte) error {
 		}
 		transport = r.peers
 	}
-	founder, founding := r.cfg.founding()
 	var err error
-	r.node, err = replication.New(replication.Config{
+	r.node, err = replication.New(r.replicationConfig(secret, transport))
+	return err
+}
+
+func (r *Replica) replicationConfig(secret []byte, transport replication.Transport) replication.Config {
+	founder, founding := r.cfg.founding()
+	return replication.Config{
 		Store: r.store, Transport: transport, Self: r.self(), Deployment: deploymentOf(secret), Incarnation: r.store.Identity().Incarnation,
 		Founder: founder, Founding: founding, Seeds: r.cfg.seeds(),
 		Invited: r.cfg.invites(func() *meta.Membership { return r.node.Membership() }),
-		Timing:  r.cfg.Replication, Logger: r.telemetry.log.With("room", "replication"),
-	})
-	return err
+		Timing:  r.cfg.Replication, Logger: r.telemetry.log.With("room", "replication"), Meter: r.telemetry.meter("replication"),
+	}
 }
 
 // coordinator builds what decides about reads and writes. A store without peers
 // needs to look at nobody.
 func (r *Replica) coordinator() (*consistency.Coordinator, error) {
 	c := consistency.Config{
-		Store: local{r.store}, Self: r.self(), Group: local{r.store}.group,
+		Store: local{r.store}, Self: r.self(), Group: local{r.store}.group, Writable: r.node.Writable,
 		Now: func() int64 { return r.store.Now().UnixNano() },
 	}
 	if r.peers != nil {
@@ -94,8 +98,11 @@ func (r *Replica) coordinator() (*consistency.Coordinator, error) {
 // members changes the membership for the edge.
 type members struct{ node *replication.Node }
 
-// Change makes the change at the home.
+// Change makes the change: at the home, or here where this store is to be it.
 func (m members) Change(ctx context.Context, c meta.Change) (*meta.Membership, error) {
+	if c.Action == meta.Assume {
+		return m.node.TakeHome(ctx)
+	}
 	return m.node.Change(ctx, func(old *meta.Membership) (*meta.Membership, error) { return old.Apply(c) })
 }
 

@@ -3,6 +3,7 @@ package replica
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -54,7 +55,16 @@ func TestLoadNamesWhatIsWrongAndWhere(t *testing.T) {
 		{claim: "an unknown key, with its line and the nearest", file: minimal + "lisen: x\n", want: []string{"store.yaml:4:1: there is no setting \"lisen\"; did you mean listen?"}},
 		{claim: "a key far from any", file: minimal + "zzzzzzzzzzzz: x\n", want: []string{`there is no setting "zzzzzzzzzzzz"; the settings are region, store`}},
 		{claim: "an unknown variable", file: minimal, env: []string{"FEATURESTORE_DRIAN=1s"}, want: []string{"FEATURESTORE_DRIAN: there is no setting \"drian\"; did you mean drain?"}},
-		{claim: "settings of several regions", file: minimal + "peers: [{region: us}]\n", want: []string{"store.yaml:4:1: peers: this version runs a store by itself"}},
+		{claim: "a peer without an address", file: minimal + "peers: [{region: us}]\n", want: []string{"store.yaml:4:1: peers[0] needs a region and an address"}},
+		{claim: "a peer with a key that it has not", file: minimal + "peers: [{region: us, adress: x:1}]\n", want: []string{"store.yaml:4:1: peers[0].adress is not known; a peer has region and address"}},
+		{claim: "a peer that is no map", file: minimal + "peers: [us]\n", want: []string{"store.yaml:4:1: peers[0] is us: write it as {region: us, address: 127.0.0.1:9081}"}},
+		{claim: "peers in a variable", file: minimal, env: []string{"FEATURESTORE_PEERS=us"}, want: []string{`FEATURESTORE_PEERS: peers: "us" is not a peer such as us=127.0.0.1:9081`}},
+		{claim: "peers without what they need", file: minimal + "peers: [{region: us, address: 127.0.0.1:9081}]\n", want: []string{"peers are set and peer_listen is not"}},
+		{claim: "an address for peers without a secret", file: minimal + "peer_listen: 127.0.0.1:9080\n", want: []string{"peer_listen is set and secret_file is not"}},
+		{claim: "an address for peers that others reach", file: minimal + "peer_listen: 0.0.0.0:9080\nsecret_file: s\n", want: []string{`peer_listen is "0.0.0.0:9080", which other machines reach`}},
+		{claim: "peers that cannot be", file: minimal + "peer_listen: 127.0.0.1:9080\nsecret_file: s\npeers:\n  - {region: eu, address: 127.0.0.1:1}\n  - {region: us, address: here}\n  - {region: us, address: 127.0.0.1:2}\n",
+			want: []string{"peers[0] is of region eu, as this store is", `peers[1].address is "here": write it as host:port`, "peers[2]: region us is there twice"}},
+		{claim: "times of the log that cannot be", file: minimal + "log_min_age: 48h\nlog_max_age: 24h\ntombstone_grace: -1s\n", want: []string{"log_max_age is 24h0m0s, and log_min_age 48h0m0s", "tombstone_grace is -1s"}},
 		{claim: "several faults at once, each with its place", file: minimal + "drain: soon\nmax_rows: many\n", env: []string{"FEATURESTORE_LOG_LEVEL=loud"},
 			want: []string{`store.yaml:4:1: drain: "soon" is not a duration such as`, `store.yaml:5:1: max_rows: "many" is not a whole number`, `FEATURESTORE_LOG_LEVEL: log_level: "loud" is not debug, info`}},
 		{claim: "a size without sense", file: minimal, flags: map[string]string{"hot_bytes": "9XB"}, want: []string{`flag --hot-bytes: hot_bytes: "9XB" is not a size such as 64MiB`}},
@@ -77,6 +87,22 @@ func TestLoadNamesWhatIsWrongAndWhere(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestPeersAreReadFromFileAndVariable(t *testing.T) {
+	want := []Peer{{Region: "us", Address: "127.0.0.1:9081"}, {Region: "ap", Address: "127.0.0.1:9082"}}
+	path := configFile(t, minimal+"peer_listen: 127.0.0.1:9080\nsecret_file: ./secret\npeers:\n  - {region: us, address: 127.0.0.1:9081}\n  - {region: ap, address: 127.0.0.1:9082}\n")
+	c, err := Load(Sources{File: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(c.Peers, want) || c.PeerListen != "127.0.0.1:9080" || c.SecretFile != filepath.Join(filepath.Dir(path), "secret") {
+		t.Errorf("got the peers %v, peer_listen %s and secret_file %s", c.Peers, c.PeerListen, c.SecretFile)
+	}
+	c, err = Load(Sources{File: path, Environ: []string{"FEATURESTORE_PEERS=us=127.0.0.1:9081, ap=127.0.0.1:9082"}})
+	if err != nil || !slices.Equal(c.Peers, want) {
+		t.Errorf("from a variable: got %v, %v", c.Peers, err)
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"go.opentelemetry.io/otel/metric/noop"
 
 	"featurestore/online"
+	"featurestore/replication"
+	"featurestore/replication/peer"
 	"featurestore/sdk"
 	"featurestore/server"
 )
@@ -30,6 +32,8 @@ func TestMetricsPageIsCurrent(t *testing.T) {
 	}{
 		{"server", "Requests at the REST edge.", func(m metric.Meter) error { return withServer(t, m) }},
 		{"online", "Rows, the log and the disk.", func(m metric.Meter) error { return withStore(t, m) }},
+		{"replication", "The exchange of logs with stores of other regions; a store alone has its part of them.", func(m metric.Meter) error { return withNode(t, m) }},
+		{"replication/peer", "Connections to stores of other regions.", func(m metric.Meter) error { return withPeers(m) }},
 		{"sdk", "The Go client; they are in the client's process, where it is given a meter.", func(m metric.Meter) error {
 			_, err := sdk.New(sdk.Config{URLs: []string{"http://127.0.0.1:1"}, Project: "rides", Meter: m})
 			return err
@@ -93,13 +97,31 @@ func withStore(t *testing.T, m metric.Meter) error {
 
 func withServer(t *testing.T, m metric.Meter) error {
 	r, _ := start(t, Config{})
-	c, err := r.serverConfig()
+	c, err := r.serverConfig(pageSecret)
 	if err != nil {
 		return err
 	}
 	c.Meter = m
 	_, err = server.New(c)
 	return err
+}
+
+var pageSecret = []byte("a secret of thirty-two characters")
+
+func withNode(t *testing.T, m metric.Meter) error {
+	r, _ := start(t, Config{})
+	c := r.replicationConfig(pageSecret, unconnected{})
+	c.Meter = m
+	_, err := replication.New(c)
+	return err
+}
+
+func withPeers(m metric.Meter) error {
+	p, err := peer.New(peer.Config{Secret: pageSecret, Listen: "127.0.0.1:0", Meter: m})
+	if err != nil {
+		return err
+	}
+	return p.Close()
 }
 
 // instrument is what one says of itself.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"time"
 
 	"featurestore/meta"
 )
@@ -75,6 +76,27 @@ func (c Config) validatePeers() error {
 		if _, _, err := net.SplitHostPort(p.Address); err != nil {
 			errs = append(errs, fmt.Errorf("peers[%d].address is %q: write it as host:port, such as 127.0.0.1:9081", i, p.Address))
 		}
+	}
+	return errors.Join(errs...)
+}
+
+// validateLog returns what is wrong with how long the log is kept.
+func (c Config) validateLog() error {
+	var errs []error
+	t := c.Replication
+	for _, is := range []struct {
+		setting string
+		value   time.Duration
+	}{{"log_min_age", t.LogMinAge}, {"log_max_age", t.LogMaxAge}, {"tombstone_grace", t.Grace}, {"max_clock_skew", t.MaxSkew}} {
+		if is.value < 0 {
+			errs = append(errs, fmt.Errorf("%s is %v: it must be positive, or zero for the default", is.setting, is.value))
+		}
+	}
+	if t.LogMaxBytes < 0 {
+		errs = append(errs, fmt.Errorf("log_max_bytes is %d: it must be positive, or zero for the default", t.LogMaxBytes))
+	}
+	if d := t.WithDefaults(); d.LogMaxAge < d.LogMinAge {
+		errs = append(errs, fmt.Errorf("log_max_age is %v, and log_min_age %v: what a store that is away may miss must stay at least as long", d.LogMaxAge, d.LogMinAge))
 	}
 	return errors.Join(errs...)
 }

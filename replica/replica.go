@@ -34,6 +34,7 @@ type Replica struct {
 	server    *server.Server
 	listener  net.Listener
 	ready     chan struct{}
+	ran       bool
 }
 
 // What an idle or slow connection may take of the edge.
@@ -73,7 +74,15 @@ func New(cfg Config) (_ *Replica, err error) {
 			return nil, fmt.Errorf("%w; set listen to another address, port 0 for a free one", err)
 		}
 	}
-	edge, err := r.serverConfig()
+	// The secret is made only now: a directory in use is not touched.
+	secret, err := loadSecret(r.cfg, r.telemetry.log)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.replicate(secret); err != nil {
+		return nil, err
+	}
+	edge, err := r.serverConfig(secret)
 	if err != nil {
 		return nil, err
 	}
@@ -99,16 +108,9 @@ func (r *Replica) onlineConfig() online.Config {
 	return c
 }
 
-// serverConfig builds what stands between the store and the edge. The secret
-// is made only now: a directory in use is not touched.
-func (r *Replica) serverConfig() (server.Config, error) {
-	secret, err := loadSecret(r.cfg, r.telemetry.log)
-	if err != nil {
-		return server.Config{}, err
-	}
-	if err := r.replicate(secret); err != nil {
-		return server.Config{}, err
-	}
+// serverConfig builds what stands between the store and the edge.
+func (r *Replica) serverConfig(secret []byte) (server.Config, error) {
+	var err error
 	c := r.cfg.server()
 	if c.Signer, err = consistency.NewSigner(secret, r.store.Identity().Incarnation); err != nil {
 		return server.Config{}, err
@@ -119,7 +121,10 @@ func (r *Replica) serverConfig() (server.Config, error) {
 	if r.peers != nil {
 		c.Replication, c.Members, c.Verify = r.node, members{r.node}, r.node.Verify
 	}
-	c.Forward, c.Links = r.cfg.Forward, r.cfg.Links
+	c.Forward = r.cfg.Forward
+	if r.cfg.Links != nil {
+		c.Links = edgeLinks{r.cfg.Links}
+	}
 	c.URL = r.reachable()
 	c.Online = r.store
 	c.Ready = r.started
@@ -137,7 +142,10 @@ func (r *Replica) started() error {
 	case <-r.ready:
 		return nil
 	default:
-		return errors.New("starting: " + r.node.NotWriting())
+		if err := r.node.Writable(); err != nil {
+			return fmt.Errorf("starting: %w", err)
+		}
+		return errors.New("starting")
 	}
 }
 
@@ -147,8 +155,9 @@ func (r *Replica) Addr() net.Addr { return r.listener.Addr() }
 // URL returns the address of the REST edge as clients write it.
 func (r *Replica) URL() string { return "http://" + r.listener.Addr().String() }
 
-// reachable returns URL, what the configuration says instead, or "" when the edge listens on every address of the
-// machine: which of them clients use is not known here.
+// reachable returns URL, what the configuration says instead, or "" when the
+// edge listens on every address of the machine: which of them clients use is
+// not known here.
 func (r *Replica) reachable() string {
 	if r.cfg.URL != "" {
 		return r.cfg.URL
@@ -179,6 +188,7 @@ func (r *Replica) Close() error { return r.close(context.Background()) }
 // in order; everything is closed all the same. ErrRetired and ErrDrained mean
 // that the store was removed from its deployment. It is called once.
 func (r *Replica) Run(ctx context.Context) error {
+	r.ran = true
 	// Each layer runs until the one above it has ended, not until ctx does.
 	storeCtx, stopStore := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopStore()
@@ -193,7 +203,10 @@ func (r *Replica) Run(ctx context.Context) error {
 		return r.node.Run(nodeCtx)
 	})
 	if r.peers != nil {
-		node.Go(func() error { return r.peers.Run(nodeCtx) })
+		node.Go(func() error {
+			defer stopServing() // else nobody would notice that it is cut off
+			return r.peers.Run(nodeCtx)
+		})
 	}
 	err := r.serve(ctx)
 	stopNode()
@@ -297,7 +310,7 @@ func (r *Replica) close(ctx context.Context) error {
 			errs = append(errs, err)
 		}
 	}
-	if r.peers != nil {
+	if r.peers != nil && !r.ran { // else its Run has closed it
 		errs = append(errs, r.peers.Close())
 	}
 	if r.store != nil {

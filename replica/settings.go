@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"featurestore/replication"
 )
 
 // Setting is one name under which a Config is set: key of the file, variable
@@ -54,14 +56,14 @@ var settings = []Setting{
 		c.PeerCompress, err = strconv.ParseBool(s)
 		return plain(err, s, "true or false")
 	}},
-	{Key: "log_min_age", Default: "24h", Help: "how long log entries stay that every store has", set: duration(func(c *Config) *time.Duration { return &c.Replication.LogMinAge })},
-	{Key: "log_max_age", Default: "168h", Help: "how long they stay for a store that is away; it is rebuilt when it misses some", set: duration(func(c *Config) *time.Duration { return &c.Replication.LogMaxAge })},
-	{Key: "log_max_bytes", Default: "10GiB", Help: "how much of a shard's log stays for a store that is away", set: func(c *Config, s string) (err error) {
+	{Key: "log_min_age", Default: plainDuration(replication.DefaultLogMinAge), Help: "how long log entries stay that every store has", set: duration(func(c *Config) *time.Duration { return &c.Replication.LogMinAge })},
+	{Key: "log_max_age", Default: plainDuration(replication.DefaultLogMaxAge), Help: "how long they stay for a store that is away; it is rebuilt when it misses some", set: duration(func(c *Config) *time.Duration { return &c.Replication.LogMaxAge })},
+	{Key: "log_max_bytes", Default: plainBytes(replication.DefaultLogMaxBytes), Help: "how much of a shard's log stays for a store that is away", set: func(c *Config, s string) (err error) {
 		c.Replication.LogMaxBytes, err = parseBytes(s)
 		return err
 	}},
-	{Key: "tombstone_grace", Default: "24h", Help: "how long every store must be past a delete before it is forgotten", set: duration(func(c *Config) *time.Duration { return &c.Replication.Grace })},
-	{Key: "max_clock_skew", Default: "500ms", Help: "by how much clocks of stores may differ; one that is further off stops writing", set: duration(func(c *Config) *time.Duration { return &c.Replication.MaxSkew })},
+	{Key: "tombstone_grace", Default: plainDuration(replication.DefaultGrace), Help: "how long every store must be past a delete before it is forgotten", set: duration(func(c *Config) *time.Duration { return &c.Replication.Grace })},
+	{Key: "max_clock_skew", Default: plainDuration(replication.DefaultMaxSkew), Help: "by how much clocks of stores may differ; one that is further off stops writing", set: duration(func(c *Config) *time.Duration { return &c.Replication.MaxSkew })},
 	{Key: "secret_file", path: true, Default: "<data>/secret", Help: "file with the secret that signs session tokens", set: text(func(c *Config) *string { return &c.SecretFile })},
 	{Key: "definitions", path: true, Help: "file or folder of definitions, applied at start", set: text(func(c *Config) *string { return &c.Definitions })},
 	{Key: "feast_project", Help: "project of Feast's own paths, which name none; needed when there are several", set: text(func(c *Config) *string { return &c.FeastProject })},
@@ -166,4 +168,24 @@ func parseBytes(s string) (int64, error) {
 		return 0, fmt.Errorf("%q is not a size such as 64MiB", s)
 	}
 	return n * scale, nil
+}
+
+// plainDuration writes a duration as people do: 24h, not 24h0m0s.
+func plainDuration(d time.Duration) string {
+	text := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if whole, cut := strings.CutSuffix(text, zero); cut {
+			text = whole + zero[:1]
+		}
+	}
+	return text
+}
+
+// plainBytes writes a size as parseBytes reads it, in the largest whole unit.
+func plainBytes(n int64) string {
+	units := []string{"", "KiB", "MiB", "GiB", "TiB"}
+	for len(units) > 1 && n >= 1024 && n%1024 == 0 {
+		n, units = n/1024, units[1:]
+	}
+	return strconv.FormatInt(n, 10) + units[0]
 }

@@ -115,12 +115,35 @@ func (n *Node) holds(x meta.Member, shard feature.Shard) bool {
 	return false
 }
 
+// watch compares now and then, without being asked. A difference is a defect, or
+// a rotten bit: it is told, and the shard is copied anew.
+func (n *Node) watch(ctx context.Context) error {
+	tick := time.NewTicker(n.cfg.Verify)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		v, err := n.Verify(ctx)
+		n.complain("compare rows with other stores'", err)
+		for _, s := range v.Shards {
+			if s.Differing > 0 {
+				n.cfg.Logger.Error("rows differ from another store's; they are copied anew", "group", s.Shard.Group, "partition", s.Shard.Partition, "peer", s.Peer, "rows", s.Differing)
+				n.offer(Diverged{Shard: s.Shard, Rows: s.Differing})
+			}
+		}
+	}
+}
+
 // compare finds the rows of one shard that differ at a peer.
 func (n *Node) compare(ctx context.Context, peer meta.StoreID, v *ShardVerification) error {
-	ask := Audit{Shard: v.Shard, Cut: n.commonSafeTime(v.Shard, peer)}
-	if ask.Cut == 0 {
-		return fmt.Errorf("store %s was not heard of", peer)
+	cut, err := n.awaitCommonSafeTime(ctx, v.Shard, peer)
+	if err != nil {
+		return err
 	}
+	ask := Audit{Shard: v.Shard, Cut: cut}
 	v.Cut = ask.Cut
 	// Tombstones below what either has collected do not count. Either may
 	// collect meanwhile.
@@ -195,6 +218,32 @@ func differing(a, b []AuditedRow, cut hlc.Timestamp) []AuditedRow {
 		}
 	}
 	return out
+}
+
+// cutPatience is how long a comparison waits for a moment that both stores have
+// everything up to. Stores that have just started tell of one within a second
+// or two.
+const cutPatience = 5 * time.Second
+
+// awaitCommonSafeTime returns the commonSafeTime of two stores that are in
+// reach of each other.
+func (n *Node) awaitCommonSafeTime(ctx context.Context, shard feature.Shard, peer meta.StoreID) (hlc.Timestamp, error) {
+	ctx, cancel := context.WithTimeout(ctx, cutPatience)
+	defer cancel()
+	for {
+		changed := n.Changed()
+		if cut := n.commonSafeTime(shard, peer); cut > 0 {
+			return cut, nil
+		}
+		if _, live := n.Reach(peer); !live {
+			return 0, fmt.Errorf("store %s is not in reach", peer)
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return 0, fmt.Errorf("store %s and this one have not heard yet of all that may write: see featurestore lag --all", peer)
+		}
+	}
 }
 
 // commonSafeTime is up to when both stores have everything; zero when that is

@@ -1,7 +1,6 @@
 package replication
 
 import (
-	"fmt"
 	"time"
 
 	"featurestore/meta"
@@ -23,7 +22,12 @@ type clockSample struct{ offset, roundTrip time.Duration }
 // keptSamples is how many round trips are remembered.
 const keptSamples = 8
 
+// add notes a round trip. One that contradicts what is known says that a clock
+// has stepped: what was measured before counts no more.
 func (k *peerClock) add(s clockSample) {
+	if k.measured && 2*abs(s.offset-k.offset) > s.roundTrip+k.roundTrip {
+		k.samples = nil
+	}
 	if len(k.samples) == keptSamples {
 		k.samples = k.samples[1:]
 	}
@@ -45,16 +49,30 @@ func (k *peerClock) ahead(unknown time.Duration) time.Duration {
 	return max(0, k.offset+k.roundTrip/2)
 }
 
+// certain is how far the peer's clock is ahead, or behind, at least.
+func (k *peerClock) certain() time.Duration {
+	switch half := k.roundTrip / 2; {
+	case k.offset > half:
+		return k.offset - half
+	case k.offset < -half:
+		return k.offset + half
+	}
+	return 0
+}
+
 // ping asks every peer for its time.
 func (c *Core) ping() {
 	for _, p := range c.peers {
-		if !p.dialed {
-			continue
+		if p.dialed {
+			c.pingPeer(p)
 		}
-		p.clock.ping++
-		p.clock.sent = c.now
-		c.emit(Send{To: p.id, Message: Ping{ID: p.clock.ping}})
 	}
+}
+
+func (c *Core) pingPeer(p *peer) {
+	p.clock.ping++
+	p.clock.sent = c.now
+	c.emit(Send{To: p.id, Message: Ping{ID: p.clock.ping}})
 }
 
 // pong takes the answer to the last ping.
@@ -66,6 +84,7 @@ func (c *Core) pong(p *peer, m Pong) {
 	middle := p.clock.sent.Wall.Add(trip / 2)
 	p.clock.sent = Instant{}
 	p.clock.add(clockSample{offset: m.Wall.Sub(middle), roundTrip: trip})
+	c.fenceClock() // a store that has just started writes nothing by a wrong clock for long
 }
 
 // clockIsOff decides whether this store's clock is off from the majority of the
@@ -95,20 +114,23 @@ func clockIsOff(offsets []time.Duration, tolerated time.Duration) (off bool, by 
 
 func abs(d time.Duration) time.Duration { return max(d, -d) }
 
-// fenceClock stops writes while the clock is off.
+// fenceClock decides whether writes stop because the clock is off.
 func (c *Core) fenceClock() {
+	if c.membership == nil {
+		return
+	}
 	var offsets []time.Duration
 	for _, p := range c.peers {
 		if x, ok := c.membership.Member(p.id); ok && x.State != meta.Removed && p.clock.measured && p.isLive(c.now.Mono, c.cfg.Stall) {
-			offsets = append(offsets, p.clock.offset)
+			offsets = append(offsets, p.clock.certain())
 		}
 	}
 	if len(offsets) == 0 {
 		return // nobody to compare with: as before
 	}
 	off, by := clockIsOff(offsets, c.cfg.MaxSkew*8/10)
-	c.fencedClock = off
+	c.fencedClock, c.clockOff = off, by
 	if off {
-		c.setWriting(false, fmt.Sprintf("the clock differs by %v from most peers'", by))
+		c.setWriting(false)
 	}
 }

@@ -36,6 +36,9 @@ type CoreConfig struct {
 	Invited func(meta.Member) bool
 	// Notes are those that the store kept, by shard, of rebuildings.
 	Notes map[feature.Shard][]byte
+	// Begun is the store's clock when this life began: whatever it gave before
+	// lies at or before it. Zero: not known.
+	Begun hlc.Timestamp
 	Timing
 	Faults fault.Set
 }
@@ -67,13 +70,17 @@ type Core struct {
 		pending bool // not confirmed yet
 	}
 	fencedClock bool
+	clockOff    time.Duration // by how much, while it is fenced
 	retiring    retiring
+	outdated    string        // why the directory is not the one that told others; "" when it is
+	first       hlc.Timestamp // the first that closed was in this life
 	closed      hlc.Timestamp // own log, as of the last tick
 	nextPing    time.Duration
 	nextUpkeep  time.Duration
 	nextCollect time.Duration
 
-	out []Output
+	counts Counts
+	out    []Output
 }
 
 // Instant is one moment on two clocks: Wall may step, Mono only rises.
@@ -84,7 +91,7 @@ type Instant struct {
 
 // NewCore returns the core of a store that knows nobody yet.
 func NewCore(cfg CoreConfig) *Core {
-	cfg.Timing = cfg.Timing.withDefaults()
+	cfg.Timing = cfg.Timing.WithDefaults()
 	c := &Core{
 		cfg: cfg, membership: cfg.Membership,
 		peers: map[meta.StoreID]*peer{}, shards: map[feature.Shard]*shard{}, following: map[hlc.Origin]*following{},
@@ -128,8 +135,11 @@ func (c *Core) self() meta.Member {
 
 // isMember reports whether this store takes part under its present origin.
 func (c *Core) isMember() bool {
-	x := c.self()
-	return c.membership != nil && x.Origin == c.cfg.Self.Origin && x.State != meta.Removed
+	if c.membership == nil {
+		return false
+	}
+	x, ok := c.membership.Member(c.cfg.Self.Store)
+	return ok && x.Origin == c.cfg.Self.Origin && x.State != meta.Removed
 }
 
 // isHome reports whether this store changes the membership.
@@ -156,6 +166,9 @@ func (c *Core) refreshShards() {
 		}
 	}
 	slices.SortFunc(c.order, feature.Shard.Compare)
+	if c.membership != nil {
+		c.admitEarly()
+	}
 }
 
 func (c *Core) shard(s feature.Shard) *shard {

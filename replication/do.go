@@ -19,7 +19,7 @@ func (n *Node) do(ctx context.Context, out []Output, bytes int64) {
 				if held > 0 {
 					n.flight.Release(held)
 				}
-				n.offer(Joined{Shard: o.Interval.Shard, Position: o.Interval.Position(), Err: err})
+				n.offer(Joined{Shard: o.Interval.Shard, Position: o.Interval.Position(), Entries: len(o.Interval.Entries), Err: err})
 			})
 		case Claim:
 			n.cfg.Store.Claim(o.Shard, o.Position)
@@ -60,19 +60,15 @@ func (n *Node) perform(ctx context.Context, o Output) {
 	case Keep:
 		n.offer(Kept{Membership: o.Membership, Err: n.cfg.Store.SetMembership(ctx, meta.AppendMembership(nil, o.Membership))})
 	case SetWriting:
-		why := o.Why
-		if o.Allowed {
-			why = ""
-		}
 		if !o.Allowed {
-			n.writable.Store(&why)
+			n.writing.Store(false)
 		}
 		err := n.cfg.Store.SetWriting(ctx, o.Allowed)
 		if err != nil {
 			n.complain("change whether writes are taken", err)
 			return
 		}
-		n.writable.Store(&why)
+		n.writing.Store(o.Allowed)
 		n.offer(WritingSet{Allowed: o.Allowed})
 	case SetNote:
 		n.complain("keep how far a rebuilding is", n.cfg.Store.SetNote(ctx, o.Shard, o.Note))

@@ -116,13 +116,17 @@ func (c *Core) lead() {
 	if !c.isHome() || c.keeping != nil {
 		return
 	}
+	// It may have moved since the document was written.
+	if next, err := c.membership.Introduce(c.cfg.Self, false); err == nil && next != c.membership {
+		c.keep(next)
+		return
+	}
 	for _, p := range c.peers {
 		if p.introduced || p.hello.Member.Origin == 0 {
 			continue
 		}
 		x := p.hello.Member
 		next, err := c.membership.Introduce(x, c.cfg.Invited != nil && c.cfg.Invited(x))
-		p.introduceRefused = err
 		if err == nil && next != c.membership {
 			c.keep(next)
 			return
@@ -162,9 +166,8 @@ func (c *Core) obey() {
 		return
 	}
 	x := c.self()
-	c.retiring.drained = c.retiring.drained || x.State == meta.Leaving
-	allowed := c.isMember() && x.State == meta.Active && !c.fencedClock
-	c.setWriting(allowed, fmt.Sprintf("store %s is %v", x.Store, x.State))
+	allowed := c.isMember() && x.State == meta.Active && !c.fencedClock && c.outdated == ""
+	c.setWriting(allowed)
 	if c.writing.pending || c.writing.allowed != allowed {
 		return
 	}
@@ -181,10 +184,22 @@ func (c *Core) obey() {
 	c.told.epoch, c.told.revision = c.membership.Epoch, c.membership.Revision
 }
 
-func (c *Core) setWriting(allowed bool, why string) {
+// recall looks at how far another store has this one's own log. A time after
+// all that the directory knew of when this life began, and before anything of
+// this life, was told by a life that the directory has not seen: it is an older
+// copy, and lacks what others have under its origin (I10).
+func (c *Core) recall(at hlc.Timestamp) {
+	if c.outdated != "" || c.cfg.Begun == 0 || at <= c.cfg.Begun || c.first > 0 && at >= c.first {
+		return
+	}
+	id := c.cfg.Self.Store
+	c.outdated = fmt.Sprintf("others have the log of store %s up to %v, and its directory ends at %v: it is an older copy; evict the store, so that it is built anew: featurestore members evict %s --yes", id, at, c.cfg.Begun, id)
+}
+
+func (c *Core) setWriting(allowed bool) {
 	if c.writing.pending || c.writing.allowed == allowed {
 		return
 	}
 	c.writing.allowed, c.writing.pending = allowed, true
-	c.emit(SetWriting{Allowed: allowed, Why: why})
+	c.emit(SetWriting{Allowed: allowed})
 }

@@ -33,6 +33,7 @@ type Received struct {
 type Joined struct {
 	Shard    feature.Shard
 	Position hlc.Position
+	Entries  int
 	Err      error
 }
 
@@ -57,6 +58,12 @@ type Closing struct{ Closed hlc.Timestamp }
 
 // Adopted says that definitions of another store were taken, or refused.
 type Adopted struct{}
+
+// Diverged says how many rows of a shard differ from another member's.
+type Diverged struct {
+	Shard feature.Shard
+	Rows  int
+}
 
 // Kept says that a membership is on disk, or why not.
 type Kept struct {
@@ -91,6 +98,7 @@ func (ServeEnded) input()  {}
 func (Tick) input()        {}
 func (Closing) input()     {}
 func (Adopted) input()     {}
+func (Diverged) input()    {}
 func (Kept) input()        {}
 func (WritingSet) input()  {}
 func (ChunkJoined) input() {}
@@ -154,10 +162,7 @@ type SetNote struct {
 type Keep struct{ Membership *meta.Membership }
 
 // SetWriting allows or refuses writes of clients; WritingSet answers.
-type SetWriting struct {
-	Allowed bool
-	Why     string
-}
+type SetWriting struct{ Allowed bool }
 
 // AdoptRegistry takes the definitions of another store.
 type AdoptRegistry struct{ Encoded []byte }

@@ -48,7 +48,7 @@ func (n *Node) Reach(store meta.StoreID) (roundTrip time.Duration, live bool) {
 	if p == nil || !p.dialed {
 		return 0, false
 	}
-	return p.clock.roundTrip, p.isLive(time.Since(n.began), n.cfg.Stall)
+	return p.clock.roundTrip, p.isReached(time.Since(n.began), n.cfg.Stall)
 }
 
 // AsOf returns for how long it is certain that everything which an origin's
@@ -63,8 +63,22 @@ func (n *Node) AsOf(o hlc.Origin, at hlc.Timestamp) (ago time.Duration, ok bool)
 	return time.Since(n.began) - since, ok
 }
 
+// Writable returns nil while clients' writes are taken, else why they are not:
+// an error that matches ErrNotWriting, and ErrClockOff where that is why.
+func (n *Node) Writable() error {
+	if n.writing.Load() {
+		return nil
+	}
+	return *n.refusal.Load()
+}
+
 // NotWriting returns why clients' writes are not taken now, "" while they are.
-func (n *Node) NotWriting() string { return *n.writable.Load() }
+func (n *Node) NotWriting() string {
+	if err := n.Writable(); err != nil {
+		return err.Error()
+	}
+	return ""
+}
 
 // Active returns nil once this store takes writes, or ctx's error.
 func (n *Node) Active(ctx context.Context) error {
@@ -135,7 +149,7 @@ func (n *Node) View() View {
 	for _, id := range slices.Sorted(maps.Keys(c.peers)) {
 		p := c.peers[id]
 		out := PeerView{
-			Member: p.hello.Member, Live: p.isLive(now.Mono, n.cfg.Stall),
+			Member: p.hello.Member, Live: p.isReached(now.Mono, n.cfg.Stall),
 			RoundTrip: p.clock.roundTrip, ClockOffset: p.clock.offset, ClockAhead: p.clock.ahead(n.cfg.MaxSkew),
 			Progress: maps.Clone(p.progress), Epoch: p.epoch, Revision: p.revision, Registry: p.registry,
 		}

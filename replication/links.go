@@ -33,12 +33,16 @@ type link struct {
 
 	mu struct {
 		sync.Mutex
+		ended    bool // nothing is said any more
 		messages []Message
 		status   *Status // merged, for a status tells only what changed
-		tasks    []func(context.Context, Conversation) error
-		over     bool // nothing is said any more
+		tasks    []task
 	}
 }
+
+// task is something to do in a conversation. It is done once, also when the
+// conversation has ended: it finds out by sending.
+type task func(context.Context, Conversation) error
 
 // maxMessages bounds what waits to be said to one peer. What is beyond it is
 // lost, as on a bad line.
@@ -65,12 +69,11 @@ func (l *link) merge(s Status) {
 	l.mu.status = &s
 }
 
-// task has f done in the conversation. It returns false when that is over: f is
-// not called then.
-func (l *link) task(f func(context.Context, Conversation) error) bool {
+// task has f done, or returns false when the conversation has ended.
+func (l *link) task(f task) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.mu.over {
+	if l.mu.ended {
 		return false
 	}
 	l.mu.tasks = append(l.mu.tasks, f)
@@ -86,7 +89,7 @@ func (l *link) awake() {
 }
 
 // take returns what waits.
-func (l *link) take() (messages []Message, tasks []func(context.Context, Conversation) error) {
+func (l *link) take() (messages []Message, tasks []task) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	messages, tasks = l.mu.messages, l.mu.tasks
@@ -125,13 +128,13 @@ func (l *link) say(ctx context.Context) error {
 	}
 }
 
-// abandon takes no more tasks, and lets those that wait find out that the
-// conversation has ended: they answer for what they were to do.
-func (l *link) abandon(ctx context.Context, tasks []func(context.Context, Conversation) error) {
+// abandon lets tasks find out that the conversation has ended: they answer for
+// what they were to do.
+func (l *link) abandon(ctx context.Context, tasks []task) {
 	l.mu.Lock()
-	late := l.mu.tasks
-	l.mu.tasks, l.mu.over = nil, true
+	l.mu.ended = true
 	l.mu.Unlock()
+	_, late := l.take()
 	for _, f := range append(tasks, late...) {
 		_ = f(ctx, ended{l.conversation})
 	}
@@ -163,24 +166,23 @@ func (k *links) link(id meta.StoreID, serving bool) *link {
 
 // serve reads logs for a peer; ServeEnded follows whatever becomes of it.
 func (k *links) serve(o Serve) {
-	end := func() { k.node.offer(ServeEnded{To: o.To}) }
-	l := k.link(o.To, true)
-	if l == nil || !l.task(func(ctx context.Context, c Conversation) error {
-		defer end()
+	f := func(ctx context.Context, c Conversation) error {
+		defer k.node.offer(ServeEnded{To: o.To})
 		return k.node.serveReads(ctx, c, o)
-	}) {
+	}
+	if !k.task(o.To, f) {
 		for _, r := range o.Reads {
 			k.node.offer(Served{To: o.To, Read: r, Err: errEnded})
 		}
-		end()
+		k.node.offer(ServeEnded{To: o.To})
 	}
 }
 
-// task does something in the conversation that a peer dialed.
-func (k *links) task(to meta.StoreID, f func(context.Context, Conversation) error) {
-	if l := k.link(to, true); l != nil {
-		l.task(f)
-	}
+// task does something in the conversation that a peer dialed; false when there
+// is none.
+func (k *links) task(to meta.StoreID, f task) bool {
+	l := k.link(to, true)
+	return l != nil && l.task(f)
 }
 
 // converse keeps up one conversation until it ends.

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/noop"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 
@@ -48,13 +50,14 @@ type Config struct {
 	// ChunkBytes is the size of a chunk of rows; 512 KiB.
 	ChunkBytes int
 
-	Logger *slog.Logger
+	Logger *slog.Logger // nil is silence
+	Meter  metric.Meter // nil is none
 	// Faults are planted by tests of the checkers.
 	Faults fault.Set
 }
 
 func (c Config) withDefaults() Config {
-	c.Timing = c.Timing.withDefaults()
+	c.Timing = c.Timing.WithDefaults()
 	if c.FlightBytes == 0 {
 		c.FlightBytes = 16 << 20
 	}
@@ -63,6 +66,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.ChunkBytes == 0 {
 		c.ChunkBytes = 512 << 10
+	}
+	if c.Meter == nil {
+		c.Meter = noop.Meter{}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -98,18 +104,20 @@ var (
 
 // Node replicates one store. Its methods are safe for concurrent use.
 type Node struct {
-	cfg    Config
-	began  time.Time
-	inbox  inbox
-	flight *semaphore.Weighted
-	tasks  *taskQueue // what must be done, in order
-	upkeep *taskQueue // what may be left out
-	links  links
-	wg     sync.WaitGroup
+	cfg      Config
+	began    time.Time
+	inbox    inbox
+	flight   *semaphore.Weighted
+	tasks    *taskQueue // what must be done, in order
+	upkeep   *taskQueue // what may be left out
+	links    links
+	observed metric.Registration
+	wg       sync.WaitGroup
 
 	membership atomic.Pointer[meta.Membership]
 	facts      atomic.Pointer[map[hlc.Origin][]fact]
-	writable   atomic.Pointer[string] // why not; "" while writes are taken
+	writing    atomic.Bool           // clients' writes are taken
+	refusal    atomic.Pointer[error] // why they are not, of the last tick
 
 	mu struct {
 		sync.RWMutex
@@ -151,14 +159,18 @@ func New(cfg Config) (*Node, error) {
 	n.mu.audits = map[auditKey]chan Audited{}
 	n.mu.core = NewCore(CoreConfig{
 		Self: cfg.Self, Local: localStore{cfg.Store}, Membership: m, Founder: cfg.Founder, Founding: cfg.Founding, Invited: cfg.Invited,
-		Notes: notes, Timing: cfg.Timing, Faults: cfg.Faults,
+		Notes: notes, Begun: cfg.Store.Clock().Last(), Timing: cfg.Timing, Faults: cfg.Faults,
 	})
 	if m == nil {
 		m = &meta.Membership{}
 	}
 	n.membership.Store(m)
-	why := "starting"
-	n.writable.Store(&why)
+	why := n.mu.core.refusal()
+	n.refusal.Store(&why)
+	var err error
+	if n.observed, err = observe(n, cfg.Meter); err != nil {
+		return nil, fmt.Errorf("instruments of replication: %w", err)
+	}
 	return n, nil
 }
 
@@ -176,9 +188,11 @@ func (n *Node) Run(ctx context.Context) error {
 	group.Go(func() error { return n.upkeep.run(ctx) })
 	group.Go(func() error { return n.accept(ctx) })
 	group.Go(func() error { return n.work(ctx) })
+	group.Go(func() error { return n.watch(ctx) })
 	err := group.Wait()
 	n.links.closeAll()
 	n.wg.Wait()
+	_ = n.observed.Unregister() // it never fails
 	if errors.Is(err, context.Canceled) {
 		return nil
 	}
@@ -190,6 +204,7 @@ func (n *Node) work(ctx context.Context) error {
 	tick := time.NewTicker(n.cfg.Heartbeat)
 	defer tick.Stop()
 	n.tick(ctx)
+	n.settle(ctx)
 	for {
 		select {
 		case <-ctx.Done():
@@ -209,11 +224,16 @@ func (n *Node) work(ctx context.Context) error {
 		for _, e := range events {
 			n.step(ctx, e)
 		}
-		n.mu.Lock()
-		out := n.mu.core.Settle(n.instant())
-		n.mu.Unlock()
-		n.do(ctx, out, 0)
+		n.settle(ctx)
 	}
+}
+
+// settle does what may be done now.
+func (n *Node) settle(ctx context.Context) {
+	n.mu.Lock()
+	out := n.mu.core.Settle(n.instant())
+	n.mu.Unlock()
+	n.do(ctx, out, 0)
 }
 
 func (n *Node) instant() Instant {
@@ -252,6 +272,8 @@ func (n *Node) note(in Input) {
 	case Tick:
 		facts := n.mu.core.facts
 		n.facts.Store(&facts)
+		why := n.mu.core.refusal()
+		n.refusal.Store(&why)
 	case Received:
 		switch m := in.Message.(type) {
 		case Status:
@@ -269,6 +291,8 @@ func (n *Node) note(in Input) {
 			}
 		}
 	case WritingSet:
+		why := n.mu.core.refusal()
+		n.refusal.Store(&why)
 		close(n.mu.writing)
 		n.mu.writing = make(chan struct{})
 	case Kept:

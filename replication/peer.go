@@ -21,28 +21,33 @@ type peer struct {
 	heard           time.Duration // when it said something last
 	ever            bool          // it said something in this life
 	// What it told of itself.
-	progress         map[feature.Shard]hlc.Vector
-	heads            map[feature.Shard]hlc.Vector
-	epoch, revision  uint64
-	registry         uint64
-	whole            bool
-	statusSeen       bool
-	told             map[feature.Shard]hlc.Vector // what it was told
-	nextNews         time.Duration                // when it may be told of a newer membership again
-	nextRegistry     time.Duration
-	cursors          map[hlc.Origin]map[feature.Shard]*cursor
-	busy             bool // a Serve is under way
-	clock            peerClock
-	echoes           echoes // of what it was told
-	echo             uint64 // the last that it told
-	nextFresh        time.Duration
-	introduced       bool // the home has taken its hello into account
-	introduceRefused error
+	progress        map[feature.Shard]hlc.Vector
+	heads           map[feature.Shard]hlc.Vector
+	epoch, revision uint64
+	registry        uint64
+	whole           bool
+	statusSeen      bool
+	told            map[feature.Shard]hlc.Vector // what it was told
+	nextNews        time.Duration                // when it may be told of a newer membership again
+	nextRegistry    time.Duration
+	cursors         map[hlc.Origin]map[feature.Shard]*cursor
+	// early is what it asked for in shards that are not known here yet.
+	early      map[hlc.Origin]map[feature.Shard]hlc.Timestamp
+	busy       bool // a Serve is under way
+	clock      peerClock
+	echoes     echoes // of what it was told
+	echo       uint64 // the last that it told
+	nextFresh  time.Duration
+	introduced bool // the home has taken its hello into account
 }
 
 func (p *peer) isLive(now, stall time.Duration) bool {
 	return p.ever && now-p.heard <= stall
 }
+
+// isReached reports whether the peer can be asked something and was heard
+// lately: one that stops in order is away at once.
+func (p *peer) isReached(now, stall time.Duration) bool { return p.dialed && p.isLive(now, stall) }
 
 func (c *Core) peer(id meta.StoreID) *peer {
 	p := c.peers[id]
@@ -68,9 +73,11 @@ func (c *Core) opened(in Opened) {
 	if in.Serving {
 		p.serving, p.echo, p.nextFresh = true, 0, 0
 		clear(p.cursors)
+		clear(p.early)
 		return
 	}
 	p.dialed = true
+	c.pingPeer(p)
 	clear(p.told)
 	p.nextNews, p.nextRegistry = 0, 0
 	for o, f := range c.following {
@@ -89,6 +96,7 @@ func (c *Core) ended(in Ended) {
 	if in.Serving {
 		p.serving = false
 		clear(p.cursors)
+		clear(p.early)
 		return
 	}
 	p.dialed = false
@@ -102,6 +110,7 @@ func (c *Core) ended(in Ended) {
 // receiveStatus notes what a peer told of itself.
 func (c *Core) receiveStatus(p *peer, m Status) {
 	for id, v := range m.Progress {
+		c.recall(v[c.cfg.Self.Origin])
 		p.progress[id] = v
 	}
 	for id, v := range m.Heads {
@@ -109,6 +118,15 @@ func (c *Core) receiveStatus(p *peer, m Status) {
 	}
 	p.echo = max(p.echo, m.ID)
 	p.epoch, p.revision, p.registry, p.whole, p.statusSeen = m.Epoch, m.Revision, m.Registry, m.Whole, true
+}
+
+// receiveRegistry takes newer definitions of a member. Those of a store that was
+// put out, such as a home that another took over from, do not count any more.
+func (c *Core) receiveRegistry(p *peer, m RegistryNews) {
+	x, ok := c.membership.Member(p.id)
+	if ok && c.isPeer(p) && x.State != meta.Fenced && m.Revision > c.cfg.Local.RegistryRevision() {
+		c.emit(AdoptRegistry{Encoded: m.Encoded})
+	}
 }
 
 // tellStatus tells a peer how far this store has come: of the shards where it
@@ -122,11 +140,11 @@ func (c *Core) tellStatus(p *peer, all bool) {
 		}
 		v := c.cfg.Local.Progress(id)
 		if c.cfg.Faults.Has(fault.AckOnReceipt) {
-			v = v.Merge(s.pending)
+			v = v.Merge(s.received)
 		}
-		if all {
-			v = c.withOwnClosed(v)
-		}
+		// Always: else what was told of an own log without entries would be taken
+		// back by the next Status that tells of others' entries.
+		v = c.withOwnClosed(v)
 		if known, ok := p.told[id]; !ok || !known.Equal(v) {
 			progress[id], p.told[id] = v, v
 		}
@@ -198,22 +216,23 @@ func (c *Core) knowsDefinitions() bool {
 }
 
 // tellNews brings the membership and the definitions to those who hold older
-// ones, again now and then until they are heard to have them.
+// ones, again now and then until they are heard to have them. Nobody dials a
+// store that is no member, or not any more: it is told where it has dialed.
 func (c *Core) tellNews() {
 	if c.membership == nil {
 		return
 	}
 	for _, id := range slices.Sorted(maps.Keys(c.peers)) {
 		p := c.peers[id]
-		if !p.dialed {
+		if !p.dialed && !p.serving {
 			continue
 		}
 		older := meta.Membership{Epoch: p.epoch, Revision: p.revision}
 		if older.Compare(c.membership) < 0 && c.now.Mono >= p.nextNews {
 			p.nextNews = c.now.Mono + 2*c.cfg.Heartbeat
-			c.emit(Send{To: id, Message: MembershipNews{Membership: c.membership}})
+			c.emit(Send{To: id, Serving: !p.dialed, Message: MembershipNews{Membership: c.membership}})
 		}
-		if _, ok := c.membership.Member(id); ok && p.statusSeen && p.registry < c.cfg.Local.RegistryRevision() && c.now.Mono >= p.nextRegistry {
+		if _, ok := c.membership.Member(id); ok && p.dialed && p.statusSeen && p.registry < c.cfg.Local.RegistryRevision() && c.now.Mono >= p.nextRegistry {
 			p.nextRegistry = c.now.Mono + 5*c.cfg.Heartbeat
 			c.emit(SendRegistry{To: id})
 		}

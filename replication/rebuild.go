@@ -34,30 +34,54 @@ type rebuild struct {
 	source  meta.StoreID
 	asked   time.Duration // when a chunk was asked for; 0: it was not
 	joining bool          // a chunk is on its way into the store
+	last    bool          // it is the last
 }
 
 func (s *shard) isCopying() bool { return s.rebuild != nil && !s.rebuild.Copied }
 
 // add takes a chunk's vector into account, purely.
-func (r *rebuild) add(progress, barrier hlc.Vector, last bool) {
-	if !r.Begun {
-		r.Low, r.High, r.Begun = progress.Clone(), progress.Clone(), true
+func (r *rebuild) add(progress, barrier hlc.Vector) {
+	if r.Begun {
+		r.Low = r.Low.Floor(progress)
 	} else {
-		r.Low, r.High = r.Low.Floor(progress), r.High.Merge(progress)
+		r.Low, r.Begun = progress.Clone(), true
 	}
-	r.High = r.High.Merge(barrier)
-	r.Copied = last
+	r.High = r.High.Merge(progress).Merge(barrier)
 }
 
-// begin starts to rebuild a shard, unless that is under way. Need is what the
-// logs do not bring.
+// joined is the rebuild as it is once the chunk that is on its way has arrived.
+func (r *rebuild) joined() *rebuild {
+	after := *r
+	after.Copied = r.last
+	return &after
+}
+
+// begin starts to rebuild a shard, unless that is under way. Need is what the log
+// that was asked for last does not bring; whoever said so has it.
 func (c *Core) begin(id feature.Shard, need hlc.Vector) {
 	s := c.shards[id]
-	if s.rebuild == nil {
+	switch {
+	case s.rebuild == nil:
 		s.rebuild = &rebuild{}
+		c.counts.Rebuilds++
+		c.emit(SetNote{Shard: id, Note: encodeRebuild(s.rebuild)})
+	case s.rebuild.Copied:
+		// The logs were cut again before they brought what the copy lacks. Its
+		// rows stay, and so does what they hold beyond progress.
+		s.rebuild = &rebuild{High: s.rebuild.High}
 		c.emit(SetNote{Shard: id, Note: encodeRebuild(s.rebuild)})
 	}
-	s.rebuild.need = s.rebuild.need.Merge(need)
+	s.rebuild.need = need
+}
+
+// diverged has a shard copied whose rows differ from another member's: whatever
+// the cause, the join of both is at least what the log says. The other one finds
+// the same, and copies too.
+func (c *Core) diverged(in Diverged) {
+	c.counts.Diverged += uint64(in.Rows)
+	if c.shards[in.Shard] != nil {
+		c.begin(in.Shard, nil)
+	}
 }
 
 // copyAll begins with every shard that a joining store has nothing of yet.
@@ -104,20 +128,19 @@ func (c *Core) fetch(id feature.Shard, r *rebuild) {
 	c.emit(Send{To: r.source, Message: Fetch{Shard: id, After: r.After}})
 }
 
-// chunkSource picks a member in reach: one that has what is needed, that is
-// whole, and that is another than the last, as far as there is one. One that is rebuilding what it missed will do: two members
-// that have both truncated what the other lacks have nobody else.
+// chunkSource picks a member in reach that has what is needed: a whole one, and
+// another than the last, as far as there is one. One that is rebuilding what it
+// missed will do: two members that have both truncated what the other lacks have
+// nobody else.
 func (c *Core) chunkSource(id feature.Shard, last meta.StoreID) meta.StoreID {
+	need := c.shards[id].rebuild.need
 	best, bestRank := meta.StoreID(""), 0
 	for _, x := range c.membership.Members {
 		p := c.peers[x.Store]
-		if x.State != meta.Active || p == nil || !p.dialed || !p.isLive(c.now.Mono, c.cfg.Stall) || !c.holds(id)(x) {
+		if x.State != meta.Active || p == nil || !p.dialed || !p.isLive(c.now.Mono, c.cfg.Stall) || !c.holds(id)(x) || !p.progress[id].Covers(need) {
 			continue
 		}
 		rank := 1
-		if p.progress[id].Covers(c.shards[id].rebuild.need) {
-			rank += 4
-		}
 		if p.whole {
 			rank += 2
 		}
@@ -141,7 +164,7 @@ func (c *Core) passBarrier(id feature.Shard, s *shard) {
 			r.High[o] = seal.Final[id]
 		}
 	}
-	if c.cfg.Faults.Has(fault.SkipBarrier) || c.withOwnHead(id).Covers(r.High) {
+	if c.withOwnHead(id).Covers(r.High) {
 		s.rebuild = nil
 		c.emit(SetNote{Shard: id})
 	}
@@ -161,14 +184,13 @@ func (c *Core) receiveChunk(from *peer, m oplog.Chunk) {
 		return
 	}
 	r := s.rebuild
-	last := m.Next == nil
-	r.add(m.Progress, m.Barrier, last)
+	r.add(m.Progress, m.Barrier)
 	if c.cfg.Faults.Has(fault.LastVectorWins) {
 		r.Low, r.High = m.Progress.Clone(), m.Progress.Clone()
 	}
-	r.After, r.joining = m.Next, true
-	out := JoinChunk{Chunk: m, Note: encodeRebuild(r)}
-	if last {
+	r.After, r.joining, r.last = m.Next, true, m.Next == nil
+	out := JoinChunk{Chunk: m, Note: encodeRebuild(r.joined())}
+	if r.last {
 		out.Start = r.Low.Clone()
 		delete(out.Start, c.cfg.Self.Origin)
 	}
@@ -182,9 +204,10 @@ func (c *Core) chunkJoined(in ChunkJoined) {
 	if r == nil {
 		return
 	}
-	r.joining, r.asked = false, 0
+	r.joining, r.asked, r.Copied = false, 0, r.last && in.Err == nil
 	if in.Err != nil {
-		*r = rebuild{} // from the start: what was joined is joined again
+		// From the start, after a while: what was joined is joined again.
+		*r = rebuild{High: r.High, need: r.need, source: r.source, asked: max(1, c.now.Mono)}
 		return
 	}
 	if r.Copied {

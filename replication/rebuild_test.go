@@ -15,16 +15,16 @@ func metaID(s string) meta.StoreID { return meta.StoreID(s) }
 // A copy begins where every chunk was, and is whole where all of them were.
 func TestACopyBeginsAtTheLeastAndEndsAtTheGreatestVector(t *testing.T) {
 	var r rebuild
-	r.add(hlc.Vector{1: 10, 2: 50}, nil, false)
-	r.add(hlc.Vector{1: 20, 2: 40}, hlc.Vector{3: 5}, true) // of a store that is rebuilding itself
+	r.add(hlc.Vector{1: 10, 2: 50}, nil)
+	r.add(hlc.Vector{1: 20, 2: 40}, hlc.Vector{3: 5}) // of a store that is rebuilding itself
 	if want := (hlc.Vector{1: 10, 2: 40}); !r.Low.Equal(want) {
 		t.Errorf("it begins at %v, want %v", r.Low, want)
 	}
 	if want := (hlc.Vector{1: 20, 2: 50, 3: 5}); !r.High.Equal(want) {
 		t.Errorf("its barrier is %v, want %v", r.High, want)
 	}
-	if !r.Copied {
-		t.Error("after the last chunk it is not copied")
+	if r.last = true; r.Copied || !r.joined().Copied {
+		t.Error("it is copied before its last chunk is here, or not after")
 	}
 }
 

@@ -20,6 +20,8 @@ type shard struct {
 	claims hlc.Vector
 	// held are origins whose next entry waits for a position of another.
 	held map[hlc.Origin]hlc.Position
+	// received is what came, joined or not; only a planted fault looks at it.
+	received hlc.Vector
 	// dirty says that entries were joined that others were not told of.
 	dirty bool
 	// rebuild is under way when not nil; begun says that there was one while
@@ -80,14 +82,24 @@ func (c *Core) receiveInterval(from *peer, iv oplog.Interval) {
 	if _, known := c.membership.ByOrigin(iv.Origin); !known && !c.isSealed(iv.Origin) {
 		return // nobody's origin yet: the membership that names it is on its way
 	}
-	if fenced && !c.cfg.Faults.Has(fault.AdvancePastFence) {
-		return
+	if fenced {
+		if !c.cfg.Faults.Has(fault.AdvancePastFence) {
+			return
+		}
+		limit = ^hlc.Timestamp(0)
+	}
+	if c.cfg.Faults.Has(fault.AckOnReceipt) {
+		s.received = s.received.Merge(hlc.Vector{iv.Origin: iv.Through})
+		s.dirty = true
 	}
 	if c.cfg.Faults.Has(fault.AcceptGap) && len(iv.Entries) > 0 {
 		iv.After = min(iv.After, s.pending[iv.Origin])
 		s.pending[iv.Origin] = max(s.pending[iv.Origin], iv.Entries[0].Prev)
 	}
 	v := judge(s.pending[iv.Origin], limit, iv, func(p hlc.Position) bool { return c.isComing(iv.Shard, p) })
+	if v.gap {
+		c.counts.Gaps++
+	}
 	if f := c.following[iv.Origin]; f != nil && from != nil && f.peer == from.id {
 		f.gap = f.gap || v.gap
 		if v.claim > 0 {
@@ -95,6 +107,7 @@ func (c *Core) receiveInterval(from *peer, iv oplog.Interval) {
 		}
 	}
 	if v.waits.At > 0 {
+		c.counts.Held++
 		s.held[iv.Origin] = v.waits
 	} else if v.claim > 0 {
 		delete(s.held, iv.Origin)
@@ -121,7 +134,6 @@ func (c *Core) hand(s *shard, iv oplog.Interval) {
 	}
 	s.flight[o]++
 	s.handed[o] = iv.Through
-	s.dirty = s.dirty || c.cfg.Faults.Has(fault.AckOnReceipt)
 	c.emit(Join{Interval: iv})
 }
 
@@ -155,6 +167,8 @@ func (c *Core) joined(in Joined) {
 		return
 	}
 	s.dirty = true
+	c.counts.Intervals++
+	c.counts.Entries += uint64(in.Entries)
 	if at := s.claims[o]; at > 0 && s.flight[o] == 0 {
 		delete(s.claims, o)
 		c.claim(in.Shard, s, hlc.Position{Origin: o, At: at})
@@ -162,11 +176,32 @@ func (c *Core) joined(in Joined) {
 }
 
 // isComing reports whether a position is joined, or will be before what is
-// handed to the store from now on (I13). One beyond its origin's seal names an
-// entry that nobody has; what depends on it was never joined anywhere.
+// handed to the store from now on (I13). For one in the tail of an origin that
+// ended, what was logged again stands, together with all of the ended log:
+// sessions name the tail, and so do the writes that follow them. Any other
+// beyond the end names an entry that nobody has; what depends on it was never
+// joined anywhere.
 func (c *Core) isComing(id feature.Shard, p hlc.Position) bool {
-	s := c.shards[id]
-	return c.cfg.Faults.Has(fault.DropDependency) || s.pending[p.Origin] >= p.At || c.cfg.Local.Progress(id)[p.Origin] >= p.At
+	if c.cfg.Faults.Has(fault.DropDependency) {
+		return true
+	}
+	for range len(c.membership.Seals) + 1 { // each step leads to an origin that ended later
+		if c.isHere(id, p) {
+			return true
+		}
+		seal, ended := c.membership.Sealed(p.Origin)
+		salvage, kept := seal.Salvage[id]
+		final := hlc.Position{Origin: p.Origin, At: seal.Final[id]}
+		if !ended || !kept || p.At <= final.At || p.At > salvage.UpTo || !c.isHere(id, final) {
+			return false
+		}
+		p = salvage.As
+	}
+	return false
+}
+
+func (c *Core) isHere(id feature.Shard, p hlc.Position) bool {
+	return c.shards[id].pending[p.Origin] >= p.At || c.cfg.Local.Progress(id)[p.Origin] >= p.At
 }
 
 func (c *Core) isSealed(o hlc.Origin) bool {

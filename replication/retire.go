@@ -14,9 +14,8 @@ import (
 // hand over what it wrote beyond its seal. That part of its log is not of the
 // deployment any more, though clients may have been told "local".
 type retiring struct {
-	shards  map[feature.Shard]*tail
-	drained bool // it was told to leave, and obeyed
-	done    bool
+	shards map[feature.Shard]*tail
+	done   bool
 }
 
 // tail is the part of the own log in one shard that lies beyond the seal. It is
@@ -27,6 +26,9 @@ type tail struct {
 	asked   time.Duration
 	busy    bool
 	settled bool
+	// taken is what stands for the tail now. The home has to note it in the
+	// seal before this life ends: who names the tail would be told it was lost.
+	taken Relogged
 }
 
 // retire hands the tails over, shard by shard, and then ends this life.
@@ -51,12 +53,20 @@ func (c *Core) retire() {
 		if t == nil || t.settled {
 			continue
 		}
+		if t.taken.As.At > 0 {
+			if _, noted := seal.Salvage[id]; noted {
+				t.settled = true
+				continue
+			}
+			c.tellTaken(t)
+		} else {
+			c.offer(id, t, seal)
+		}
 		open = true
-		c.offer(id, t, seal)
 	}
 	if !open {
 		c.retiring.done = true
-		c.emit(Retired{Drained: c.retiring.drained})
+		c.emit(Retired{Drained: x.Drained})
 	}
 }
 
@@ -98,7 +108,7 @@ func (c *Core) salvaged(in Salvaged) {
 }
 
 // relogged takes the answer to a piece of the tail. When there is no more, the
-// home is told, which notes it in the seal. A tail that was refused is kept in
+// home is told, and the seal says where the tail stands now. A tail that was refused is kept in
 // the old directory.
 func (c *Core) relogged(from *peer, m Relogged) {
 	t := c.retiring.shards[m.Shard]
@@ -111,10 +121,20 @@ func (c *Core) relogged(from *peer, m Relogged) {
 		t.after, t.asked = m.UpTo, 0
 		return
 	}
-	t.settled = true
-	if m.As.At > 0 {
-		c.emit(Send{To: c.membership.Home, Message: m})
+	if m.As.At == 0 {
+		t.settled = true
+		return
 	}
+	t.taken, t.asked = m, 0
+}
+
+// tellTaken tells the home, again until the seal says so.
+func (c *Core) tellTaken(t *tail) {
+	if t.asked > 0 && c.now.Mono-t.asked < c.cfg.Stall {
+		return
+	}
+	t.asked = max(1, c.now.Mono)
+	c.emit(Send{To: c.membership.Home, Message: t.taken})
 }
 
 func (c *Core) noteSalvage(o hlc.Origin, m Relogged) {
@@ -135,9 +155,11 @@ func (c *Core) receiveRelog(p *peer, m Relog) {
 		return
 	}
 	if oldest(m.Entries) <= hlc.New(c.now.Wall.UnixMilli()-c.cfg.Grace.Milliseconds(), 0) {
+		c.counts.Refused += uint64(len(m.Entries))
 		c.emit(Send{To: p.id, Serving: true, Message: Relogged{Shard: m.Shard, UpTo: m.Entries[len(m.Entries)-1].At}})
 		return
 	}
+	c.counts.Salvaged += uint64(len(m.Entries))
 	c.emit(RelogFor{To: p.id, Shard: m.Shard, Entries: m.Entries})
 }
 

@@ -3,6 +3,7 @@ package replication
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"featurestore/feature"
 	"featurestore/hlc"
@@ -12,7 +13,8 @@ import (
 // A cursor is how far one follower was sent one origin's log in a shard.
 type cursor struct {
 	at      hlc.Timestamp
-	reading bool // a read is under way
+	reading bool          // a read is under way
+	rests   time.Duration // until when nothing is read, after there was nothing
 }
 
 // maxReads bounds the reads of one Serve.
@@ -28,8 +30,16 @@ func (c *Core) receiveFollow(p *peer, m Follow) {
 	old := p.cursors[m.Origin]
 	held := c.cfg.Local.Shards(x.Region)
 	cursors := make(map[feature.Shard]*cursor, len(m.After))
+	delete(p.early, m.Origin)
 	for id, after := range m.After {
-		if c.shards[id] == nil || !slices.Contains(held, id) {
+		if m.Origin == c.cfg.Self.Origin {
+			c.recall(after)
+		}
+		if c.shards[id] == nil {
+			p.ahead(m.Origin, id, after)
+			continue
+		}
+		if !slices.Contains(held, id) {
 			continue
 		}
 		cursors[id] = &cursor{at: after}
@@ -38,6 +48,41 @@ func (c *Core) receiveFollow(p *peer, m Follow) {
 		}
 	}
 	p.cursors[m.Origin] = cursors
+}
+
+// ahead notes that a follower asked for a shard that is not known here yet: it
+// has newer definitions.
+func (p *peer) ahead(o hlc.Origin, id feature.Shard, after hlc.Timestamp) {
+	if p.early == nil {
+		p.early = map[hlc.Origin]map[feature.Shard]hlc.Timestamp{}
+	}
+	if p.early[o] == nil {
+		p.early[o] = map[feature.Shard]hlc.Timestamp{}
+	}
+	p.early[o][id] = after
+}
+
+// admitEarly begins to serve what was asked for before the definitions that
+// name it were here. Its follower would ask again only after a stall.
+func (c *Core) admitEarly() {
+	for _, p := range c.peers {
+		x, ok := c.membership.Member(p.id)
+		if !ok || x.State == meta.Removed {
+			continue
+		}
+		held := c.cfg.Local.Shards(x.Region)
+		for o, early := range p.early {
+			for id, after := range early {
+				if c.shards[id] == nil {
+					continue
+				}
+				delete(early, id)
+				if slices.Contains(held, id) && p.cursors[o] != nil && p.cursors[o][id] == nil {
+					p.cursors[o][id] = &cursor{at: after}
+				}
+			}
+		}
+	}
 }
 
 // serve starts reading for every peer that waits for something.
@@ -55,7 +100,7 @@ func (c *Core) serveNext(p *peer) {
 	for _, o := range slices.Sorted(maps.Keys(p.cursors)) {
 		for _, id := range c.order {
 			k := p.cursors[o][id]
-			if k == nil || len(reads) == maxReads || c.cfg.Local.Heads(id)[o] <= k.at {
+			if k == nil || len(reads) == maxReads || c.now.Mono < k.rests || c.cfg.Local.Heads(id)[o] <= k.at {
 				continue
 			}
 			k.reading = true
@@ -85,6 +130,8 @@ func (c *Core) served(in Served) {
 	case in.Floor > in.Read.After:
 		delete(p.cursors[in.Read.Origin], in.Read.Shard)
 		c.emit(Send{To: p.id, Serving: true, Message: Truncated{Shard: in.Read.Shard, Origin: in.Read.Origin, Floor: in.Floor}})
+	case in.Through <= in.Read.After:
+		k.rests = c.now.Mono + c.cfg.Heartbeat // reading on would find nothing again
 	default:
 		k.at = max(k.at, in.Through)
 	}

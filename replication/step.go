@@ -31,6 +31,8 @@ func (c *Core) Step(now Instant, in Input) []Output {
 		c.tick(in)
 	case Closing:
 		c.close(in.Closed)
+	case Diverged:
+		c.diverged(in)
 	case Kept:
 		c.kept(in)
 	case WritingSet:
@@ -102,9 +104,7 @@ func (c *Core) receive(in Received) {
 	case Status:
 		c.receiveStatus(p, m)
 	case RegistryNews:
-		if m.Revision > c.cfg.Local.RegistryRevision() {
-			c.emit(AdoptRegistry{Encoded: m.Encoded})
-		}
+		c.receiveRegistry(p, m)
 	case Relog:
 		c.receiveRelog(p, m)
 	case Relogged:
@@ -122,6 +122,7 @@ func (c *Core) receive(in Received) {
 		c.receiveFollow(p, m)
 	case Unfollow:
 		delete(p.cursors, m.Origin)
+		delete(p.early, m.Origin)
 	case Interval:
 		c.receiveInterval(p, m.Interval)
 	case Closed:
@@ -130,6 +131,7 @@ func (c *Core) receive(in Received) {
 		c.receiveFresh(p, m)
 	case Truncated:
 		if s := c.shards[m.Shard]; s != nil && m.Floor > s.pending[m.Origin] {
+			c.counts.Truncated++
 			c.begin(m.Shard, hlc.Vector{m.Origin: m.Floor})
 		}
 	case Fetch:
@@ -156,6 +158,9 @@ func (c *Core) isPeer(p *peer) bool {
 
 // close notes up to when the own log is complete.
 func (c *Core) close(closed hlc.Timestamp) {
+	if c.first == 0 {
+		c.first = closed
+	}
 	c.closed = max(c.closed, closed)
 	if c.closed > 0 {
 		c.learn(c.cfg.Self.Origin, fact{through: c.closed, asOf: c.now.Mono})

@@ -86,6 +86,7 @@ type Store interface {
 	// Witness raises the clock to a timestamp of another store; it fails when
 	// that is too far ahead.
 	Witness(t hlc.Timestamp) error
-	// Now is the wall clock.
+	// Now is the wall clock, Clock the one that orders writes.
 	Now() time.Time
+	Clock() *hlc.Clock
 }

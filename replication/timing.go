@@ -2,6 +2,15 @@ package replication
 
 import "time"
 
+// Defaults of Timing that operators see as settings.
+const (
+	DefaultLogMinAge   = 24 * time.Hour
+	DefaultLogMaxAge   = 7 * 24 * time.Hour
+	DefaultLogMaxBytes = 10 << 30
+	DefaultGrace       = 24 * time.Hour
+	DefaultMaxSkew     = 500 * time.Millisecond
+)
+
 // Timing says how often a store speaks, and how long it keeps what. Zero
 // fields mean the default.
 type Timing struct {
@@ -18,20 +27,23 @@ type Timing struct {
 	// Upkeep is how often the log is truncated; 1 s. Collect is how often
 	// tombstones are collected; 1 min.
 	Upkeep, Collect time.Duration
-	// LogMinAge is how long entries stay that everyone has; 24 h. LogMaxAge and
-	// LogMaxBytes are what is kept for a member that is away, by shard; 7 days
-	// and 10 GiB. A member that misses what is gone is rebuilt when it is back.
+	// Verify is how often rows are compared with other members'; 1 h.
+	Verify time.Duration
+	// LogMinAge is how long entries stay that everyone has. LogMaxAge and
+	// LogMaxBytes are what is kept for a member that is away, by shard. A member
+	// that misses what is gone is rebuilt when it is back.
 	LogMinAge, LogMaxAge time.Duration
 	LogMaxBytes          int64
 	// Grace is how much younger than a tombstone everything everywhere must be
-	// before it is collected; 24 h.
+	// before it is collected.
 	Grace time.Duration
-	// MaxSkew is by how much clocks of stores may differ; 500 ms. Beyond 0.8 of
-	// it a store stops writing.
+	// MaxSkew is by how much clocks of stores may differ. Beyond 0.8 of it a store
+	// stops writing.
 	MaxSkew time.Duration
 }
 
-func (t Timing) withDefaults() Timing {
+// WithDefaults returns t with the default in place of every zero.
+func (t Timing) WithDefaults() Timing {
 	or := func(d *time.Duration, v time.Duration) {
 		if *d == 0 {
 			*d = v
@@ -44,12 +56,13 @@ func (t Timing) withDefaults() Timing {
 	or(&t.ReconnectMax, 2*time.Second)
 	or(&t.Upkeep, time.Second)
 	or(&t.Collect, time.Minute)
-	or(&t.LogMinAge, 24*time.Hour)
-	or(&t.LogMaxAge, 7*24*time.Hour)
-	or(&t.Grace, 24*time.Hour)
-	or(&t.MaxSkew, 500*time.Millisecond)
+	or(&t.Verify, time.Hour)
+	or(&t.LogMinAge, DefaultLogMinAge)
+	or(&t.LogMaxAge, DefaultLogMaxAge)
+	or(&t.Grace, DefaultGrace)
+	or(&t.MaxSkew, DefaultMaxSkew)
 	if t.LogMaxBytes == 0 {
-		t.LogMaxBytes = 10 << 30
+		t.LogMaxBytes = DefaultLogMaxBytes
 	}
 	return t
 }

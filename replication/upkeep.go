@@ -61,24 +61,33 @@ func (c *Core) collect() {
 
 // stable is the least safe time of any active member.
 func (c *Core) stable(id feature.Shard) (hlc.Timestamp, bool) {
-	holds := c.holds(id)
-	stable := c.membership.SafeTime(id, c.withOwnClosed(c.cfg.Local.Progress(id)), holds)
 	if c.cfg.Faults.Has(fault.CollectOnceApplied) {
-		stable = ^hlc.Timestamp(0)
+		stable := hlc.Timestamp(0)
 		for _, at := range c.everywhere(id) {
-			stable = min(stable, at)
+			stable = max(stable, at)
 		}
-		return stable, stable != ^hlc.Timestamp(0)
+		return stable, stable > 0
 	}
+	at, _ := c.stableAt(id)
+	return at, at > 0
+}
+
+// stableAt is stable, and which member has no more; zero while one was not
+// heard of.
+func (c *Core) stableAt(id feature.Shard) (at hlc.Timestamp, by meta.StoreID) {
+	holds := c.holds(id)
+	at, by = c.membership.SafeTime(id, c.withOwnClosed(c.cfg.Local.Progress(id)), holds), c.cfg.Self.Store
 	for _, x := range c.membership.Members {
 		if x.State != meta.Active && x.State != meta.Leaving || x.Store == c.cfg.Self.Store || !holds(x) {
 			continue
 		}
 		p := c.peers[x.Store]
 		if p == nil || !p.statusSeen {
-			return 0, false
+			return 0, x.Store
 		}
-		stable = min(stable, c.membership.SafeTime(id, p.progress[id], holds))
+		if theirs := c.membership.SafeTime(id, p.progress[id], holds); theirs < at {
+			at, by = theirs, x.Store
+		}
 	}
-	return stable, stable > 0
+	return at, by
 }

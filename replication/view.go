@@ -25,7 +25,8 @@ type View struct {
 // PeerView is what a store knows of another one.
 type PeerView struct {
 	Member meta.Member
-	// Live says that the peer was heard of lately; Heard is when, zero for never.
+	// Live says that the peer is in reach and was heard of lately; Heard is when,
+	// zero for never.
 	Live  bool
 	Heard time.Time
 	// RoundTrip of a question and its answer; ClockOffset is the peer's clock

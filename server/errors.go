@@ -10,6 +10,7 @@ import (
 	"featurestore/consistency"
 	"featurestore/meta"
 	"featurestore/online"
+	"featurestore/replication"
 )
 
 // problem is what every error becomes before it is written.
@@ -28,7 +29,9 @@ var sentinels = []struct {
 	{consistency.ErrTooStale, api.CodeTooStale},
 	{consistency.ErrLevelNotOffered, api.CodeInvalidRequest},
 	{consistency.ErrElsewhere, api.CodeNotHeld},
+	{replication.ErrClockOff, api.CodeClockFenced}, // before ErrNotActive, which it comes with
 	{consistency.ErrNotActive, api.CodeNotActive},
+	{online.ErrNotWriting, api.CodeNotActive}, // it was active when the write began
 	{consistency.ErrOverloaded, api.CodeOverloaded},
 	{meta.ErrRefused, api.CodeMembershipRefused},
 	{consistency.ErrNotEnoughLive, api.CodeNotEnoughLive},

@@ -6,8 +6,26 @@ import (
 	"testing"
 
 	"featurestore/api"
+	"featurestore/consistency"
+	"featurestore/meta"
 	"featurestore/online"
+	"featurestore/replication"
 )
+
+// TestAStoreThatTakesNoWritesSaysWhy: the SDK waits out the one, and leaves the
+// other store.
+func TestAStoreThatTakesNoWritesSaysWhy(t *testing.T) {
+	leaving := &consistency.NotActiveError{Store: "eu-1", State: meta.Leaving}
+	off := &consistency.NotActiveError{Store: "eu-1", State: meta.Active, Why: fmt.Errorf("by 2s: %w", replication.ErrClockOff)}
+	for _, c := range []struct {
+		err  error
+		want api.Code
+	}{{leaving, api.CodeNotActive}, {off, api.CodeClockFenced}, {online.ErrNotWriting, api.CodeNotActive}} {
+		if got := codeOf(c.err); got != c.want {
+			t.Errorf("%v is answered as %s, want %s", c.err, got, c.want)
+		}
+	}
+}
 
 // A commit that failed may be found in full after a restart: its writer is told
 // how to repeat it without writing twice, and nothing of the machine.

@@ -36,7 +36,7 @@ func (s *Server) feastCatalog(r *request) (*feature.Catalog, error) {
 	}
 	c, ok := registry.Catalog(project)
 	if !ok {
-		return nil, registry.NoProject(project)
+		return nil, s.noProject(registry, project)
 	}
 	s.feast.last.Store(&feastChoice{registry: registry, catalog: c})
 	return c, nil
@@ -50,6 +50,9 @@ func (s *Server) chooseFeastProject(registry *feature.Registry) (string, error) 
 	case 1:
 		return projects[0], nil
 	case 0:
+		if err := s.cfg.Coordinator.Serves(); err != nil {
+			return "", err
+		}
 		return "", api.NewProblem(api.CodeProjectNotFound, "there is no project yet; apply definitions first")
 	default:
 		return "", api.Problemf(api.CodeProjectNotFound, "",

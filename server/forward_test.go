@@ -186,6 +186,22 @@ func TestStoresThatAreNotActiveTakeNoWrites(t *testing.T) {
 	}
 }
 
+// TestJoiningStoresDoNotKnowWhichProjectsThereAre: definitions come with what
+// they copy.
+func TestJoiningStoresDoNotKnowWhichProjectsThereAre(t *testing.T) {
+	x := newPair(t)
+	unknown := map[string]string{"/v1/projects/trains/lookup": wanted, "/v1/projects/trains/push": pushed, "/feast/trains/get-online-features": wanted}
+	for _, state := range []meta.State{meta.Active, meta.Joining} {
+		x.peers.change(func(m *meta.Membership) { m.Members[0].State = state })
+		want := map[meta.State]int{meta.Active: http.StatusNotFound, meta.Joining: http.StatusServiceUnavailable}[state]
+		for path, body := range unknown {
+			if w := x.eu.do(http.MethodPost, path, body); w.Code != want {
+				t.Errorf("%v: %s: got %d, want %d: %s", state, path, w.Code, want, w.Body)
+			}
+		}
+	}
+}
+
 func TestWritesRequireLiveMembers(t *testing.T) {
 	x := newPair(t)
 	x.eu.apply(strings.Replace(rides, "views:", "groups: [{name: default, write: {require_live: {members: 1, max_lag: 10s}}}]\nviews:", 1))

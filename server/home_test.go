@@ -105,7 +105,12 @@ type changes struct {
 }
 
 func (c *changes) Change(_ context.Context, change meta.Change) (*meta.Membership, error) {
-	if change.Store == "eu-1" {
+	switch {
+	case change.Action == meta.Assume:
+		c.got = append(c.got, change)
+		c.peers.change(func(m *meta.Membership) { m.Home = change.Store })
+		return c.peers.Membership(), nil
+	case change.Store == "eu-1":
 		return nil, fmt.Errorf("%w: store eu-1 is the home", meta.ErrRefused)
 	}
 	c.got = append(c.got, change)
@@ -198,5 +203,24 @@ func TestLinks(t *testing.T) {
 	h = newHouse(t)
 	if p := h.problem(h.do(http.MethodPut, "/v1/links/eu/us", `{}`)); p.Code != api.CodeLinkNotFound || !strings.Contains(p.Detail, "dev") {
 		t.Errorf("not in dev: got %+v", p)
+	}
+}
+
+// TestTheHomeIsTakenOverByTheStoreThatIsAsked, while the old one cannot be: a
+// request for another store goes nowhere.
+func TestTheHomeIsTakenOverByTheStoreThatIsAsked(t *testing.T) {
+	home := &changes{}
+	x := newPair(t, func(c *Config) { c.Members = home })
+	home.peers = x.peers
+	x.peers.change(func(m *meta.Membership) { m.Home = "ap-1" }) // which nobody knows how to reach
+	if p := x.eu.problem(x.eu.do(http.MethodPost, "/v1/members", `{"action": "take_home", "store": "us-1"}`)); p.Code != api.CodeInvalidRequest || p.Field != "store" || !strings.Contains(p.Detail, "ask store us-1 itself") {
+		t.Errorf("asked of another store: got %+v", p)
+	}
+	if p := x.eu.problem(x.eu.do(http.MethodPost, "/v1/members", `{"action": "evict", "store": "us-1"}`)); p.Code != api.CodeHomeUnreachable {
+		t.Errorf("before: got %+v", p)
+	}
+	got := answer[api.Members](x.eu, x.eu.do(http.MethodPost, "/v1/members", `{"action": "take_home", "store": "eu-1"}`))
+	if want := (meta.Change{Action: meta.Assume, Store: "eu-1"}); len(home.got) != 1 || home.got[0] != want || got.Home != "eu-1" {
+		t.Errorf("got %+v, %+v", home.got, got)
 	}
 }

@@ -11,8 +11,8 @@ import (
 // Members changes who takes part in the deployment.
 type Members interface {
 	// Change makes the change and returns the membership with it, as soon as it
-	// is durable. It runs at the home only. Errors match meta.ErrRefused, or are
-	// ctx's.
+	// is durable. It runs at the home, and meta.Assume at the store that becomes
+	// it. Errors match meta.ErrRefused, or are ctx's.
 	Change(ctx context.Context, c meta.Change) (*meta.Membership, error)
 }
 
@@ -37,7 +37,7 @@ func (s *Server) changeMembers(r *request) error {
 	if err := change.Validate(); err != nil {
 		return api.Problemf(api.CodeInvalidRequest, "action", "%v", err)
 	}
-	home, away, err := s.home(r)
+	home, away, err := s.changedAt(r, change)
 	if err != nil {
 		return err
 	}
@@ -57,6 +57,18 @@ func (s *Server) changeMembers(r *request) error {
 		return err
 	}
 	return r.json(http.StatusOK, membersOf(m))
+}
+
+// changedAt returns the store that makes a change, and whether that is another
+// one: the home, and for who shall be the home only that store itself.
+func (s *Server) changedAt(r *request, change meta.Change) (at meta.Member, away bool, err error) {
+	if change.Action != meta.Assume {
+		return s.home(r)
+	}
+	if string(change.Store) != s.cfg.Store {
+		return meta.Member{}, false, api.Problemf(api.CodeInvalidRequest, "store", "this is store %s; ask store %s itself, at its own URL, to take over", s.cfg.Store, change.Store)
+	}
+	return meta.Member{}, false, nil
 }
 
 func membersOf(m *meta.Membership) api.Members {

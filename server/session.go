@@ -17,9 +17,18 @@ func (s *Server) catalog(r *request) (*feature.Catalog, error) {
 	registry := s.cfg.Online.Registry()
 	c, ok := registry.Catalog(project)
 	if !ok {
-		return nil, registry.NoProject(project)
+		return nil, s.noProject(registry, project)
 	}
 	return c, nil
+}
+
+// noProject is the answer where a project is not found. A store that joins may
+// not have the definitions yet: nobody is told that there is no such project.
+func (s *Server) noProject(registry *feature.Registry, project string) error {
+	if err := s.cfg.Coordinator.Serves(); err != nil {
+		return err
+	}
+	return registry.NoProject(project)
 }
 
 // sessionOf returns what the request's session tokens name, merged: those of

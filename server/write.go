@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -46,15 +47,38 @@ func (s *Server) write(r *request, w write) (*api.PushResponse, error) {
 	}
 	var receipt online.Receipt
 	if len(w.rows.changes) > 0 {
-		receipt, err = s.cfg.Online.Append(r.context(), online.Write{
+		stored := online.Write{
 			Changes: w.rows.changes, Rows: w.rows.of, LogOnly: w.logOnly, Idempotency: w.idempotency,
 			Deps: dependencies(&token, targets, s.cfg.Online.Identity().Origin),
-		})
+		}
+		receipt, err = onceDue(r.context(), func(ctx context.Context) (online.Receipt, error) { return s.cfg.Online.Append(ctx, stored) })
 		if err != nil {
 			return nil, w.refused(err)
 		}
 	}
 	return s.acknowledge(r, w.rows.n, asked, token, receipt)
+}
+
+// onceDue appends a write, and waits where what it depends on is stamped too far
+// ahead of the clock here: a store that was killed begins up to a second ahead.
+// Where ctx ends before that, the error matches hlc.ErrAhead.
+func onceDue(ctx context.Context, add func(context.Context) (online.Receipt, error)) (online.Receipt, error) {
+	for {
+		receipt, err := add(ctx)
+		var ahead *hlc.AheadError
+		if !errors.As(err, &ahead) {
+			return receipt, err
+		}
+		wait := max(ahead.Ahead-ahead.MaxSkew, time.Millisecond)
+		if end, limited := ctx.Deadline(); limited && time.Until(end) < wait {
+			return receipt, err
+		}
+		select {
+		case <-ctx.Done():
+			return receipt, err
+		case <-time.After(wait):
+		}
+	}
 }
 
 // repeated answers a request of n rows that was done before under its

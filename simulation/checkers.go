@@ -24,8 +24,8 @@ func checkSessions(e *Evidence) []Violation {
 }
 
 // checkCausality wants whoever sees a write to see what its session had seen
-// before it (monotonic writes, writes follow reads): observers read every row,
-// and then every row again.
+// before it (monotonic writes, writes follow reads): observers read some rows,
+// and then these rows again.
 func checkCausality(e *Evidence) []Violation {
 	var out []Violation
 	writers, seen := e.writers(), e.seenBefore()
@@ -41,7 +41,11 @@ func checkCausality(e *Evidence) []Violation {
 					continue
 				}
 				for _, other := range order(seen[w]) {
-					if text := e.missing(other, seen[w][other], op.Passes[1][other]); text != "" {
+					row, read := op.Passes[1][other]
+					if !read {
+						continue
+					}
+					if text := e.missing(other, seen[w][other], row); text != "" {
 						out = append(out, Violation{"causal order", fmt.Sprintf("at %s at %s the write of %s at %s was seen, not what it had seen: %s",
 							op.Region, clock(op.Ended), w.Session, w.Region, text)})
 					}
@@ -69,7 +73,7 @@ func checkStaleness(e *Evidence) []Violation {
 	var out []Violation
 	pushes := map[int64][]*Operation{}
 	for i := range e.Operations {
-		if op := &e.Operations[i]; op.Push != nil && op.Position.Position.At > 0 && !e.isLost(op) {
+		if op := &e.Operations[i]; op.Push != nil && op.Position.Position.At > 0 && !op.Untold && !e.isLost(op) {
 			pushes[op.Driver] = append(pushes[op.Driver], op)
 		}
 	}
@@ -116,7 +120,7 @@ func checkLosses(e *Evidence) []Violation {
 			continue
 		}
 		elsewhere := op.Err == nil && (op.Push.Concern.Kind == consistency.All || op.Push.Concern.Kind == consistency.Regions || op.Push.Concern.Kind == consistency.Any)
-		if e.isLost(op) && !elsewhere {
+		if e.isLost(op) && !elsewhere && !e.Tails {
 			continue
 		}
 		for _, region := range order(e.Final) {

@@ -27,8 +27,8 @@ type Push struct {
 	Session *Session
 	Driver  int64
 	Delete  bool
-	// X, W, N, M set or increment features; nil leaves one alone.
-	X, W, N, M *int64
+	// X, W, N, M, Z set or increment features; nil leaves one alone.
+	X, W, N, M, Z *int64
 	// Add and Remove are elements of the set.
 	Add, Remove string
 	// Age is how long before now the event happened.
@@ -59,18 +59,22 @@ type Operation struct {
 	// Seen is what the session had seen before.
 	Seen consistency.Token
 
-	// Of a push: what it wrote, where, and who had it.
+	// Of a push: what it wrote, where, and who had it. Untold is one whose client
+	// got no answer, or none that told its position: its session owes it nothing.
 	Push     *Push
 	Written  feature.Row
 	Position online.ShardPosition
 	Acks     consistency.Acknowledged
+	Untold   bool
+	// Superseded says that nothing is left of it.
+	Superseded bool
 
 	// Of a lookup: what it got, and what was said about it.
 	Lookup *Lookup
 	Row    feature.Row
 	Met    consistency.Met
 	Served meta.Region
-	// Of an observation: every driver's row, twice, one pass after the other.
+	// Of an observation: the rows of some drivers, twice, one pass after the other.
 	Passes [2]map[int64]feature.Row
 }
 
@@ -101,9 +105,17 @@ func (c *Cluster) push(ctx context.Context, p *Push, op *Operation) error {
 		now = last
 	}
 	change := p.change(view, now)
+	if p.Z != nil {
+		if _, ok := view.Field("z"); !ok {
+			return fmt.Errorf("view %s has no feature z at %s", view.Name, p.Region)
+		}
+	}
+	if err := view.CheckEventTime(change.EventTime, now.UnixNano()); err != nil {
+		return err
+	}
 	placed := online.Placed{Change: change, Shard: view.Shard(change.Key)}
 	targets := []consistency.Target{{Shard: placed.Shard}}
-	w := consistency.Write{Concern: p.Concern, Token: p.Session.token, Wait: p.Timeout / 2, Timeout: p.Timeout}
+	w := consistency.Write{Concern: p.Concern, RequireLive: view.WriteDefaults().RequireLive, Token: p.Session.token, Wait: p.Timeout / 2, Timeout: p.Timeout}
 	if err := r.Coordinator.AdmitWrite(ctx, &w, targets); err != nil {
 		return err
 	}
@@ -114,7 +126,7 @@ func (c *Cluster) push(ctx context.Context, p *Push, op *Operation) error {
 	if err != nil {
 		return err
 	}
-	op.Position, op.Accepted = receipt.Positions[0], time.Now()
+	op.Position, op.Accepted, op.Superseded = receipt.Positions[0], time.Now(), len(receipt.Superseded) > 0
 	if op.Written, err = c.written(ctx, r, op.Position); err != nil {
 		return err
 	}
@@ -156,7 +168,7 @@ func (p *Push) change(v *feature.ResolvedView, now time.Time) feature.Change {
 	}
 	for _, f := range v.Fields { // by rising id
 		a := feature.Assignment{Feature: f.ID, Rule: f.Rule, Type: f.Type}
-		n := map[string]*int64{"x": p.X, "w": p.W, "n": p.N, "m": p.M}[f.Name]
+		n := map[string]*int64{"x": p.X, "w": p.W, "n": p.N, "m": p.M, "z": p.Z}[f.Name]
 		switch {
 		case n != nil:
 			a.Value = feature.OfInt64(*n)
@@ -242,6 +254,9 @@ func (c *Cluster) lookupAt(ctx context.Context, r *Replica, read *consistency.Re
 	}
 	op.Row, op.Met, op.Served = row, met, r.Region
 	op.Met.Lags = append([]consistency.Lag(nil), met.Lags...)
+	if c.cfg.Faults.Has(fault.PatchOutsideLog) {
+		c.patch(ctx, r, view, l.Driver, row)
+	}
 	if c.cfg.Faults.Has(fault.TokenFromVector) {
 		for _, p := range r.Store.Progress(shard).Positions() {
 			l.Session.token.Note(shard, p)
@@ -251,6 +266,17 @@ func (c *Cluster) lookupAt(ctx context.Context, r *Replica, read *consistency.Re
 	note(&l.Session.token, shard, row)
 	r.Coordinator.Trim(&l.Session.token)
 	return nil
+}
+
+// patch is read repair as others do it: the row goes to every other store, past
+// the log. Only a planted fault does that.
+func (c *Cluster) patch(ctx context.Context, from *Replica, view *feature.ResolvedView, driver int64, row feature.Row) {
+	key := keyOf(driver)
+	for _, r := range c.running() {
+		if r != from {
+			_ = r.Store.PatchRow(ctx, view.Shard(key), view.ID, key, row)
+		}
+	}
 }
 
 // note adds what a row was made of to a token.
@@ -289,6 +315,10 @@ func (r *Replica) row(ctx context.Context, driver int64) (feature.Row, error) {
 	return feature.DecodeRow(append([]byte(nil), encoded...))
 }
 
+// errRebuilding says that a store copies rows at the moment: it shows some before
+// what they followed, and promises nothing of the order.
+var errRebuilding = errors.New("the store is being rebuilt")
+
 // Observe reads every driver's row at a store, and then once more.
 func (h *History) Observe(ctx context.Context, c *Cluster, region meta.Region, drivers int64) Operation {
 	op := Operation{Session: "observer", Region: region, Began: time.Now(), Limit: time.Hour, Served: region}
@@ -303,6 +333,9 @@ func (h *History) Observe(ctx context.Context, c *Cluster, region meta.Region, d
 				row, err := r.row(ctx, d)
 				if err != nil {
 					return err
+				}
+				if !r.Node.IsWhole() {
+					return errRebuilding
 				}
 				op.Passes[pass][d] = row
 			}

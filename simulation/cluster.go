@@ -103,7 +103,9 @@ func NewCluster(ctx context.Context, cfg Config) (*Cluster, error) {
 			return nil, errors.Join(err, c.Close())
 		}
 	}
-	// Until everybody follows the shards that the definitions brought.
+	if err := c.settleLogs(ctx); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
 	return c, sleep(ctx, 500*time.Millisecond)
 }
 
@@ -125,6 +127,23 @@ func (c *Cluster) settleDefinitions(ctx context.Context) error {
 		for _, r := range c.running() {
 			if r.Store.Registry().Revision() == 0 {
 				return false
+			}
+		}
+		return true
+	})
+}
+
+// settleLogs waits until every store follows the logs of all others in the
+// shards that the definitions brought.
+func (c *Cluster) settleLogs(ctx context.Context) error {
+	return c.until(ctx, "every store has heard of every log", func() bool {
+		for _, r := range c.running() {
+			for _, other := range c.running() {
+				for _, shard := range other.Store.Shards(other.Region) {
+					if other != r && slices.Contains(r.Store.Shards(r.Region), shard) && r.Store.Progress(shard)[other.Store.Identity().Origin] == 0 {
+						return false
+					}
+				}
 			}
 		}
 		return true
@@ -176,7 +195,7 @@ func (c *Cluster) Start(ctx context.Context, region meta.Region) error {
 }
 
 func (c *Cluster) start(ctx context.Context, region meta.Region, off time.Duration) error {
-	r := &Replica{Region: region, dir: filepath.Join(c.cfg.Dir, string(region)), skew: &skew{}, done: make(chan struct{})}
+	r := &Replica{Region: region, dir: c.dir(region), skew: &skew{}, done: make(chan struct{})}
 	r.skew.set(off)
 	var err error
 	r.Store, err = online.Open(online.Config{
@@ -191,14 +210,14 @@ func (c *Cluster) start(ctx context.Context, region meta.Region, off time.Durati
 	r.Node, err = replication.New(replication.Config{
 		Store: c.ledger.record(r.Store), Transport: c.Network.Endpoint(region, string(region)), Self: self, Deployment: "simulation",
 		Founder: region == c.cfg.Regions[0], Founding: c.others(region), Seeds: c.seeds(region), Invited: func(x meta.Member) bool { return slices.Contains(c.cfg.Regions, x.Region) },
-		Timing: c.cfg.Timing, Faults: c.cfg.Faults, Logger: c.cfg.Logger.With("store", self.Store),
+		Timing: c.cfg.Timing, ChunkBytes: chunkBytes, Faults: c.cfg.Faults, Logger: c.cfg.Logger.With("store", self.Store),
 	})
 	if err != nil {
 		return errors.Join(err, r.Store.Close())
 	}
 	r.Coordinator, err = consistency.NewCoordinator(consistency.Config{
 		Store: local{r.Store}, Self: self, Peers: r.Node, Group: local{r.Store}.group,
-		Now: func() int64 { return r.skew.now().UnixNano() }, Faults: c.cfg.Faults,
+		Now: func() int64 { return r.skew.now().UnixNano() }, Writable: r.Node.Writable, Faults: c.cfg.Faults,
 	})
 	if err != nil {
 		return errors.Join(err, r.Store.Close())
@@ -209,6 +228,9 @@ func (c *Cluster) start(ctx context.Context, region meta.Region, off time.Durati
 	c.mu.replicas[region] = r
 	return nil
 }
+
+// chunkBytes is so small that a copy of a few rows takes several chunks.
+const chunkBytes = 200
 
 // run runs a replica until it is stopped.
 func (c *Cluster) run(ctx context.Context, r *Replica) {
@@ -312,6 +334,39 @@ func (c *Cluster) Renew(ctx context.Context, region meta.Region) error {
 	}
 	return c.Start(ctx, region)
 }
+
+// Save keeps a copy of the directory of a store, which does not run, for
+// Restore.
+func (c *Cluster) Save(region meta.Region) error {
+	return copyTree(c.dir(region)+".saved", c.dir(region))
+}
+
+// Restore gives a store, which does not run, the directory that Save kept.
+func (c *Cluster) Restore(region meta.Region) error {
+	if err := c.Lose(region); err != nil {
+		return err
+	}
+	return copyTree(c.dir(region), c.dir(region)+".saved")
+}
+
+// Copy gives the store of one region, which does not run, the directory of
+// another's, which does not run either.
+func (c *Cluster) Copy(from, to meta.Region) error {
+	if err := c.Lose(to); err != nil {
+		return err
+	}
+	return copyTree(c.dir(to), c.dir(from))
+}
+
+// Lose removes the directory of a store, which does not run.
+func (c *Cluster) Lose(region meta.Region) error {
+	if c.Replica(region) != nil {
+		return fmt.Errorf("a store runs in %s", region)
+	}
+	return os.RemoveAll(c.dir(region))
+}
+
+func (c *Cluster) dir(region meta.Region) string { return filepath.Join(c.cfg.Dir, string(region)) }
 
 // Close stops every store.
 func (c *Cluster) Close() error {

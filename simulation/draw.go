@@ -18,8 +18,24 @@ const Drivers = 4
 // al., 2012), for what always fails together hides what fails alone.
 //
 // It ends with everything healed, at rest, and checked.
-func Draw(seed uint64) []string {
-	d := &drawing{random: rand.New(rand.NewPCG(seed, 0x647261)), seed: seed, down: map[string]bool{}}
+func Draw(seed uint64) []string { return DrawWith(seed, 0) }
+
+// Kinds of faults that a scenario must have.
+type Kinds uint8
+
+// The kinds.
+const (
+	Crashes Kinds = 1 << iota
+	Cuts
+	Skews
+	Evictions
+	Losses // of disks
+	Limits // of the log
+)
+
+// DrawWith is Draw of a scenario that has some kinds of faults for certain.
+func DrawWith(seed uint64, kinds Kinds) []string {
+	d := &drawing{random: rand.New(rand.NewPCG(seed, 0x647261)), seed: seed, kinds: kinds, down: map[string]bool{}}
 	d.begin()
 	for d.clock < d.length {
 		d.step()
@@ -31,14 +47,24 @@ func Draw(seed uint64) []string {
 type drawing struct {
 	random *rand.Rand
 	seed   uint64
+	kinds  Kinds
 	lines  []string
 
-	regions                             []string
-	crashes, cuts, skews, evicts, ships bool
-	clock, length                       time.Duration
-	down                                map[string]bool // not running
-	evicted                             string
-	counter                             int64
+	regions       []string
+	clock, length time.Duration
+	down          map[string]bool // not running
+	evicted       string
+	lost          bool // the evicted store lost its disk
+	counter       int64
+}
+
+func (d *drawing) has(k Kinds) bool { return d.kinds&k != 0 }
+
+// draws puts a kind in with some probability.
+func (d *drawing) draws(k Kinds, p float64) {
+	if d.chance(p) {
+		d.kinds |= k
+	}
 }
 
 func (d *drawing) say(format string, args ...any) {
@@ -55,17 +81,27 @@ func (d *drawing) between(a, b time.Duration) time.Duration {
 
 func (d *drawing) begin() {
 	d.regions = []string{"eu", "us", "ap"}
-	if d.chance(0.2) {
+	two := d.chance(0.2)
+	d.draws(Crashes, 0.5)
+	d.draws(Cuts, 0.6)
+	d.draws(Skews, 0.3)
+	d.draws(Evictions, 0.25)
+	d.draws(Losses, 0.1)
+	d.draws(Limits, 0.3)
+	if two && !d.has(Evictions|Losses) {
 		d.regions = d.regions[:2]
 	}
-	d.crashes, d.cuts, d.skews = d.chance(0.5), d.chance(0.6), d.chance(0.3)
-	d.evicts = d.chance(0.25) && len(d.regions) == 3
 	d.length = d.between(10*time.Second, 25*time.Second)
-	options := fmt.Sprintf("seed=%d grace=3s", d.seed)
+	options := fmt.Sprintf("seed=%d", d.seed)
+	if d.has(Evictions) && d.chance(0.5) {
+		options += " grace=1h"
+	} else {
+		options += " grace=3s"
+	}
 	if d.chance(0.5) {
 		options += " logminage=200ms"
 	}
-	if d.chance(0.3) { // too little for a member that is away
+	if d.has(Limits) { // too little for a member that is away
 		options += " logmaxage=2s"
 	}
 	d.say("cluster %s %s", strings.Join(d.regions, " "), options)
@@ -155,7 +191,7 @@ func (d *drawing) lookup() {
 // fault draws a fault, or the end of one.
 func (d *drawing) fault() {
 	switch p := d.random.Float64(); {
-	case p < 0.4 && d.cuts:
+	case p < 0.4 && d.has(Cuts):
 		a, b := d.region(), d.region()
 		verb := []string{"cut", "cut", "heal"}[d.random.IntN(3)]
 		switch {
@@ -167,10 +203,10 @@ func (d *drawing) fault() {
 		default:
 			d.say("%s %s %s", verb, a, b)
 		}
-	case p < 0.7 && d.crashes:
+	case p < 0.7 && d.has(Crashes):
 		r := d.region()
 		switch {
-		case r == d.evicted:
+		case r == d.evicted && d.lost: // it begins anew at the end
 		case d.down[r]:
 			delete(d.down, r)
 			d.say("restart %s%s", r, d.offset())
@@ -178,22 +214,33 @@ func (d *drawing) fault() {
 			d.down[r] = true
 			d.say("%s %s", []string{"crash", "crash", "halt"}[d.random.IntN(3)], r)
 		}
-	case p < 0.8 && d.skews:
+	case p < 0.8 && d.has(Skews):
 		if r := d.region(); !d.down[r] {
 			d.say("skew %s %v", r, d.between(-300*time.Millisecond, 300*time.Millisecond))
 		}
-	case p < 0.95 && d.evicts && d.evicted == "" && d.clock > d.length/4 && !d.down["eu"]:
-		// The first region's store is the home, and stays.
-		d.evicted = d.regions[1+d.random.IntN(len(d.regions)-1)]
-		d.say("evict %s", d.evicted)
+	case p < 0.95 && d.has(Evictions|Losses) && d.evicted == "" && d.clock > d.length/4 && !d.down["eu"]:
+		d.evict()
 	}
+}
+
+// evict ends a store, which may have lost its disk. The first region's is the
+// home, and stays.
+func (d *drawing) evict() {
+	d.evicted = d.regions[1+d.random.IntN(len(d.regions)-1)]
+	if d.has(Losses) && !d.down[d.evicted] && (!d.has(Evictions) || d.chance(0.5)) {
+		d.lost = true
+		d.down[d.evicted] = true
+		d.say("halt %s", d.evicted)
+		d.say("lose %s", d.evicted)
+	}
+	d.say("evict %s", d.evicted)
 }
 
 // offset is by how much a restarted store's clock is off: mostly little, now
 // and then as after a dead battery.
 func (d *drawing) offset() string {
 	switch {
-	case !d.skews:
+	case !d.has(Skews):
 		return ""
 	case d.chance(0.3):
 		return fmt.Sprintf(" off=%v", d.between(-8*time.Second, -time.Second))
@@ -212,13 +259,17 @@ func (d *drawing) end() {
 		}
 	}
 	for _, r := range d.regions {
-		if d.down[r] {
-			d.say("restart %s", r)
-		} else {
+		switch {
+		case !d.down[r]:
 			d.say("skew %s 0s", r)
+		case r == d.evicted && d.lost:
+			d.say("sleep 3s") // until it is sealed: nobody else may have its name
+			d.say("restart %s", r)
+		default:
+			d.say("restart %s", r)
 		}
 	}
-	if d.evicted != "" {
+	if d.evicted != "" && !d.lost {
 		d.say("renew %s", d.evicted)
 	}
 	d.say("rest")

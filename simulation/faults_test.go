@@ -7,17 +7,30 @@ import (
 	"featurestore/fault"
 )
 
+// ingredients are what a scenario needs to show a planted fault.
+var ingredients = map[fault.Fault]Kinds{
+	fault.AckOnReceipt:       Cuts | Losses,
+	fault.ForgetClockLimit:   Crashes | Skews,
+	fault.CollectOnceApplied: Cuts,
+	fault.LastVectorWins:     Cuts | Limits | Losses,
+	fault.PatchOutsideLog:    Cuts | Losses,
+	fault.ForgetFloor:        Cuts | Limits,
+	fault.AdvancePastFence:   Cuts | Evictions,
+	fault.WipeBeforeSalvage:  Cuts | Evictions,
+	fault.TellNoStaleness:    Cuts,
+}
+
 // TestCheckersFindPlantedFaults is the negative control of the checkers (V3):
 // each fault switches one rule of the protocol off, and some random scenario
-// must show it. It prints how many it took.
+// that has what it takes must show it. It prints how many it took.
 func TestCheckersFindPlantedFaults(t *testing.T) {
-	if testing.Short() {
-		t.Skip("runs many scenarios")
+	if !*plant {
+		t.Skip("runs many scenarios, for some minutes: make sim, or -sim.faults")
 	}
 	for _, f := range fault.All() {
 		t.Run(f.String(), func(t *testing.T) {
 			for n := range *tries {
-				err := runSeed(t, *first+uint64(n), fault.Of(f))
+				err := runLines(t, DrawWith(*first+uint64(n), ingredients[f]), fault.Of(f))
 				var broken *BrokenError
 				switch {
 				case err == nil:

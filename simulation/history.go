@@ -9,6 +9,7 @@ import (
 
 	"featurestore/feature"
 	"featurestore/meta"
+	"featurestore/replication/oplog"
 )
 
 // History is what clients did and saw.
@@ -51,8 +52,26 @@ type Evidence struct {
 	Expected map[int64]feature.Row
 	// Final are the rows of each store when everything had come to rest.
 	Final map[meta.Region]map[int64]feature.Row
+	// Tails says that nothing was too old, or gone, to be taken over from a store
+	// that was evicted and came back.
+	Tails bool
 	// Differing are rows that stores found to differ when they compared.
 	Differing []string
+}
+
+// Join adds an entry of the log to what rows must hold in the end, unless it
+// lies beyond the seal of its origin. Driver names the driver of a key.
+func (e *Evidence) Join(shard feature.Shard, entry oplog.Entry, driver func(feature.Key) int64) {
+	if seal, ok := e.Membership.Sealed(entry.Origin); ok && entry.At > seal.Final[shard] {
+		return
+	}
+	for _, row := range entry.Rows {
+		d := driver(row.Key)
+		e.Expected[d] = feature.JoinRow(e.Expected[d], row.Delta)
+		if !row.Delta.Tombstone.IsZero() {
+			e.Deletes[d] = append(e.Deletes[d], feature.Row{Tombstone: row.Delta.Tombstone})
+		}
+	}
 }
 
 // Check returns every promise that the evidence shows broken.
@@ -155,7 +174,7 @@ func (e *Evidence) seenBefore() map[*Operation]floors {
 			}
 			out[op] = before
 			switch {
-			case op.Push != nil && op.Position.Position.At > 0:
+			case op.Push != nil && op.Position.Position.At > 0 && !op.Untold:
 				seen.raise(op.Driver, op.Written)
 			case op.Lookup != nil && op.Err == nil:
 				seen.raise(op.Driver, op.Row)

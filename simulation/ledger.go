@@ -1,16 +1,13 @@
 package simulation
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
 	"featurestore/feature"
 	"featurestore/hlc"
-	"featurestore/meta"
 	"featurestore/online"
 	"featurestore/replication"
 	"featurestore/replication/oplog"
@@ -62,8 +59,7 @@ func (l *ledger) follow(ctx context.Context, s *online.Store, shard feature.Shar
 			return fmt.Errorf("gather the log of %v: %w", o, err)
 		}
 		if floor > l.mu.seen[name] {
-			l.mu.seen[name] = floor // another store has, or had, what lies before
-			continue
+			return nil // another store has what lies before, and what follows
 		}
 		if len(iv.Entries) == 0 {
 			return nil
@@ -75,27 +71,13 @@ func (l *ledger) follow(ctx context.Context, s *online.Store, shard feature.Shar
 	}
 }
 
-// rowName names a row of the deployment.
-type rowName struct {
-	shard feature.Shard
-	view  feature.ViewID
-	key   string
-}
-
-// entries returns those that count, by position: nothing beyond the seal of
-// its origin.
-func (l *ledger) counted(m *meta.Membership) []oplog.Entry {
+// all calls visit for every entry that was gathered.
+func (l *ledger) all(visit func(feature.Shard, oplog.Entry)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var out []oplog.Entry
 	for name, e := range l.mu.entries {
-		if seal, ok := m.Sealed(e.Origin); ok && e.At > seal.Final[name.shard] {
-			continue
-		}
-		out = append(out, e)
+		visit(name.shard, e)
 	}
-	slices.SortFunc(out, func(a, b oplog.Entry) int { return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Origin, b.Origin)) })
-	return out
 }
 
 // entry returns the one at a position, if it was gathered.

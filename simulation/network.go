@@ -206,8 +206,8 @@ func (c *conversation) Send(ctx context.Context, m replication.Message) error {
 	for _, after := range arrivals {
 		at := time.Now().Add(after)
 		c.mu.Lock()
-		if !mixed && at.Before(c.mu.last) {
-			at = c.mu.last
+		if !mixed && !at.After(c.mu.last) {
+			at = c.mu.last.Add(1) // what happens at the same moment happens in any order
 		}
 		c.mu.last = at
 		c.mu.Unlock()

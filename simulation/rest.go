@@ -7,6 +7,7 @@ import (
 
 	"featurestore/feature"
 	"featurestore/meta"
+	"featurestore/replication/oplog"
 )
 
 // Rest waits until nothing moves any more: every store has every entry that any
@@ -26,7 +27,7 @@ func (c *Cluster) atRest() bool {
 		if !ok || x.State != meta.Active || r.Node.NotWriting() != "" || !r.Node.IsWhole() {
 			return false
 		}
-		if r.Node.Membership().Compare(running[0].Node.Membership()) != 0 {
+		if r.Node.Membership().Compare(running[0].Node.Membership()) != 0 || r.Store.Registry().Revision() != running[0].Store.Registry().Revision() {
 			return false
 		}
 		for _, other := range running {
@@ -90,6 +91,9 @@ func (c *Cluster) Gather(ctx context.Context, h *History, drivers int64) (*Evide
 				return nil, err
 			}
 		}
+		if len(r.Store.Shards(r.Region)) == 0 {
+			continue // its region may not hold the rows
+		}
 		rows := map[int64]feature.Row{}
 		for d := range drivers {
 			row, err := r.row(ctx, d)
@@ -100,15 +104,9 @@ func (c *Cluster) Gather(ctx context.Context, h *History, drivers int64) (*Evide
 		}
 		e.Final[r.Region] = rows
 	}
-	for _, entry := range c.ledger.counted(e.Membership) {
-		for _, row := range entry.Rows {
-			d := byKey[string(row.Key)]
-			e.Expected[d] = feature.JoinRow(e.Expected[d], row.Delta)
-			if !row.Delta.Tombstone.IsZero() {
-				e.Deletes[d] = append(e.Deletes[d], feature.Row{Tombstone: row.Delta.Tombstone})
-			}
-		}
-	}
+	c.ledger.all(func(shard feature.Shard, entry oplog.Entry) {
+		e.Join(shard, entry, func(k feature.Key) int64 { return byKey[string(k)] })
+	})
 	return e, c.compare(ctx, running, e)
 }
 
@@ -119,17 +117,35 @@ func (c *Cluster) compare(ctx context.Context, running []*Replica, e *Evidence) 
 		return err
 	}
 	for _, r := range running {
-		v, err := r.Node.Verify(ctx)
+		var err error
+		for range 20 { // conversations may have to be opened again first
+			if err = c.compareFrom(ctx, r, e); err == nil {
+				break
+			}
+			if err := sleep(ctx, time.Second); err != nil {
+				return err
+			}
+		}
 		if err != nil {
 			return err
 		}
-		for _, s := range v.Shards {
-			if s.Err != "" {
-				return fmt.Errorf("%s could not compare with %s: %s", r.Region, s.Peer, s.Err)
-			}
-			if s.Differing > 0 {
-				e.Differing = append(e.Differing, fmt.Sprintf("%s and %s differ in %d rows", r.Region, s.Peer, s.Differing))
-			}
+	}
+	return nil
+}
+
+func (c *Cluster) compareFrom(ctx context.Context, r *Replica, e *Evidence) error {
+	v, err := r.Node.Verify(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range v.Shards {
+		if s.Err != "" {
+			return fmt.Errorf("%s could not compare with %s: %s", r.Region, s.Peer, s.Err)
+		}
+	}
+	for _, s := range v.Shards {
+		if s.Differing > 0 {
+			e.Differing = append(e.Differing, fmt.Sprintf("%s and %s differ in %d rows", r.Region, s.Peer, s.Differing))
 		}
 	}
 	return nil

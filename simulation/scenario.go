@@ -18,18 +18,28 @@ import (
 
 // Scenario carries out commands, one a line:
 //
-//	cluster REGION… [seed=N] [grace=D] [logminage=D] [logbytes=N]
+//	plant FAULT…          before the cluster: switch rules off (package fault)
+//	cluster REGION… [seed=N] [grace=D] [verify=D] [logminage=D] [logmaxage=D] [logbytes=N]
+//	        [partitions=N] [drivers=N] [held=REGION,…] [live=N maxlag=D]
 //	link FROM TO [delay=D] [jitter=D] [loss=P] [repeat=P] [mix=P]   one direction
 //	cut A B | cut A > B | heal A B | heal                            both, one, all
-//	push REGION driver=N [x=] [w=] [n=] [m=] [add=] [remove=] [age=D] [session=] [concern=] [timeout=D]
+//	push REGION driver=N[..N] [x=] [w=] [n=] [m=] [z=] [add=] [remove=] [age=D] [session=] [concern=] [timeout=D]
 //	delete REGION driver=N …
 //	lookup REGION driver=N [level=L] [wait=D] [unmet=forward|degrade|fail] [session=] [timeout=D]
 //	observe REGION
 //	async COMMAND …       in the order of its session, beside everything else
 //	sleep D
 //	crash REGION | halt REGION | restart REGION [off=D] | skew REGION D
-//	remove REGION | evict REGION | renew REGION | home REGION
-//	status | rest | check
+//	copy A B              B, which does not run, gets A's directory
+//	save REGION | restore REGION | lose REGION                       its directory
+//	add REGION            starts a store that nobody knows
+//	invite REGION | remove REGION | left REGION | evict REGION | renew REGION
+//	await REGION STATE    until its store is active, or says why it takes no writes
+//	home REGION           it takes over as the home
+//	apply REGION          adds feature z to the drivers of even numbers
+//	patch REGION driver=N x=N       past the log: patch_outside_log is planted
+//	hand SESSION SESSION  the second gets the first one's token too
+//	log REGION | status | rest | check
 //
 // Levels are written as in the header, with commas between alternatives and
 // dashes instead of spaces: level=session;within=5ms,eventual.
@@ -41,8 +51,11 @@ type Scenario struct {
 
 	cluster *Cluster
 	history History
-	cut     map[[2]meta.Region]Link // links as they were before they were cut
-	mu      struct {
+	// tails says that a store which is evicted and comes back must hand over all
+	// that it wrote: nothing is too old for that.
+	tails bool
+	cut   map[[2]meta.Region]Link // links as they were before they were cut
+	mu    struct {
 		sync.Mutex
 		sessions map[string]*Session
 		resets   map[string]int
@@ -74,8 +87,11 @@ func (s *Scenario) Do(ctx context.Context, line string) (string, error) {
 }
 
 func (s *Scenario) do(ctx context.Context, words []string) (string, error) {
-	if words[0] == "cluster" {
+	switch words[0] {
+	case "cluster":
 		return "", s.start(ctx, words[1:])
+	case "plant":
+		return "", s.plant(words[1:])
 	}
 	if s.cluster == nil {
 		return "", errors.New("there is no cluster yet")
@@ -95,6 +111,9 @@ func (s *Scenario) do(ctx context.Context, words []string) (string, error) {
 		return s.lookup(ctx, a)
 	case "observe":
 		op := s.history.Observe(ctx, s.cluster, a.region(0), s.Drivers)
+		if errors.Is(op.Err, errRebuilding) {
+			return "rebuilding", nil
+		}
 		return "", op.Err
 	case "async":
 		return "", s.async(ctx, words[1:])
@@ -120,13 +139,11 @@ func (s *Scenario) do(ctx context.Context, words []string) (string, error) {
 			return "", err
 		}
 		return "", s.cluster.Skew(a.region(0), by)
-	case "remove", "evict":
-		return "", s.retire(ctx, a.region(0), words[0] == "evict")
-	case "renew":
-		return "", s.renew(ctx, a.region(0))
-	case "home":
-		_, err := s.cluster.Replica(a.region(0)).Node.TakeHome(ctx)
-		return "", err
+	case "patch":
+		return "", s.patch(ctx, a)
+	case "hand":
+		s.session(a.at(1)).token.Merge(s.session(a.at(0)).token)
+		return "", nil
 	case "status":
 		return s.cluster.describe(), nil
 	case "rest":
@@ -135,7 +152,7 @@ func (s *Scenario) do(ctx context.Context, words []string) (string, error) {
 	case "check":
 		return s.check(ctx)
 	}
-	return "", fmt.Errorf("no command %q", words[0])
+	return s.operate(ctx, words[0], a)
 }
 
 // arguments are words, and words with an equals sign.
@@ -206,12 +223,21 @@ func (s *Scenario) start(ctx context.Context, words []string) error {
 	if seed != nil {
 		cfg.Seed = uint64(*seed)
 	}
+	if drivers, err := a.number("drivers"); err != nil {
+		return err
+	} else if drivers != nil {
+		s.Drivers = *drivers
+	}
+	if cfg.Definitions.Groups, err = a.groups(); err != nil {
+		return err
+	}
 	cfg.Timing = replication.Timing{Collect: time.Second}
-	for name, d := range map[string]*time.Duration{"grace": &cfg.Timing.Grace, "logminage": &cfg.Timing.LogMinAge, "logmaxage": &cfg.Timing.LogMaxAge} {
+	for name, d := range map[string]*time.Duration{"grace": &cfg.Timing.Grace, "logminage": &cfg.Timing.LogMinAge, "logmaxage": &cfg.Timing.LogMaxAge, "verify": &cfg.Timing.Verify} {
 		if *d, err = a.duration(name, 0); err != nil {
 			return err
 		}
 	}
+	s.tails = cfg.Timing.Grace >= time.Hour && cfg.Timing.LogMaxAge == 0
 	if n, err := a.number("logbytes"); err != nil {
 		return err
 	} else if n != nil {
@@ -289,14 +315,34 @@ func (a arguments) sessionName() string {
 	return "default"
 }
 
+// push pushes one driver's features, or those of several drivers one after the
+// other.
 func (s *Scenario) push(ctx context.Context, a arguments, isDelete bool) (string, error) {
+	first, last, several := strings.Cut(a.named["driver"], "..")
+	if !several {
+		return s.pushOne(ctx, a, isDelete)
+	}
+	from, err := strconv.Atoi(first)
+	to, err2 := strconv.Atoi(last)
+	if err = errors.Join(err, err2); err != nil {
+		return "", err
+	}
+	var out string
+	for n := from; n <= to && err == nil; n++ {
+		a.named["driver"] = strconv.Itoa(n)
+		out, err = s.pushOne(ctx, a, isDelete)
+	}
+	return out, err
+}
+
+func (s *Scenario) pushOne(ctx context.Context, a arguments, isDelete bool) (string, error) {
 	p := Push{Region: a.region(0), Session: s.session(a.sessionName()), Delete: isDelete, Add: a.named["add"], Remove: a.named["remove"]}
 	driver, err := a.number("driver")
 	if err != nil || driver == nil {
 		return "", errors.New("want driver=N")
 	}
 	p.Driver = *driver
-	for name, v := range map[string]**int64{"x": &p.X, "w": &p.W, "n": &p.N, "m": &p.M} {
+	for name, v := range map[string]**int64{"x": &p.X, "w": &p.W, "n": &p.N, "m": &p.M, "z": &p.Z} {
 		if *v, err = a.number(name); err != nil {
 			return "", err
 		}
@@ -317,7 +363,11 @@ func (s *Scenario) push(ctx context.Context, a arguments, isDelete bool) (string
 	if errors.Is(op.Err, consistency.ErrSessionLost) {
 		s.reset(a.sessionName())
 	}
-	return fmt.Sprintf("stores=%d waited=%dms", op.Acks.Acks.Stores, op.Ended.Sub(op.Began).Milliseconds()), op.Err
+	text := fmt.Sprintf("stores=%d waited=%dms at=%v", op.Acks.Acks.Stores, op.Ended.Sub(op.Began).Milliseconds(), op.Position.Position.At)
+	if op.Superseded {
+		text += " superseded"
+	}
+	return text, op.Err
 }
 
 func (s *Scenario) lookup(ctx context.Context, a arguments) (string, error) {
@@ -418,57 +468,12 @@ func (s *Scenario) drain() {
 	s.lanes.Wait()
 }
 
-// retire drains or evicts the store of a region, at the home.
-func (s *Scenario) retire(ctx context.Context, region meta.Region, evict bool) error {
-	home, err := s.home()
-	if err != nil {
-		return err
-	}
-	_, err = home.Node.Change(ctx, func(m *meta.Membership) (*meta.Membership, error) {
-		if evict {
-			return m.Evict(storeOf(region))
-		}
-		return m.Remove(storeOf(region))
-	})
-	return err
-}
-
-func (s *Scenario) home() (*Replica, error) {
-	for _, r := range s.cluster.running() {
-		if r.Node.Membership().Home == storeOf(r.Region) {
-			return r, nil
-		}
-	}
-	return nil, errors.New("the home does not run")
-}
-
-// renew waits until a removed store has retired, and begins it anew.
-func (s *Scenario) renew(ctx context.Context, region meta.Region) error {
-	r := s.cluster.Replica(region)
-	if r == nil {
-		return fmt.Errorf("no store runs in %s", region)
-	}
-	select {
-	case <-r.done:
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(2 * time.Minute):
-		return fmt.Errorf("the store in %s has not retired in two minutes: %s", region, s.cluster.describe())
-	}
-	// What it wrote counts, if at all, by what others took over.
-	for _, shard := range r.Store.Shards(region) {
-		if err := s.cluster.ledger.gather(ctx, r.Store, shard); err != nil {
-			return err
-		}
-	}
-	return s.cluster.Renew(ctx, region)
-}
-
 func (s *Scenario) check(ctx context.Context) (string, error) {
 	e, err := s.cluster.Gather(ctx, &s.history, s.Drivers)
 	if err != nil {
 		return "", err
 	}
+	e.Tails = s.tails
 	if broken := Check(e); len(broken) > 0 {
 		return "", &BrokenError{Violations: broken}
 	}

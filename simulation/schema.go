@@ -9,7 +9,7 @@ import (
 
 // Lateness is how late an event may be in the schema of simulations, and so how
 // long a tombstone of it stays.
-const Lateness = 5 * time.Second
+const Lateness = 2 * time.Second
 
 // Schema returns the definitions that simulations use: drivers, with one
 // feature of each kind of conflict rule.

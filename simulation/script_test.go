@@ -19,7 +19,8 @@ var verbose = flag.Bool("sim.log", false, "print the logs of simulated stores")
 func TestScripts(t *testing.T) {
 	commands := map[string]func(*testscript.TestScript, bool, []string){}
 	for _, name := range strings.Fields(
-		"cluster link cut heal push delete lookup observe async sleep crash halt restart skew remove evict renew home status rest check",
+		`plant cluster link cut heal push delete lookup observe async sleep crash halt restart skew copy save restore lose
+		add invite remove left evict renew await home apply patch hand log status rest check`,
 	) {
 		commands[name] = func(ts *testscript.TestScript, neg bool, args []string) { command(ts, neg, name, args) }
 	}

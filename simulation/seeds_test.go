@@ -14,6 +14,7 @@ import (
 
 var (
 	seeds = flag.Int("sim.seeds", 20, "random scenarios to run")
+	plant = flag.Bool("sim.faults", false, "plant faults, too, and want each to be found")
 	first = flag.Uint64("sim.first", 1, "the first seed")
 	tries = flag.Int("sim.tries", 60, "scenarios in which each planted fault must be found")
 )
@@ -23,19 +24,19 @@ func TestSeeds(t *testing.T) {
 	for i := range *seeds {
 		seed := *first + uint64(i)
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			if err := runSeed(t, seed, 0); err != nil {
+			if err := runLines(t, Draw(seed), 0); err != nil {
 				t.Errorf("seed %d: %v\n\nas a script:\n\n%s", seed, err, strings.Join(Draw(seed), "\n"))
 			}
 		})
 	}
 }
 
-// runSeed runs one random scenario in a bubble, and returns what was broken.
-func runSeed(t *testing.T, seed uint64, faults fault.Set) (err error) {
+// runLines runs a scenario in a bubble, and returns what was broken.
+func runLines(t *testing.T, lines []string, faults fault.Set) (err error) {
 	dir := scratch(t)
 	synctest.Test(t, func(t *testing.T) {
 		s := &Scenario{Dir: dir, Drivers: Drivers, Faults: faults, Logger: logger(t)}
-		if err = run(context.Background(), s, Draw(seed)); err != nil {
+		if err = run(context.Background(), s, lines); err != nil {
 			t.Log(err) // before the bubble complains of what was left running
 		}
 	})

@@ -101,6 +101,9 @@ func (d *development) run(a *app, cmd *cobra.Command) (err error) {
 	}
 	return stores.run(cmd.Context(), func(ctx context.Context) error {
 		if d.noSample || c.Definitions != "" {
+			if err := stores.agree(ctx); err != nil {
+				return nil // ctx has ended
+			}
 			return announceRegions(a, c, stores)
 		}
 		return d.sample(ctx, a, stores, c)
@@ -127,6 +130,9 @@ func (d *development) sample(ctx context.Context, a *app, stores *deployment, c 
 	plan, err := stores.first().Apply(ctx, s.definitions)
 	if err != nil {
 		return fmt.Errorf("apply the sample: %w", err)
+	}
+	if err := stores.agree(ctx); err != nil {
+		return nil // ctx has ended
 	}
 	if !plan.IsEmpty() { // with --data, the rows of the last time are there
 		if err := s.load(ctx); err != nil {

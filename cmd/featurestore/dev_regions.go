@@ -17,7 +17,6 @@ import (
 
 	"featurestore/relay"
 	"featurestore/replica"
-	"featurestore/server"
 )
 
 // deployment is the stores of dev: one a region, in one process, each with files,
@@ -48,6 +47,13 @@ func newDeployment(names []string, base replica.Config) (_ *deployment, err erro
 	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		for _, p := range places {
+			if err != nil {
+				p.close() // once more, where a store took it over
+			}
+		}
+	}()
 	secret, err := devSecret(base.Data)
 	if err != nil {
 		return nil, err
@@ -63,7 +69,7 @@ func newDeployment(names []string, base replica.Config) (_ *deployment, err erro
 		c.SecretFile = secret
 		c.Listener, c.PeerListener = places[i].rest, places[i].peers
 		c.Listen, c.PeerListen = places[i].rest.Addr().String(), places[i].peers.Addr().String()
-		c.Links = devLinks{links}
+		c.Links = links
 		c.Forward = forwarding(ways, name, names, places)
 		if i > 0 {
 			c.Definitions = "" // they are applied at the first region
@@ -210,6 +216,24 @@ func (d *deployment) close() error {
 	return errors.Join(errs...)
 }
 
+// agree returns once every store has the definitions that the first one has, or
+// with ctx's error.
+func (d *deployment) agree(ctx context.Context) error {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	want := d.first().Registry().Revision()
+	for _, r := range d.replicas {
+		for r.Registry().Revision() < want {
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
+	return nil
+}
+
 // run runs every store and relay until ctx ends. Once all stores are ready,
 // work runs beside them; an error of any stops all.
 func (d *deployment) run(ctx context.Context, work func(context.Context) error) error {
@@ -237,26 +261,4 @@ func (d *deployment) run(ctx context.Context, work func(context.Context) error) 
 	err := group.Wait()
 	stopRelays()
 	return errors.Join(err, relays.Wait())
-}
-
-// devLinks are the links of dev, as the edge changes them.
-type devLinks struct{ links *relay.Links }
-
-// Links implements server.Links.
-func (l devLinks) Links() []server.Link {
-	var out []server.Link
-	for _, from := range l.links.Regions() {
-		for _, to := range l.links.Regions() {
-			if from != to {
-				x := l.links.Link(from, to)
-				out = append(out, server.Link{From: from, To: to, Delay: x.Delay, Loss: x.Loss, Cut: x.Cut})
-			}
-		}
-	}
-	return out
-}
-
-// SetLink implements server.Links.
-func (l devLinks) SetLink(from, to string, x server.Link) error {
-	return l.links.Set(from, to, relay.Link{Delay: x.Delay, Loss: x.Loss, Cut: x.Cut})
 }

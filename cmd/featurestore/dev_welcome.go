@@ -2,52 +2,102 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 
 	"featurestore/replica"
 )
 
-// welcome prints what a newcomer copies: each command is one line.
+// tourDelay is how far the tour puts a region away: enough to be seen, and less
+// than the 500 ms of silence after which a store asks another one for the log.
+const tourDelay = "400ms"
+
+// welcome prints what a newcomer copies: a command is one line, indented; lines
+// that stand together are copied together.
 func welcome(a *app, c replica.Config, stores *deployment) {
+	fmt.Fprintln(a.out, "A feature store in each of these regions:")
 	for i, r := range stores.replicas {
-		what := "A feature store in region"
-		if i > 0 {
-			what = "             and in region"
-		}
-		fmt.Fprintf(a.out, "%s %s at %s\n", what, stores.names[i], r.URL())
+		fmt.Fprintf(a.out, "%s at %s\n", stores.names[i], r.URL())
 	}
-	fmt.Fprintf(a.out, welcomeSample, stores.first().URL(), c.Data, sampleDrivers)
-	if len(stores.names) > 1 {
-		near, far := stores.names[0], stores.names[1]
-		fmt.Fprintf(a.out, welcomeRegions, stores.first().URL(), stores.replicas[1].URL(), near, far, oneLine(pushAndKeepToken(stores.first().URL())))
+	fmt.Fprintf(a.out, "with a generated sample: project rides, %d drivers, a few rows a second arriving in %s. Data in %s.\n", sampleDrivers, stores.names[0], c.Data)
+	var urls []string
+	for _, r := range stores.replicas {
+		urls = append(urls, r.URL())
 	}
-	fmt.Fprintf(a.out, welcomeEnd, stores.first().URL())
+	fmt.Fprint(a.out, tour(programName(), stores.names, urls))
 }
 
-// pushAndKeepToken pushes a row and keeps the session's token in a variable.
-func pushAndKeepToken(url string) string {
-	return fmt.Sprintf(`session=$(curl -s --json '{"view": "driver_stats", "rows": [{"driver_id": 1001, "trips": {"increment": 1}}]}'
- %s/v1/projects/rides/push | sed 's/.*"session": *"\([^"]*\)".*/\1/')`, url)
+// tour writes the commands to try with stores in these regions, at these
+// addresses.
+func tour(program string, regions, urls []string) string {
+	words := []string{"{url}", urls[0], "{near}", regions[0], "{cli}", program, "{at}", "", "{delay}", tourDelay}
+	if urls[0] != defaultURL {
+		words[7] = " --url " + urls[0]
+	}
+	text := tourLookups
+	switch len(regions) {
+	case 1:
+	case 2:
+		text += tourSession + tourCompare
+	default:
+		text += tourSession + tourCut + tourCompare
+		words = append(words, "{third}", regions[2])
+	}
+	if len(regions) > 1 {
+		words = append(words, "{far}", regions[1], "{far url}", urls[1])
+	}
+	return strings.NewReplacer(words...).Replace(text + tourEnd)
 }
 
-func oneLine(s string) string { return strings.ReplaceAll(s, "\n", "") }
+// programName is what a newcomer types to run this program again.
+func programName() string {
+	name := os.Args[0]
+	if found, err := exec.LookPath("featurestore"); err == nil && found == name {
+		return "featurestore"
+	}
+	// go run builds it into a folder that is gone when it ends.
+	if strings.HasPrefix(name, os.TempDir()+string(filepath.Separator)+"go-build") {
+		return "go run ./cmd/featurestore"
+	}
+	return name
+}
 
-const welcomeSample = `with a generated sample: project rides, %[3]d drivers, a few rows a second arriving. Data in %[2]s.
-
-Look features up:
-  curl -s --json '{"service": "driver_v1", "entities": {"driver_id": [1001, 1002]}, "request": {"demand": [1.5, 2.0]}}' %[1]s/v1/projects/rides/lookup
-
-The same as Feast's clients ask:
-  curl -s --json '{"features": ["driver_stats:conv_rate", "driver_stats:trips"], "entities": {"driver_id": [1001, 1002]}}' %[1]s/get-online-features
+const tourLookups = `
+Look features up, natively and as Feast's clients do:
+  curl -s --json '{"service": "driver_v1", "entities": {"driver_id": [1001, 1002]}, "request": {"demand": [1.5, 2.0]}}' {url}/v1/projects/rides/lookup
+  curl -s --json '{"features": ["driver_stats:conv_rate", "driver_stats:trips"], "entities": {"driver_id": [1001, 1002]}}' {url}/get-online-features
 `
 
-const welcomeRegions = `
-Make %[3]s far from %[4]s, push in %[3]s, and read in %[4]s: stale at level eventual, right at level session, which waits.
-  curl -s -X PUT --json '{"delay": "2s"}' %[1]s/v1/links/%[3]s/%[4]s
-  %[5]s; curl -s -H 'Featurestore-Consistency: eventual' --json '{"features": ["driver_stats:trips"], "entities": {"driver_id": [1001]}}' %[2]s/v1/projects/rides/lookup; curl -s -H "Featurestore-Session: $session" -H 'Featurestore-Consistency: session; within=5s' -H 'Featurestore-Timeout: 6s' --json '{"features": ["driver_stats:trips"], "entities": {"driver_id": [1001]}}' %[2]s/v1/projects/rides/lookup
+const tourSession = `
+Put {far} {delay} behind {near}:
+  {cli} link {near} {far} --delay {delay}{at}
+
+Push in {near} and read in {far} at once (three lines, copied together). Level eventual answers
+with what is there, which is old. Level session waits for what the session wrote:
+  session=$(curl -s -o /dev/null -w '%header{featurestore-session}' --json '{"view": "driver_stats", "rows": [{"driver_id": 1001, "trips": {"increment": 1}}]}' {url}/v1/projects/rides/push)
+  curl -s -H 'Featurestore-Consistency: eventual' --json '{"features": ["driver_stats:trips"], "entities": {"driver_id": [1001]}}' {far url}/v1/projects/rides/lookup
+  curl -s -H "Featurestore-Session: $session" -H 'Featurestore-Consistency: session; within=5s' --json '{"features": ["driver_stats:trips"], "entities": {"driver_id": [1001]}}' {far url}/v1/projects/rides/lookup
+
+See how far each store is behind each other:
+  {cli} lag --all{at}
 `
 
-const welcomeEnd = `
-Next: featurestore lag --watch, %[1]s/openapi.json, %[1]s/metrics, featurestore --help
+const tourCut = `
+Cut {near} off from {far}: what is pushed in {near} comes to {far} through {third}.
+  {cli} link {near} {far} --both --cut{at}
+  session=$(curl -s -o /dev/null -w '%header{featurestore-session}' --json '{"view": "driver_stats", "rows": [{"driver_id": 1001, "trips": {"increment": 1}}]}' {url}/v1/projects/rides/push)
+  curl -s -H "Featurestore-Session: $session" -H 'Featurestore-Consistency: session; within=5s' -H 'Featurestore-Timeout: 6s' --json '{"features": ["driver_stats:trips"], "entities": {"driver_id": [1001]}}' {far url}/v1/projects/rides/lookup
+`
+
+const tourCompare = `
+Heal the link, and compare the rows of {near} with those of the others:
+  {cli} link {near} {far} --both --heal --delay 0s{at}
+  {cli} verify-replicas{at}
+`
+
+const tourEnd = `
+{url}/openapi.json, {url}/metrics, {cli} --help
 ready
 `

@@ -17,7 +17,7 @@ import (
 	"featurestore/api"
 )
 
-var killRounds = flag.Int("kill.rounds", 5, "how often TestKill kills the store")
+var killRounds = flag.Int("kill.rounds", 5, "how often TestKill kills the store, and how many faults TestKillRegions makes")
 
 // What TestKill writes with.
 const (

@@ -29,9 +29,12 @@ type loader struct {
 	parallel  int
 	skipBad   bool
 	concern   string // --write-concern
-	session   session
-	again     bool      // do not recognize what an earlier run stored
-	report    io.Writer // progress, and rows that are left out
+	// retryFor is how long a batch is tried for while the store does not answer,
+	// is too busy, or a concern is not met.
+	retryFor time.Duration
+	session  session
+	again    bool      // do not recognize what an earlier run stored
+	report   io.Writer // progress, and rows that are left out
 
 	nonce   string // sets the batches of this run apart; empty unless again
 	view    api.View
@@ -100,14 +103,28 @@ func (l *loader) run(ctx context.Context) (_ *loadResult, err error) {
 
 // explain says what is true after a load that ended early.
 func (l *loader) explain(err error) error {
-	note := "no row was stored"
-	if n := l.mu.result.rows; n > 0 {
-		note = fmt.Sprintf("%d rows were stored before; running the command again stores them once", n)
-		if l.again {
-			note = fmt.Sprintf("%d rows were stored before; running the command again stores them another time", n)
-		}
+	return &notedError{err, whatIsStored(err, l.mu.result.rows, l.again)}
+}
+
+// whatIsStored says it after an error, when rows were acknowledged before.
+func whatIsStored(err error, before int, again bool) string {
+	var note []string
+	if before > 0 {
+		note = append(note, fmt.Sprintf("%d rows were stored before", before))
 	}
-	return &notedError{err, note}
+	var silent *unreachableError
+	switch {
+	case errors.Is(err, api.CodeConcernTimeout):
+		note = append(note, "the last batch is stored, if not everywhere yet, and goes on replicating")
+	case errors.As(err, &silent):
+		note = append(note, "the last batch may be stored")
+	case before == 0:
+		return "no row was stored"
+	}
+	if again {
+		return strings.Join(note, "; ") + "; running the command again stores them another time"
+	}
+	return strings.Join(note, "; ") + "; running the command again stores them once"
 }
 
 // pushAll reads the next batch while those before it are on their way.

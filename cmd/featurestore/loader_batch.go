@@ -193,9 +193,8 @@ func (l *loader) mergedTimes(b *source.Batch, columns map[string]*source.Column)
 	return merged
 }
 
-// How long a batch is tried for while the store does not answer or is too busy.
+// The pauses between tries of a batch (--retry-for).
 const (
-	retryFor   = time.Minute
 	firstPause = 100 * time.Millisecond
 	maxPause   = 3 * time.Second
 )
@@ -204,7 +203,7 @@ const (
 // may help. at is the place of its first row.
 func (l *loader) send(ctx context.Context, body []byte, at int64) (api.PushResponse, error) {
 	key := l.idempotencyKey(body, at)
-	until := time.Now().Add(retryFor)
+	until := time.Now().Add(l.retryFor)
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
 		var answer api.PushResponse
 		header := http.Header{api.HeaderIdempotency: {key}}

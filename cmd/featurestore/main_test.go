@@ -5,6 +5,9 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
 	"regexp"
@@ -42,6 +45,7 @@ type process struct {
 	cmd    *exec.Cmd
 	url    string
 	output *transcript
+	ready  chan struct{} // closed once it answers
 	ended  chan error
 }
 
@@ -69,7 +73,16 @@ var atURL = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
 
 // startProcess runs featurestore with args and waits until it is ready.
 func startProcess(binary, dir string, environ []string, args ...string) (*process, error) {
-	p := &process{cmd: exec.Command(binary, args...), output: &transcript{}, ended: make(chan error, 1)}
+	p, err := launchProcess(binary, dir, environ, args...)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.await()
+}
+
+// launchProcess runs featurestore with args.
+func launchProcess(binary, dir string, environ []string, args ...string) (*process, error) {
+	p := &process{cmd: exec.Command(binary, args...), output: &transcript{}, ready: make(chan struct{}), ended: make(chan error, 1)}
 	p.cmd.Dir, p.cmd.Env, p.cmd.Stderr = dir, environ, p.output
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
@@ -78,26 +91,31 @@ func startProcess(binary, dir string, environ []string, args ...string) (*proces
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}
-	ready := make(chan struct{})
 	var once sync.Once
 	go func() {
 		lines := bufio.NewScanner(stdout)
 		for lines.Scan() {
 			_, _ = p.output.Write(append(lines.Bytes(), '\n'))
 			if lines.Text() == "ready" {
-				once.Do(func() { close(ready) })
+				once.Do(func() { close(p.ready) })
 			}
 		}
 		p.ended <- p.cmd.Wait()
 	}()
+	return p, nil
+}
+
+// await waits until the process is ready; one that is not is ended.
+func (p *process) await() error {
 	select {
-	case <-ready:
+	case <-p.ready:
 		p.url = atURL.FindString(p.output.String())
-		return p, nil
+		return nil
 	case err := <-p.ended:
-		return nil, errors.Join(errors.New("the store ended before it was ready:\n"+p.output.String()), err)
+		p.ended <- err
+		return errors.Join(errors.New("the store ended before it was ready:\n"+p.output.String()), err)
 	case <-time.After(time.Minute):
-		return nil, errors.Join(errors.New("the store was not ready within a minute:\n"+p.output.String()), p.cmd.Process.Kill())
+		return errors.Join(errors.New("the store was not ready within a minute:\n"+p.output.String()), p.cmd.Process.Kill())
 	}
 }
 
@@ -107,6 +125,22 @@ func (p *process) stop() error {
 		return err
 	}
 	return <-p.ended
+}
+
+// freeAddress is one on loopback that nobody listens at. Stores come back to it
+// after they ended, so it is none that the system gives to outgoing connections
+// meanwhile.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	for range 100 {
+		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000)))
+		if err == nil {
+			_ = l.Close()
+			return l.Addr().String()
+		}
+	}
+	t.Fatal("no free port from 10000 to 30000")
+	return ""
 }
 
 // scriptStart is "start ARGS…": it runs featurestore ARGS on a free port and

@@ -40,7 +40,7 @@ changed.`,
 	}
 	c.register(a, cmd)
 	out.register(cmd)
-	cmd.AddCommand(newMembersAdd(a), newMembersRemove(a), newMembersEvict(a))
+	cmd.AddCommand(newMembersAdd(a), newMembersRemove(a), newMembersEvict(a), newMembersTakeHome(a))
 	return cmd
 }
 
@@ -99,6 +99,33 @@ again, and must be rebuilt, empty, to join.
 A store that runs is removed instead, which loses nothing.`
 	cmd.Example = `  featurestore members evict ap-1 --yes`
 	cmd.Flags().BoolVar(&yes, "yes", false, "it will not come back, and what only it has may be given up")
+	return cmd
+}
+
+func newMembersTakeHome(a *app) *cobra.Command {
+	change := api.MemberChange{Action: "take_home"}
+	yes := false
+	cmd := newMemberChange(a, &change, func(cmd *cobra.Command, args []string) error {
+		if err := wantArgs(1, 1, "the store to be the home, such as us-1")(cmd, args); err != nil {
+			return err
+		}
+		if !yes {
+			return fmt.Errorf("making %s the home gives up what the home before changed and no other store has heard of; say --yes if that one is gone for good", args[0])
+		}
+		return nil
+	})
+	cmd.Use = "take-home STORE --yes"
+	cmd.Short = "Make a store the home in place of one that is gone"
+	cmd.Long = `Take-home makes the store of --url, which STORE names, the home: the one store
+that changes the list of members and the definitions. It is for a home that is
+gone for good. Where it is only out of reach, wait for it: lookups and pushes go
+on without it.
+
+Evict the old home next. Changes of members and definitions that it made and
+nobody else has heard of are void.`
+	cmd.Example = `  featurestore members take-home us-1 --yes --url http://10.0.2.4:8080
+  featurestore members evict eu-1 --yes --url http://10.0.2.4:8080`
+	cmd.Flags().BoolVar(&yes, "yes", false, "the home is gone for good, and what only it knows may be given up")
 	return cmd
 }
 

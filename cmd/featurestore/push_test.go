@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,8 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/apache/arrow/go/v17/parquet"
 	"github.com/apache/arrow/go/v17/parquet/pqarrow"
+
+	"featurestore/api"
 )
 
 // drivers is a record as a data frame writes it: floats for a whole number
@@ -102,6 +105,30 @@ func TestParquetAndArrowArePushed(t *testing.T) {
 		}
 		if err := p.stop(); err != nil {
 			t.Errorf("stop: %v\n%s", err, p.output)
+		}
+	}
+}
+
+// What a failed load says of the rows must be so: a batch that was not
+// acknowledged everywhere is stored all the same.
+func TestAFailedLoadSaysWhatIsStored(t *testing.T) {
+	late := &refusedError{api.NewProblem(api.CodeConcernTimeout, "")}
+	bad := errors.New("a.csv:5: column sold")
+	for _, c := range []struct {
+		err    error
+		before int
+		again  bool
+		want   string
+	}{
+		{bad, 0, false, "no row was stored"},
+		{bad, 7, false, "7 rows were stored before; running the command again stores them once"},
+		{bad, 7, true, "7 rows were stored before; running the command again stores them another time"},
+		{late, 0, false, "the last batch is stored, if not everywhere yet, and goes on replicating; running the command again stores them once"},
+		{late, 7, false, "7 rows were stored before; the last batch is stored, if not everywhere yet, and goes on replicating; running the command again stores them once"},
+		{&unreachableError{url: "x", err: bad}, 0, false, "the last batch may be stored; running the command again stores them once"},
+	} {
+		if got := whatIsStored(c.err, c.before, c.again); got != c.want {
+			t.Errorf("%v after %d rows: got %q, want %q", c.err, c.before, got, c.want)
 		}
 	}
 }

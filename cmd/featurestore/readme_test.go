@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -21,6 +22,7 @@ func TestReadmeTellsTheTruth(t *testing.T) {
 	blocks := blocksOf(readPage(t, "README.md"))
 	kinds := map[string]int{}
 	var question string // the curl command whose answer the next block shows
+	var toured []string // commands of the tour
 	for _, b := range blocks {
 		at := fmt.Sprintf("README.md:%d", b.line)
 		kinds[b.lang]++
@@ -35,6 +37,10 @@ func TestReadmeTellsTheTruth(t *testing.T) {
 			// It runs with the session, against that store.
 		case b.lang == "sh" && strings.Contains(b.text, "featurestore init"):
 			t.Run("session", func(t *testing.T) { runsSession(t, commandsOf(b.text), blocks) })
+		case b.lang == "sh" && strings.Contains(b.text, "featurestore link"):
+			for _, command := range commandsOf(b.text) {
+				toured = append(toured, strings.Join(strings.Fields(command), " "))
+			}
 		case b.lang == "sh":
 			for _, command := range commandsOf(b.text) {
 				if strings.HasPrefix(command, "curl ") {
@@ -47,11 +53,24 @@ func TestReadmeTellsTheTruth(t *testing.T) {
 			t.Errorf("%s: no check knows blocks in %q", at, b.lang)
 		}
 	}
+	if want := tourCommands(); !slices.Equal(toured, want) {
+		t.Errorf("the README's tour is\n%s\nthat of dev, which a test types, is\n%s", strings.Join(toured, "\n"), strings.Join(want, "\n"))
+	}
 	for _, lang := range []string{"sh", "json", "yaml", "go"} {
 		if kinds[lang] == 0 {
 			t.Errorf("the README shows no %s", lang)
 		}
 	}
+}
+
+// tourCommands are those that dev prints after the lookups, when it is run from
+// a checkout.
+func tourCommands() (all []string) {
+	text := tour("go run ./cmd/featurestore", []string{"eu", "us", "ap"}, []string{defaultURL, "http://127.0.0.1:8081", "http://127.0.0.1:8082"})
+	for _, group := range commandGroups(text)[1:] {
+		all = append(all, strings.Split(strings.TrimSpace(group), "\n")...)
+	}
+	return all
 }
 
 // showsAnswer asks a store with the sample what the page asks, and compares.

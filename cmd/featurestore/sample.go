@@ -5,9 +5,11 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net/http"
 	"strconv"
 	"time"
 
@@ -49,14 +51,18 @@ func newSample(url string) (*sample, error) {
 }
 
 // load pushes one row for each driver, with the events spread over the last
-// hour.
+// hour, and gives the regions some time to get them.
 func (s *sample) load(ctx context.Context) error {
 	rows := make([]map[string]json.RawMessage, sampleDrivers)
 	for i := range rows {
 		age := time.Duration(s.random.Int64N(int64(time.Hour)))
 		rows[i] = s.row(firstDriver+i, 1+s.random.IntN(500), time.Now().Add(-age))
 	}
-	return s.push(ctx, rows...)
+	err := s.push(ctx, http.Header{api.HeaderWriteConcern: {"all"}}, rows...)
+	if errors.Is(err, api.CodeConcernTimeout) {
+		return nil // they are on their way
+	}
+	return err
 }
 
 // keepArriving pushes one driver's row a tick until ctx ends. A row that is
@@ -72,7 +78,7 @@ func (s *sample) keepArriving(ctx context.Context, report io.Writer) {
 			return
 		case now := <-tick.C:
 			row := s.row(firstDriver+s.random.IntN(sampleDrivers), 1, now)
-			err := s.push(ctx, row)
+			err := s.push(ctx, nil, row)
 			if err != nil && !failing && ctx.Err() == nil {
 				fmt.Fprintf(report, "sample rows are refused: %v\n", err)
 			}
@@ -99,10 +105,10 @@ func (s *sample) row(driver, trips int, at time.Time) map[string]json.RawMessage
 	}
 }
 
-func (s *sample) push(ctx context.Context, rows ...map[string]json.RawMessage) error {
+func (s *sample) push(ctx context.Context, header http.Header, rows ...map[string]json.RawMessage) error {
 	body, err := json.Marshal(api.PushRequest{View: "driver_stats", Rows: rows})
 	if err != nil {
 		return err
 	}
-	return s.client.post(ctx, s.client.path("push"), nil, body, nil)
+	return s.client.post(ctx, s.client.path("push"), header, body, nil)
 }

@@ -23,9 +23,11 @@ data. A second signal ends it at once; nothing acknowledged is lost even then.
 It prints "ready" on a line of its own when requests are answered, and logs to
 standard error.
 
-With peers it replicates to stores of other regions. When all of them run for the
-first time, the one whose region comes first by name begins the deployment, and
-the others join. A store that was evicted puts its data aside, and joins anew.
+With peers it replicates to stores of other regions. When all of them run for
+the first time, the one whose region comes first by name begins the deployment,
+and the others join. A store that was evicted puts its data aside and joins
+anew. One that was removed ends, with exit code 0, when the others have all it
+had; started again, it joins anew as well.
 
 Settings come from the file of --config, then from the environment, then from
 flags, the later winning. Every setting has one name: "log_level" in the file is
@@ -55,7 +57,8 @@ Settings:
 	return cmd
 }
 
-// serve runs a store, and begins anew when it was evicted.
+// serve runs a store until ctx ends or it was removed in order, and begins anew
+// when it was evicted.
 func serve(ctx context.Context, a *app, c replica.Config) error {
 	for {
 		r, err := replica.New(c)
@@ -63,12 +66,16 @@ func serve(ctx context.Context, a *app, c replica.Config) error {
 			return err
 		}
 		err = runStore(ctx, r, func(context.Context) error { return announce(a, c, r) })
+		if errors.Is(err, replica.ErrDrained) {
+			_, err := fmt.Fprintf(a.out, "store %s has left its deployment: the others have all that it had\n", c.Store)
+			return err
+		}
 		if !errors.Is(err, replica.ErrRetired) {
 			return err
 		}
 		aside, err := replica.Renew(c)
 		if err != nil {
-			return err
+			return fmt.Errorf("store %s was evicted, and its data could not be put aside: %w", c.Store, err)
 		}
 		fmt.Fprintf(a.err, "featurestore: serve: store %s was evicted; its data lies in %s, and it joins anew\n", c.Store, aside)
 	}

@@ -1,0 +1,53 @@
+package replication
+
+import (
+	"testing"
+
+	"featurestore/feature"
+	"featurestore/hlc"
+	"featurestore/meta"
+)
+
+// nothing is a Local that holds nothing, with definitions of a revision.
+type nothing struct{ registry uint64 }
+
+func (nothing) Shards(meta.Region) []feature.Shard { return nil }
+func (nothing) Progress(feature.Shard) hlc.Vector  { return nil }
+func (nothing) Heads(feature.Shard) hlc.Vector     { return nil }
+func (n nothing) RegistryRevision() uint64         { return n.registry }
+func member(id meta.StoreID, o hlc.Origin, s meta.State) meta.Member {
+	return meta.Member{Store: id, Region: meta.Region(id[:2]), Origin: o, State: s}
+}
+
+// A home that was taken over from and evicted does not bring its definitions
+// back, however many revisions it made unseen.
+func TestDefinitionsAreTakenFromThoseWhoTakePart(t *testing.T) {
+	for _, c := range []struct {
+		claim string
+		as    meta.State
+		life  hlc.Origin // that the peer says it is
+		at    uint64
+		want  bool
+	}{
+		{"newer ones of a member", meta.Active, 10, 8, true},
+		{"those that are here", meta.Active, 10, 7, false},
+		{"of one that leaves", meta.Leaving, 10, 8, true},
+		{"of one that is being evicted", meta.Fenced, 10, 8, false},
+		{"of one that was evicted", meta.Removed, 10, 8, false},
+		{"of another life of a member", meta.Active, 11, 8, false},
+	} {
+		self := member("us-1", 20, meta.Active)
+		core := NewCore(CoreConfig{Self: self, Local: nothing{registry: 7}, Membership: &meta.Membership{
+			Epoch: 2, Revision: 5, Home: "us-1", Members: meta.Members{member("eu-1", 10, c.as), self},
+		}})
+		core.Step(Instant{}, Opened{Hello: Hello{Member: member("eu-1", c.life, meta.Active)}, Serving: true})
+		got := false
+		for _, o := range core.Step(Instant{}, Received{From: "eu-1", Message: RegistryNews{Revision: c.at}}) {
+			_, adopts := o.(AdoptRegistry)
+			got = got || adopts
+		}
+		if got != c.want {
+			t.Errorf("%s: taken %v, want %v", c.claim, got, c.want)
+		}
+	}
+}
