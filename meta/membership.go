@@ -34,11 +34,17 @@ type Seal struct {
 	Salvage map[feature.Shard]Salvage
 }
 
-// Salvage maps the tail of a sealed origin, up to and including UpTo, to the
-// position under which it was logged again.
+// Salvage maps the tail of a sealed origin, after After up to and including
+// UpTo, to the position under which it was logged again. What lies between the
+// seal and After was too old for that, or gone.
 type Salvage struct {
-	UpTo hlc.Timestamp
-	As   hlc.Position
+	After, UpTo hlc.Timestamp
+	As          hlc.Position
+}
+
+// Has reports whether a position of the sealed origin was logged again.
+func (s Salvage) Has(at hlc.Timestamp) bool {
+	return at > s.After && at <= s.UpTo && s.As.Origin != 0
 }
 
 // Compare orders documents by age: negative when m is older than o.

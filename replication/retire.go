@@ -22,7 +22,8 @@ type retiring struct {
 // handed over piece by piece, all to one peer.
 type tail struct {
 	to      meta.StoreID  // who is offered it
-	after   hlc.Timestamp // what that peer has taken
+	start   hlc.Timestamp // after what that peer has taken everything
+	after   hlc.Timestamp // up to what it has
 	asked   time.Duration
 	busy    bool
 	settled bool
@@ -76,7 +77,7 @@ func (c *Core) offer(id feature.Shard, t *tail, seal meta.Seal) {
 	}
 	if !c.canTake(id, t.to) || t.asked > 0 { // from the beginning, to somebody else
 		last := t.to
-		t.to, t.after = "", seal.Final[id]
+		t.to, t.start, t.after = "", seal.Final[id], seal.Final[id]
 		for _, x := range c.membership.Members {
 			if c.canTake(id, x.Store) && (t.to == "" || t.to == last) {
 				t.to = x.Store
@@ -105,11 +106,14 @@ func (c *Core) salvaged(in Salvaged) {
 	}
 	t.busy = false
 	t.settled = t.settled || in.Empty
+	if in.Floor > t.after { // what lies before is gone
+		t.start, t.after = in.Floor, in.Floor
+	}
 }
 
 // relogged takes the answer to a piece of the tail. When there is no more, the
-// home is told, and the seal says where the tail stands now. A tail that was refused is kept in
-// the old directory.
+// home is told, and the seal says where the tail stands now. What was refused is
+// kept in the old directory.
 func (c *Core) relogged(from *peer, m Relogged) {
 	t := c.retiring.shards[m.Shard]
 	if t == nil || t.to != from.id || c.isMember() {
@@ -117,15 +121,18 @@ func (c *Core) relogged(from *peer, m Relogged) {
 		c.noteSalvage(from.hello.Member.Origin, m)
 		return
 	}
-	if more := c.cfg.Local.Heads(m.Shard)[c.cfg.Self.Origin] > m.UpTo; more && m.As.At > 0 {
-		t.after, t.asked = m.UpTo, 0
-		return
-	}
+	t.after, t.asked = m.UpTo, 0
 	if m.As.At == 0 {
-		t.settled = true
-		return
+		t.start = m.UpTo
 	}
-	t.taken, t.asked = m, 0
+	switch more := c.cfg.Local.Heads(m.Shard)[c.cfg.Self.Origin] > m.UpTo; {
+	case more:
+	case m.As.At == 0:
+		t.settled = true
+	default:
+		m.After = t.start
+		t.taken = m
+	}
 }
 
 // tellTaken tells the home, again until the seal says so.
@@ -141,7 +148,7 @@ func (c *Core) noteSalvage(o hlc.Origin, m Relogged) {
 	if !c.isHome() || c.keeping != nil || m.As.At == 0 {
 		return
 	}
-	next, err := c.membership.AddSalvage(o, map[feature.Shard]meta.Salvage{m.Shard: {UpTo: m.UpTo, As: m.As}})
+	next, err := c.membership.AddSalvage(o, map[feature.Shard]meta.Salvage{m.Shard: {After: m.After, UpTo: m.UpTo, As: m.As}})
 	if err == nil {
 		c.keep(next)
 	}

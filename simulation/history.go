@@ -110,7 +110,7 @@ func (e *Evidence) isLost(op *Operation) bool {
 	if !ok || p.Position.At <= seal.Final[p.Shard] {
 		return false
 	}
-	return p.Position.At > seal.Salvage[p.Shard].UpTo
+	return !seal.Salvage[p.Shard].Has(p.Position.At)
 }
 
 // missing says what of want a reader who got got did not see; "" when got
