@@ -27,7 +27,6 @@ func TestCoveredPosition(t *testing.T) {
 		sealOf(2, 100),
 		sealOf(3, 100, meta.Salvage{UpTo: 150, As: at(4, 500)}),
 		sealOf(4, 400, meta.Salvage{UpTo: 500, As: at(5, 900)}),
-		sealOf(6, 100, meta.Salvage{After: 120, UpTo: 150, As: at(7, 500)}),
 	}
 	for _, tt := range []struct {
 		claim    string
@@ -51,8 +50,6 @@ func TestCoveredPosition(t *testing.T) {
 		{"salvaged and here", hlc.Vector{3: 100, 4: 500}, at(3, 150), Covered, at(4, 500)},
 		{"salvaged twice", hlc.Vector{3: 100, 4: 400}, at(3, 150), Behind, at(5, 900)},
 		{"salvaged twice and here", hlc.Vector{3: 100, 4: 400, 5: 900}, at(3, 150), Covered, at(5, 900)},
-		{"too old to be salvaged", hlc.Vector{6: 100, 7: 500}, at(6, 110), Lost, at(6, 110)},
-		{"salvaged, after what was too old", hlc.Vector{6: 100, 7: 500}, at(6, 121), Covered, at(7, 500)},
 		{"beyond what was salvaged", hlc.Vector{3: 100, 4: 500}, at(3, 151), Lost, at(3, 151)},
 	} {
 		origins := Origins{Self: 1, SelfAt: 60, Membership: &meta.Membership{Seals: seals}}

@@ -20,8 +20,7 @@ import (
 //	n x { store | region | u8 state, 128 more if drained | u32 origin | address
 //	      | url | since }                                                    members
 //	n x { u32 origin | store | n x { u16 group | u16 partition | u64 final }
-//	      | n x { u16 group | u16 partition | u64 after | u64 upto
-//	      | u32 origin | u64 at } }   seals
+//	      | n x { u16 group | u16 partition | u64 upto | u32 origin | u64 at } }   seals
 //	u32 crc32c
 const (
 	format      = 1
@@ -34,7 +33,7 @@ const (
 	leastMember = 1 + 1 + 1 + 4 + 1 + 1 + 1
 	leastSeal   = 4 + 1 + 1 + 1
 	finalBytes  = 2 + 2 + 8
-	salvBytes   = 2 + 2 + 8 + 8 + 4 + 8
+	salvBytes   = 2 + 2 + 8 + 4 + 8
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -74,8 +73,7 @@ func AppendMembership(dst []byte, m *Membership) []byte {
 		dst = binary.AppendUvarint(dst, uint64(len(s.Salvage)))
 		for _, shard := range shardsOf(s.Salvage) {
 			v := s.Salvage[shard]
-			dst = binary.BigEndian.AppendUint64(appendShard(dst, shard), uint64(v.After))
-			dst = binary.BigEndian.AppendUint64(dst, uint64(v.UpTo))
+			dst = binary.BigEndian.AppendUint64(appendShard(dst, shard), uint64(v.UpTo))
 			dst = binary.BigEndian.AppendUint32(dst, uint32(v.As.Origin))
 			dst = binary.BigEndian.AppendUint64(dst, uint64(v.As.At))
 		}
@@ -220,8 +218,8 @@ func (r *reader) seal() Seal {
 		shard := r.shard()
 		rising(shard)
 		s.Salvage[shard] = Salvage{
-			After: hlc.Timestamp(r.u64()), UpTo: hlc.Timestamp(r.u64()),
-			As: hlc.Position{Origin: r.origin(), At: hlc.Timestamp(r.u64())},
+			UpTo: hlc.Timestamp(r.u64()),
+			As:   hlc.Position{Origin: r.origin(), At: hlc.Timestamp(r.u64())},
 		}
 	}
 	return s

@@ -34,18 +34,16 @@ type Seal struct {
 	Salvage map[feature.Shard]Salvage
 }
 
-// Salvage maps the tail of a sealed origin, after After up to and including
-// UpTo, to the position under which it was logged again. What lies between the
-// seal and After was too old for that, or gone.
+// Salvage maps the tail of a sealed origin, up to and including UpTo, to the
+// position under which all of it was logged again. A tail that was taken over in
+// part has none: a position names everything before it.
 type Salvage struct {
-	After, UpTo hlc.Timestamp
-	As          hlc.Position
+	UpTo hlc.Timestamp
+	As   hlc.Position
 }
 
 // Has reports whether a position of the sealed origin was logged again.
-func (s Salvage) Has(at hlc.Timestamp) bool {
-	return at > s.After && at <= s.UpTo && s.As.Origin != 0
-}
+func (s Salvage) Has(at hlc.Timestamp) bool { return at <= s.UpTo && s.As.Origin != 0 }
 
 // Compare orders documents by age: negative when m is older than o.
 func (m *Membership) Compare(o *Membership) int {

@@ -279,7 +279,7 @@ func drawMembership(t *rapid.T) *Membership {
 			s.Final[feature.Shard{Group: 1, Partition: uint16(p)}] = hlc.Timestamp(rapid.Uint64().Draw(t, "final"))
 		}
 		if rapid.Bool().Draw(t, "salvage") {
-			s.Salvage = map[feature.Shard]Salvage{{Group: 2}: {After: 5, UpTo: 7, As: hlc.Position{Origin: 3, At: hlc.Timestamp(rapid.Uint64().Draw(t, "as"))}}}
+			s.Salvage = map[feature.Shard]Salvage{{Group: 2}: {UpTo: 7, As: hlc.Position{Origin: 3, At: hlc.Timestamp(rapid.Uint64().Draw(t, "as"))}}}
 		}
 		m.Seals = append(m.Seals, s)
 	}

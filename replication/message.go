@@ -122,13 +122,12 @@ type Relog struct {
 	Entries []oplog.Logged
 }
 
-// Relogged answers Relog: where the entries, up to and including UpTo, went, and
-// tells the home where all after After did. A
+// Relogged answers Relog: where the entries, up to and including UpTo, went. A
 // zero position says that they were refused.
 type Relogged struct {
-	Shard       feature.Shard
-	After, UpTo hlc.Timestamp
-	As          hlc.Position
+	Shard feature.Shard
+	UpTo  hlc.Timestamp
+	As    hlc.Position
 }
 
 // Audit asks what a store has of a shard, to compare (anti-entropy). Without a

@@ -22,11 +22,11 @@ type retiring struct {
 // handed over piece by piece, all to one peer.
 type tail struct {
 	to      meta.StoreID  // who is offered it
-	start   hlc.Timestamp // after what that peer has taken everything
-	after   hlc.Timestamp // up to what it has
+	after   hlc.Timestamp // what that peer has been sent and has answered
 	asked   time.Duration
 	busy    bool
 	settled bool
+	holed   bool // some of it is gone, or was refused
 	// taken is what stands for the tail now. The home has to note it in the
 	// seal before this life ends: who names the tail would be told it was lost.
 	taken Relogged
@@ -77,7 +77,7 @@ func (c *Core) offer(id feature.Shard, t *tail, seal meta.Seal) {
 	}
 	if !c.canTake(id, t.to) || t.asked > 0 { // from the beginning, to somebody else
 		last := t.to
-		t.to, t.start, t.after = "", seal.Final[id], seal.Final[id]
+		t.to, t.after, t.holed = "", seal.Final[id], false
 		for _, x := range c.membership.Members {
 			if c.canTake(id, x.Store) && (t.to == "" || t.to == last) {
 				t.to = x.Store
@@ -107,13 +107,14 @@ func (c *Core) salvaged(in Salvaged) {
 	t.busy = false
 	t.settled = t.settled || in.Empty
 	if in.Floor > t.after { // what lies before is gone
-		t.start, t.after = in.Floor, in.Floor
+		t.after, t.holed = in.Floor, true
 	}
 }
 
 // relogged takes the answer to a piece of the tail. When there is no more, the
-// home is told, and the seal says where the tail stands now. What was refused is
-// kept in the old directory.
+// home is told, and the seal says where the tail stands now; not so when there is
+// a hole in it, for a session that names its end may have seen what was in the
+// hole. What was refused is kept in the old directory.
 func (c *Core) relogged(from *peer, m Relogged) {
 	t := c.retiring.shards[m.Shard]
 	if t == nil || t.to != from.id || c.isMember() {
@@ -122,15 +123,12 @@ func (c *Core) relogged(from *peer, m Relogged) {
 		return
 	}
 	t.after, t.asked = m.UpTo, 0
-	if m.As.At == 0 {
-		t.start = m.UpTo
-	}
+	t.holed = t.holed || m.As.At == 0
 	switch more := c.cfg.Local.Heads(m.Shard)[c.cfg.Self.Origin] > m.UpTo; {
 	case more:
-	case m.As.At == 0:
+	case t.holed:
 		t.settled = true
 	default:
-		m.After = t.start
 		t.taken = m
 	}
 }
@@ -148,7 +146,7 @@ func (c *Core) noteSalvage(o hlc.Origin, m Relogged) {
 	if !c.isHome() || c.keeping != nil || m.As.At == 0 {
 		return
 	}
-	next, err := c.membership.AddSalvage(o, map[feature.Shard]meta.Salvage{m.Shard: {After: m.After, UpTo: m.UpTo, As: m.As}})
+	next, err := c.membership.AddSalvage(o, map[feature.Shard]meta.Salvage{m.Shard: {UpTo: m.UpTo, As: m.As}})
 	if err == nil {
 		c.keep(next)
 	}

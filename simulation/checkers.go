@@ -25,7 +25,8 @@ func checkSessions(e *Evidence) []Violation {
 
 // checkCausality wants whoever sees a write to see what its session had seen
 // before it (monotonic writes, writes follow reads): observers read some rows,
-// and then these rows again.
+// and then these rows again. What an evicted store lost, nobody sees again; its
+// sessions are told when they read.
 func checkCausality(e *Evidence) []Violation {
 	var out []Violation
 	writers, seen := e.writers(), e.seenBefore()
@@ -45,7 +46,7 @@ func checkCausality(e *Evidence) []Violation {
 					if !read {
 						continue
 					}
-					if text := e.missing(other, seen[w][other], row); text != "" {
+					if text := e.missing(other, e.kept(other, seen[w][other]), row); text != "" {
 						out = append(out, Violation{"causal order", fmt.Sprintf("at %s at %s the write of %s at %s was seen, not what it had seen: %s",
 							op.Region, clock(op.Ended), w.Session, w.Region, text)})
 					}

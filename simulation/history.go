@@ -113,6 +113,30 @@ func (e *Evidence) isLost(op *Operation) bool {
 	return !seal.Salvage[p.Shard].Has(p.Position.At)
 }
 
+// kept is the row without the features that a lost write of its driver touched.
+func (e *Evidence) kept(driver int64, row feature.Row) feature.Row {
+	touched := map[feature.FeatureID]bool{}
+	for i := range e.Operations {
+		op := &e.Operations[i]
+		if op.Push == nil || op.Driver != driver || op.Position.Position.At == 0 || !e.isLost(op) {
+			continue
+		}
+		if op.Push.Delete {
+			return feature.Row{}
+		}
+		for _, c := range op.Written.Cells {
+			touched[c.Feature] = true
+		}
+	}
+	out := feature.Row{Tombstone: row.Tombstone}
+	for _, c := range row.Cells {
+		if !touched[c.Feature] {
+			out.Cells = append(out.Cells, c)
+		}
+	}
+	return out
+}
+
 // missing says what of want a reader who got got did not see; "" when got
 // holds all of it. What a delete covers need not be there: its tombstone may
 // have been collected.
