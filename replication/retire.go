@@ -155,9 +155,12 @@ func (c *Core) noteSalvage(o hlc.Origin, m Relogged) {
 // receiveRelog takes over the tail of a removed store, if nothing in it is so
 // old that its tombstone may be gone (I6).
 func (c *Core) receiveRelog(p *peer, m Relog) {
-	_, sealed := c.membership.Sealed(p.hello.Member.Origin)
+	seal, sealed := c.membership.Sealed(p.hello.Member.Origin)
 	if !sealed || len(m.Entries) == 0 || c.shards[m.Shard] == nil || c.self().State != meta.Active || !c.isWhole() {
 		return
+	}
+	if !c.canFollow(m, seal) {
+		return // it is offered again
 	}
 	if oldest(m.Entries) <= hlc.New(c.now.Wall.UnixMilli()-c.cfg.Grace.Milliseconds(), 0) {
 		c.counts.Refused += uint64(len(m.Entries))
@@ -166,6 +169,26 @@ func (c *Core) receiveRelog(p *peer, m Relog) {
 	}
 	c.counts.Salvaged += uint64(len(m.Entries))
 	c.emit(RelogFor{To: p.id, Shard: m.Shard, Entries: m.Entries})
+}
+
+// canFollow reports whether what a tail comes after is here: the log up to its
+// seal, and what its entries depend on (I13). What nobody has keeps nothing back.
+func (c *Core) canFollow(m Relog, seal meta.Seal) bool {
+	if !c.isHere(m.Shard, hlc.Position{Origin: seal.Origin, At: seal.Final[m.Shard]}) {
+		return false
+	}
+	for i := range m.Entries {
+		for _, d := range m.Entries[i].Deps {
+			if d.Origin == seal.Origin || c.isComing(m.Shard, d) {
+				continue
+			}
+			other, ended := c.membership.Sealed(d.Origin)
+			if !ended || d.At <= other.Final[m.Shard] || other.Salvage[m.Shard].Has(d.At) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // oldest is the least timestamp of anything that entries bring.
