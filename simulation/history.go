@@ -102,15 +102,19 @@ func (e *Evidence) writers() map[dot]*Operation {
 	return out
 }
 
-// isLost reports whether a push was made by an origin that ended before it, so
-// that it is no part of the deployment, and was not taken over either.
-func (e *Evidence) isLost(op *Operation) bool {
+// isBeyondSeal reports whether a push was made by an origin that had ended
+// before it, so that it is no part of the deployment as it was written.
+func (e *Evidence) isBeyondSeal(op *Operation) bool {
 	p := op.Position
 	seal, ok := e.Membership.Sealed(p.Position.Origin)
-	if !ok || p.Position.At <= seal.Final[p.Shard] {
-		return false
-	}
-	return !seal.Salvage[p.Shard].Has(p.Position.At)
+	return ok && p.Position.At > seal.Final[p.Shard]
+}
+
+// isLost reports whether a push was made beyond a seal and not taken over.
+func (e *Evidence) isLost(op *Operation) bool {
+	p := op.Position
+	seal, _ := e.Membership.Sealed(p.Position.Origin)
+	return e.isBeyondSeal(op) && !seal.Salvage[p.Shard].Has(p.Position.At)
 }
 
 // kept is the row without the features that a lost write of its driver touched.
