@@ -167,7 +167,7 @@ func (c *Core) refreshShards() {
 	}
 	slices.SortFunc(c.order, feature.Shard.Compare)
 	if c.membership != nil {
-		c.admitEarly()
+		c.readmit()
 	}
 }
 

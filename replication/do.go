@@ -117,26 +117,31 @@ func (n *Node) salvage(ctx context.Context, o Salvage) {
 	n.offer(Salvaged{Shard: o.Shard, Floor: floor, Empty: err == nil && len(iv.Entries) == 0})
 }
 
-// serveReads reads logs and sends them, one interval each.
+// serveReads reads logs and sends them, one interval each. A log that cannot be
+// read keeps no other back; a conversation that has ended does.
 func (n *Node) serveReads(ctx context.Context, c Conversation, o Serve) error {
-	for i, r := range o.Reads {
+	var ended error
+	for _, r := range o.Reads {
+		if ended != nil {
+			n.offer(Served{To: o.To, Read: r, Err: ended})
+			continue
+		}
 		iv, floor, err := n.cfg.Store.ReadLog(ctx, r.Shard, r.Origin, r.After, n.cfg.ReadBytes)
-		if err == nil && floor <= r.After && len(iv.Entries) > 0 {
-			err = c.Send(ctx, Interval{iv})
+		switch {
+		case err != nil:
+			n.complain("read a log for another store", err)
+			ended = ctx.Err()
+		case floor <= r.After && len(iv.Entries) > 0:
+			ended = c.Send(ctx, Interval{iv})
+			err = ended
 		}
 		through := iv.Through
 		if len(iv.Entries) == 0 {
 			through = r.After
 		}
 		n.offer(Served{To: o.To, Read: r, Through: through, Floor: floor, Err: err})
-		if err != nil {
-			for _, rest := range o.Reads[i+1:] {
-				n.offer(Served{To: o.To, Read: rest, Err: err})
-			}
-			return err
-		}
 	}
-	return nil
+	return ended
 }
 
 func (n *Node) serveChunk(ctx context.Context, c Conversation, o ServeChunk) error {

@@ -33,7 +33,8 @@ type peer struct {
 	cursors         map[hlc.Origin]map[feature.Shard]*cursor
 	// early is what it asked for in shards that are not known here yet.
 	early      map[hlc.Origin]map[feature.Shard]hlc.Timestamp
-	busy       bool // a Serve is under way
+	busy       bool    // a Serve is under way
+	lastRead   LogRead // the last of the last Serve
 	clock      peerClock
 	echoes     echoes // of what it was told
 	echo       uint64 // the last that it told

@@ -1,6 +1,7 @@
 package replication
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -62,15 +63,20 @@ func (p *peer) ahead(o hlc.Origin, id feature.Shard, after hlc.Timestamp) {
 	p.early[o][id] = after
 }
 
-// admitEarly begins to serve what was asked for before the definitions that
-// name it were here. Its follower would ask again only after a stall.
-func (c *Core) admitEarly() {
+// readmit goes by new definitions in what is served: no longer what the
+// follower's region may not hold any more, and what was asked for before the
+// definitions that name it were here. Its follower would ask again only after a
+// stall.
+func (c *Core) readmit() {
 	for _, p := range c.peers {
 		x, ok := c.membership.Member(p.id)
 		if !ok || x.State == meta.Removed {
 			continue
 		}
 		held := c.cfg.Local.Shards(x.Region)
+		for _, cursors := range p.cursors {
+			maps.DeleteFunc(cursors, func(id feature.Shard, _ *cursor) bool { return !slices.Contains(held, id) })
+		}
 		for o, early := range p.early {
 			for id, after := range early {
 				if c.shards[id] == nil {
@@ -95,22 +101,33 @@ func (c *Core) serve() {
 	}
 }
 
+// serveNext reads on where the last Serve ended: a log that is written to all
+// the time keeps no other waiting.
 func (c *Core) serveNext(p *peer) {
-	var reads []LogRead
+	var due []LogRead
+	from := 0
 	for _, o := range slices.Sorted(maps.Keys(p.cursors)) {
 		for _, id := range c.order {
 			k := p.cursors[o][id]
-			if k == nil || len(reads) == maxReads || c.now.Mono < k.rests || c.cfg.Local.Heads(id)[o] <= k.at {
+			if k == nil || c.now.Mono < k.rests || c.cfg.Local.Heads(id)[o] <= k.at {
 				continue
 			}
-			k.reading = true
-			reads = append(reads, LogRead{Shard: id, Origin: o, After: k.at})
+			due = append(due, LogRead{Shard: id, Origin: o, After: k.at})
+			if cmp.Or(cmp.Compare(o, p.lastRead.Origin), id.Compare(p.lastRead.Shard)) <= 0 {
+				from = len(due)
+			}
 		}
 	}
-	if len(reads) > 0 {
-		p.busy = true
-		c.emit(Serve{To: p.id, Reads: reads})
+	if len(due) == 0 {
+		return
 	}
+	reads := append(due[from:len(due):len(due)], due[:from]...)
+	reads = reads[:min(len(reads), maxReads)]
+	for _, r := range reads {
+		p.cursors[r.Origin][r.Shard].reading = true
+	}
+	p.busy, p.lastRead = true, reads[len(reads)-1]
+	c.emit(Serve{To: p.id, Reads: reads})
 }
 
 // served takes how far a read was sent.
@@ -125,8 +142,10 @@ func (c *Core) served(in Served) {
 	}
 	k.reading = false
 	switch {
-	case in.Err != nil || k.at != in.Read.After:
-		// Not sent, or asked for anew meanwhile.
+	case in.Err != nil:
+		k.rests = c.now.Mono + c.cfg.Stall // a log that cannot be read now cannot in a moment
+	case k.at != in.Read.After:
+		// It was asked for anew meanwhile.
 	case in.Floor > in.Read.After:
 		delete(p.cursors[in.Read.Origin], in.Read.Shard)
 		c.emit(Send{To: p.id, Serving: true, Message: Truncated{Shard: in.Read.Shard, Origin: in.Read.Origin, Floor: in.Floor}})
