@@ -19,7 +19,7 @@ type links struct {
 	mu   struct {
 		sync.Mutex
 		dialed, serving map[meta.StoreID]*link
-		dialing         map[string]context.CancelFunc // by address
+		dialing         map[string]dialing // by address
 	}
 }
 
@@ -266,8 +266,8 @@ func (k *links) closeAll() {
 			l.cancel()
 		}
 	}
-	for _, cancel := range k.mu.dialing {
-		cancel()
+	for _, d := range k.mu.dialing {
+		d.cancel()
 	}
 }
 
@@ -294,25 +294,37 @@ func (n *Node) hello() Hello {
 	return Hello{Member: x, Deployment: n.cfg.Deployment, Incarnation: n.cfg.Incarnation}
 }
 
+// dialing is an address that is dialed, and who is expected there.
+type dialing struct {
+	peer   meta.Member
+	cancel context.CancelFunc
+}
+
+// expects reports whether a store is who is expected; a seed is nobody by name.
+func (d dialing) expects(x meta.Member) bool {
+	return d.peer.Region == x.Region && (d.peer.Store == "" || d.peer.Store == x.Store)
+}
+
 // dialMembers begins to dial every member, and every seed whose region has no
-// member yet, and stops dialing those that are gone.
+// member yet, and stops dialing those that are gone, or were followed by another
+// at their address.
 func (k *links) dialMembers(ctx context.Context) {
 	want := k.node.addresses()
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for address, cancel := range k.mu.dialing {
-		if _, ok := want[address]; !ok {
-			cancel()
+	for address, d := range k.mu.dialing {
+		if x, ok := want[address]; !ok || !d.expects(x) {
+			d.cancel()
 			delete(k.mu.dialing, address)
 		}
 	}
 	for _, address := range slices.Sorted(maps.Keys(want)) {
-		if k.mu.dialing[address] != nil {
+		if _, begun := k.mu.dialing[address]; begun {
 			continue
 		}
 		peer := want[address]
 		ctx, cancel := context.WithCancel(ctx)
-		k.mu.dialing[address] = cancel
+		k.mu.dialing[address] = dialing{peer, cancel}
 		k.node.wg.Go(func() { k.dial(ctx, peer) })
 	}
 }

@@ -58,3 +58,23 @@ func TestWhatALinkIsGivenAfterItsEndIsAnswered(t *testing.T) {
 		}
 	}
 }
+
+// Another store may come to live where one was: who is expected there is asked
+// for by name.
+func TestAnAddressIsDialedAnewForWhoFollowsThere(t *testing.T) {
+	us, ap := meta.Member{Store: "us-1", Region: "us"}, meta.Member{Store: "ap-1", Region: "ap"}
+	for _, tt := range []struct {
+		claim       string
+		peer, found meta.Member
+		want        bool
+	}{
+		{"the same store, at another revision", us, meta.Member{Store: "us-1", Region: "us", Since: 3}, true},
+		{"a seed that turned out to be a member", meta.Member{Region: "us"}, us, true},
+		{"a store that was followed by another", us, ap, false},
+		{"a seed of another region", meta.Member{Region: "us"}, ap, false},
+	} {
+		if got := (dialing{peer: tt.peer}).expects(tt.found); got != tt.want {
+			t.Errorf("%s: expected %v, want %v", tt.claim, got, tt.want)
+		}
+	}
+}

@@ -141,7 +141,7 @@ func New(cfg Config) (*Node, error) {
 	n.inbox.room = semaphore.NewWeighted(maxInbox)
 	n.links.node = n
 	n.links.mu.dialed, n.links.mu.serving = map[meta.StoreID]*link{}, map[meta.StoreID]*link{}
-	n.links.mu.dialing = map[string]context.CancelFunc{}
+	n.links.mu.dialing = map[string]dialing{}
 	var m *meta.Membership
 	if encoded := cfg.Store.Membership(); encoded != nil {
 		var err error
