@@ -28,7 +28,7 @@ func (n *Node) do(ctx context.Context, out []Output, bytes int64) {
 		case Serve:
 			n.links.serve(o)
 		case ServeChunk:
-			n.links.task(o.To, func(ctx context.Context, c Conversation) error { return n.serveChunk(ctx, c, o) })
+			n.links.serveChunk(o)
 		case ServeAudit:
 			n.links.task(o.To, func(ctx context.Context, c Conversation) error { return n.serveAudit(ctx, c, o.Ask) })
 		case TruncateLog:
@@ -73,7 +73,13 @@ func (n *Node) perform(ctx context.Context, o Output) {
 	case SetNote:
 		n.complain("keep how far a rebuilding is", n.cfg.Store.SetNote(ctx, o.Shard, o.Note))
 	case JoinChunk:
-		err := n.cfg.Store.JoinChunk(ctx, o.Chunk, o.Note, o.Start)
+		var err error
+		if o.Before != nil {
+			err = n.cfg.Store.SetNote(ctx, o.Chunk.Shard, o.Before)
+		}
+		if err == nil {
+			err = n.cfg.Store.JoinChunk(ctx, o.Chunk, o.Note, o.Start)
+		}
 		n.complain("join copied rows", err)
 		n.offer(ChunkJoined{Shard: o.Chunk.Shard, Err: err})
 	case AdoptRegistry:

@@ -50,6 +50,12 @@ type Served struct {
 // ServeEnded says that all reads of a Serve were answered.
 type ServeEnded struct{ To meta.StoreID }
 
+// ChunkServed says that a ServeChunk was sent, or could not be.
+type ChunkServed struct {
+	To    meta.StoreID
+	Shard feature.Shard
+}
+
 // Tick comes every heartbeat. Closed is up to when the own log is complete.
 type Tick struct{ Closed hlc.Timestamp }
 
@@ -95,6 +101,7 @@ func (Received) input()    {}
 func (Joined) input()      {}
 func (Served) input()      {}
 func (ServeEnded) input()  {}
+func (ChunkServed) input() {}
 func (Tick) input()        {}
 func (Closing) input()     {}
 func (Adopted) input()     {}
@@ -139,17 +146,19 @@ type Serve struct {
 	Reads []LogRead
 }
 
-// ServeChunk reads a chunk and sends it to a peer.
+// ServeChunk reads a chunk and sends it to a peer; ChunkServed answers.
 type ServeChunk struct {
 	To    meta.StoreID
 	Fetch Fetch
 }
 
-// JoinChunk joins a chunk; ChunkJoined answers. See Store.JoinChunk.
+// JoinChunk joins a chunk; ChunkJoined answers. See Store.JoinChunk. Before, when
+// not nil, is a note to keep before any of its rows is joined.
 type JoinChunk struct {
-	Chunk oplog.Chunk
-	Note  []byte
-	Start hlc.Vector
+	Chunk  oplog.Chunk
+	Before []byte
+	Note   []byte
+	Start  hlc.Vector
 }
 
 // SetNote keeps a shard's note.

@@ -178,6 +178,18 @@ func (k *links) serve(o Serve) {
 	}
 }
 
+// serveChunk reads a chunk for a peer; ChunkServed follows whatever becomes of it.
+func (k *links) serveChunk(o ServeChunk) {
+	served := ChunkServed{To: o.To, Shard: o.Fetch.Shard}
+	f := func(ctx context.Context, c Conversation) error {
+		defer k.node.offer(served)
+		return k.node.serveChunk(ctx, c, o)
+	}
+	if !k.task(o.To, f) {
+		k.node.offer(served)
+	}
+}
+
 // task does something in the conversation that a peer dialed; false when there
 // is none.
 func (k *links) task(to meta.StoreID, f task) bool {

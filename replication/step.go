@@ -27,6 +27,10 @@ func (c *Core) Step(now Instant, in Input) []Output {
 		if p := c.peers[in.To]; p != nil {
 			p.busy = false
 		}
+	case ChunkServed:
+		if p := c.peers[in.To]; p != nil {
+			delete(p.chunks, in.Shard)
+		}
 	case Tick:
 		c.tick(in)
 	case Closing:
