@@ -58,7 +58,9 @@ func (n *Node) do(ctx context.Context, out []Output, bytes int64) {
 func (n *Node) perform(ctx context.Context, o Output) {
 	switch o := o.(type) {
 	case Keep:
-		n.offer(Kept{Membership: o.Membership, Err: n.cfg.Store.SetMembership(ctx, meta.AppendMembership(nil, o.Membership))})
+		err := n.keep(ctx, o.Membership)
+		n.complain("keep the membership", err)
+		n.offer(Kept{Membership: o.Membership, Err: err})
 	case SetWriting:
 		if !o.Allowed {
 			n.writing.Store(false)
@@ -95,6 +97,19 @@ func (n *Node) perform(ctx context.Context, o Output) {
 	case Salvage:
 		n.salvage(ctx, o)
 	}
+}
+
+// keep writes a document, unless a newer one was written: an operator's change
+// and what another store tells may change places on the way here.
+func (n *Node) keep(ctx context.Context, m *meta.Membership) error {
+	if n.kept != nil && m.Compare(n.kept) <= 0 {
+		return nil
+	}
+	err := n.cfg.Store.SetMembership(ctx, meta.AppendMembership(nil, m))
+	if err == nil {
+		n.kept = m
+	}
+	return err
 }
 
 func (n *Node) relogFor(ctx context.Context, o RelogFor) {

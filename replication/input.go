@@ -56,10 +56,11 @@ type ChunkServed struct {
 	Shard feature.Shard
 }
 
-// Tick comes every heartbeat. Closed is up to when the own log is complete.
+// Tick comes every heartbeat. Closed is up to when the own log is complete, zero
+// when the store cannot say.
 type Tick struct{ Closed hlc.Timestamp }
 
-// Closing says up to when the own log is complete, between ticks.
+// Closing says up to when the own log is complete, between ticks, as Tick does.
 type Closing struct{ Closed hlc.Timestamp }
 
 // Adopted says that definitions of another store were taken, or refused.
@@ -173,7 +174,7 @@ type Keep struct{ Membership *meta.Membership }
 // SetWriting allows or refuses writes of clients; WritingSet answers.
 type SetWriting struct{ Allowed bool }
 
-// AdoptRegistry takes the definitions of another store.
+// AdoptRegistry takes the definitions of another store; Adopted answers.
 type AdoptRegistry struct{ Encoded []byte }
 
 // SendRegistry sends the definitions in force to a peer.

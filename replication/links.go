@@ -19,8 +19,14 @@ type links struct {
 	mu   struct {
 		sync.Mutex
 		dialed, serving map[meta.StoreID]*link
-		dialing         map[string]context.CancelFunc // by address
+		dialing         map[string]dialing // by address
 	}
+}
+
+// dialing is whom an address is dialed for, and how to stop.
+type dialing struct {
+	peer   meta.Member
+	cancel context.CancelFunc
 }
 
 // link is one conversation with what waits to be said in it.
@@ -233,7 +239,15 @@ func (k *links) listen(ctx context.Context, l *link) error {
 				return err
 			}
 		}
-		if err := n.inbox.receive(ctx, e); err != nil {
+		err = n.inbox.room.Acquire(ctx, 1)
+		if err == nil {
+			e.charged = true
+			err = k.push(l, e)
+		}
+		if err != nil {
+			if e.charged {
+				n.inbox.room.Release(1)
+			}
 			if e.bytes > 0 {
 				n.flight.Release(e.bytes)
 			}
@@ -242,14 +256,32 @@ func (k *links) listen(ctx context.Context, l *link) error {
 	}
 }
 
+// push hands over what was said in l, unless another conversation took its place:
+// what a life before said, such as how it numbers its statuses, must not come
+// after the hello of the next.
+func (k *links) push(l *link, e event) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.of(l)[l.peer] != l {
+		return errEnded
+	}
+	k.node.inbox.push(e)
+	return nil
+}
+
+// of are the conversations of l's kind. It is called with the lock held.
+func (k *links) of(l *link) map[meta.StoreID]*link {
+	if l.serving {
+		return k.mu.serving
+	}
+	return k.mu.dialed
+}
+
 // open makes l the conversation with its peer; one before it ends.
 func (k *links) open(l *link, hello Hello) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	of := k.mu.dialed
-	if l.serving {
-		of = k.mu.serving
-	}
+	of := k.of(l)
 	if old := of[l.peer]; old != nil {
 		old.cancel()
 	}
@@ -260,10 +292,7 @@ func (k *links) open(l *link, hello Hello) {
 func (k *links) close(l *link) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	of := k.mu.dialed
-	if l.serving {
-		of = k.mu.serving
-	}
+	of := k.of(l)
 	if of[l.peer] == l {
 		delete(of, l.peer)
 		k.node.offer(Ended{Store: l.peer, Serving: l.serving})
@@ -278,8 +307,8 @@ func (k *links) closeAll() {
 			l.cancel()
 		}
 	}
-	for _, cancel := range k.mu.dialing {
-		cancel()
+	for _, d := range k.mu.dialing {
+		d.cancel()
 	}
 }
 
@@ -307,24 +336,25 @@ func (n *Node) hello() Hello {
 }
 
 // dialMembers begins to dial every member, and every seed whose region has no
-// member yet, and stops dialing those that are gone.
+// member yet, and stops dialing those that are gone. Where a store was put in
+// the place of another, its address is dialed for the new one.
 func (k *links) dialMembers(ctx context.Context) {
 	want := k.node.addresses()
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for address, cancel := range k.mu.dialing {
-		if _, ok := want[address]; !ok {
-			cancel()
+	for address, d := range k.mu.dialing {
+		if x, ok := want[address]; !ok || d.peer.Store != "" && d.peer.Store != x.Store {
+			d.cancel()
 			delete(k.mu.dialing, address)
 		}
 	}
 	for _, address := range slices.Sorted(maps.Keys(want)) {
-		if k.mu.dialing[address] != nil {
+		if k.mu.dialing[address].cancel != nil {
 			continue
 		}
 		peer := want[address]
 		ctx, cancel := context.WithCancel(ctx)
-		k.mu.dialing[address] = cancel
+		k.mu.dialing[address] = dialing{peer, cancel}
 		k.node.wg.Go(func() { k.dial(ctx, peer) })
 	}
 }

@@ -127,7 +127,8 @@ func (c *Core) receiveStatus(p *peer, m Status) {
 // put out, such as a home that another took over from, do not count any more.
 func (c *Core) receiveRegistry(p *peer, m RegistryNews) {
 	x, ok := c.membership.Member(p.id)
-	if ok && c.isPeer(p) && x.State != meta.Fenced && m.Revision > c.cfg.Local.RegistryRevision() {
+	if ok && c.isPeer(p) && x.State != meta.Fenced && m.Revision > c.cfg.Local.RegistryRevision() && !c.adopting {
+		c.adopting = true
 		c.emit(AdoptRegistry{Encoded: m.Encoded})
 	}
 }
