@@ -105,23 +105,3 @@ func (st *stage) own(log logID, e oplog.Entry) (oplog.Logged, error) {
 	}
 	return oplog.Logged{Entry: e, Raw: raw}, nil
 }
-
-// Tail returns the entries of the own log after a position. Errors are those of
-// ReadLog, and ErrTruncated.
-func (s *Store) Tail(ctx context.Context, shard feature.Shard, after hlc.Timestamp) ([]oplog.Logged, error) {
-	const readBytes = 1 << 20
-	var tail []oplog.Logged
-	for {
-		iv, floor, err := s.ReadLog(ctx, shard, s.Origin(), after, readBytes)
-		if err == nil && floor > after {
-			err = fmt.Errorf("own log of shard %d/%d after %v: %w up to %v", shard.Group, shard.Partition, after, ErrTruncated, floor)
-		}
-		if err != nil {
-			return nil, err
-		}
-		if len(iv.Entries) == 0 {
-			return tail, nil
-		}
-		tail, after = append(tail, iv.Entries...), iv.Through
-	}
-}
