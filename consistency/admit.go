@@ -89,7 +89,6 @@ func (c *Coordinator) admitSlowly(ctx context.Context, r *Read, targets []Target
 	}
 	if c.maySendOn(r, first) {
 		w := c.world()
-		w.now = c.cfg.Now()
 		for _, a := range r.Alternatives {
 			if to := forwards(w, a, c.tokenOf(r), targets); len(to) > 0 {
 				return met, &ForwardError{To: to, Alternative: a, Waited: met.Waited, Unmet: c.waited(first, met)}
@@ -225,7 +224,9 @@ func (c *Coordinator) unmet(a Alternative, t *Token, targets []Target) error {
 	var closed hlc.Timestamp
 	if floors || bounded {
 		w = c.world()
-		w.now, closed = c.cfg.Now(), c.cfg.Store.Closed()
+	}
+	if floors {
+		closed = c.cfg.Store.Closed()
 	}
 	var membership *meta.Membership
 	if !c.isAlone {
@@ -244,7 +245,7 @@ func (c *Coordinator) unmet(a Alternative, t *Token, targets []Target) error {
 			r.SafeTime = w.safeTime(target.Shard, r.Progress, r.Origins.Self, closed)
 		}
 		if bounded && !c.cfg.Faults.Has(fault.TellNoStaleness) {
-			r.Lag = worst(w, target.Shard, r.Progress, r.Origins.Self, closed)
+			r.Lag = worst(w, target.Shard, r.Progress, r.Origins.Self)
 		}
 		if err := a.unmet(t, target, r); err != nil {
 			return err
@@ -296,11 +297,10 @@ func (c *Coordinator) tellLags(met *Met, r *Read, targets []Target) {
 		return
 	}
 	w := c.world()
-	w.now = c.cfg.Now()
 	r.lags = r.lags[:0]
 	for _, target := range targets {
 		have := c.cfg.Store.Replica(target.Shard)
-		lags(w, target.Shard, have.Progress, have.Origins.Self, 0, func(l Lag) {
+		lags(w, target.Shard, have.Progress, have.Origins.Self, func(l Lag) {
 			if l.Region == c.cfg.Self.Region {
 				return
 			}

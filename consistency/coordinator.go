@@ -114,7 +114,7 @@ var nobody = &meta.Membership{}
 // Members returns the members of a shard.
 func (c *Coordinator) Members(shard feature.Shard) meta.Members { return c.world().members(shard) }
 
-// world is what is known now. Now is left out, because few need it.
+// world is what is known now.
 func (c *Coordinator) world() world {
 	return world{
 		self: c.cfg.Self, membership: c.Membership(), peers: c.peers, groups: c.cfg.Group,

@@ -74,7 +74,7 @@ func meets(w world, x meta.Member, a Alternative, t *Token, targets []Target) bo
 			r.SafeTime = w.safeTime(target.Shard, r.Progress, 0, 0)
 		}
 		if a.Level == Bounded {
-			r.Lag = worst(w, target.Shard, r.Progress, x.Origin, 0) // what it accepts is there
+			r.Lag = worst(w, target.Shard, r.Progress, x.Origin)
 		}
 		if a.unmet(t, target, r) != nil {
 			return false

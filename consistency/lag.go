@@ -32,11 +32,11 @@ func (w world) lagOf(o hlc.Origin, at hlc.Timestamp) time.Duration {
 
 // lags calls visit for each member whose writes to a shard a replica with this
 // progress may lack, with the bound. Own is the origin written by the replica
-// itself, whose log is complete there up to closed.
+// itself: all that is accepted there is there.
 //
 // An ended origin counts until all of it is here; a joining member counts,
 // because it may write before those who did not hear of it know.
-func lags(w world, shard feature.Shard, progress hlc.Vector, own hlc.Origin, closed hlc.Timestamp, visit func(Lag)) {
+func lags(w world, shard feature.Shard, progress hlc.Vector, own hlc.Origin, visit func(Lag)) {
 	m, g := w.membership, w.group(shard.Group)
 	for i := range m.Seals {
 		s := &m.Seals[i]
@@ -59,8 +59,8 @@ func lags(w world, shard feature.Shard, progress hlc.Vector, own hlc.Origin, clo
 }
 
 // worst returns the greatest lag of a shard.
-func worst(w world, shard feature.Shard, progress hlc.Vector, own hlc.Origin, closed hlc.Timestamp) (out Lag) {
-	lags(w, shard, progress, own, closed, func(l Lag) {
+func worst(w world, shard feature.Shard, progress hlc.Vector, own hlc.Origin) (out Lag) {
+	lags(w, shard, progress, own, func(l Lag) {
 		if l.Time > out.Time {
 			out = l
 		}

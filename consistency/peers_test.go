@@ -140,7 +140,7 @@ func (c *cluster) Wait(ctx context.Context, s feature.Shard, v hlc.Vector) error
 // world is what a decision at eu-1 is made from at a moment.
 func (c *cluster) world(now int64) world {
 	c.now = func() int64 { return now }
-	return world{self: euStore, membership: c.Membership(), peers: c, groups: c.group, now: now}
+	return world{self: euStore, membership: c.Membership(), peers: c, groups: c.group}
 }
 
 func (c *cluster) group(id feature.GroupID) *feature.Group { return c.groups[id] }

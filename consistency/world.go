@@ -12,8 +12,6 @@ type world struct {
 	membership *meta.Membership
 	peers      Peers
 	groups     func(feature.GroupID) *feature.Group
-	// now is in nanoseconds since the Unix epoch.
-	now int64
 }
 
 func (w world) group(id feature.GroupID) *feature.Group {

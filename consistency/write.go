@@ -32,8 +32,7 @@ const DefaultConcernTimeout = 500 * time.Millisecond
 // ErrNotActive, ErrElsewhere, ErrNotEnoughLive, ErrOverloaded, ErrTokenInvalid,
 // ErrDependencyUnavailable, ErrSessionLost, or ctx's. Nothing is written.
 func (c *Coordinator) AdmitWrite(ctx context.Context, w *Write, targets []Target) error {
-	at := c.world()
-	at.now = c.cfg.Now()
+	at, begun := c.world(), c.cfg.Now()
 	var why error
 	if c.cfg.Writable != nil {
 		why = c.cfg.Writable()
@@ -57,13 +56,13 @@ func (c *Coordinator) AdmitWrite(ctx context.Context, w *Write, targets []Target
 	if w.Token.IsEmpty() {
 		return nil
 	}
-	if err := c.checkAhead(&w.Token, targets, at.now); err != nil {
+	if err := c.checkAhead(&w.Token, targets, begun); err != nil {
 		return err
 	}
 	err := c.await(ctx, Alternative{Level: Session}, &w.Token, targets, max(w.Wait, time.Millisecond))
 	var behind *BehindError
 	if errors.As(err, &behind) {
-		behind.Waited = time.Duration(c.cfg.Now() - at.now)
+		behind.Waited = time.Duration(c.cfg.Now() - begun)
 		return &DependencyError{Missing: *behind}
 	}
 	return err

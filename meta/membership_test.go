@@ -235,6 +235,9 @@ func TestTakingOverMakesADocumentThatHolds(t *testing.T) {
 	if taken.Compare(old) <= 0 || taken.Home != "us-1" {
 		t.Errorf("document %d.%d of %s does not hold over %d.%d", taken.Epoch, taken.Revision, taken.Home, old.Epoch, old.Revision)
 	}
+	if taken.Revision < old.Revision {
+		t.Errorf("revision %d is before %d: floors of sessions that the lost home served are never covered", taken.Revision, old.Revision)
+	}
 }
 
 func TestSafeTimeWaitsForWhoMayWrite(t *testing.T) {

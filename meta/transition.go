@@ -153,8 +153,14 @@ func (m *Membership) TakeOver(by StoreID) (*Membership, error) {
 	}
 	n := m.next()
 	n.Epoch, n.Home = m.Epoch+1, by
+	n.Revision += unseenRevisions
 	return n, nil
 }
+
+// unseenRevisions is more than a home makes without the knowledge of the store
+// that takes over from it: a session whose floor is of such a revision waits for
+// a document that is as new, and none would come.
+const unseenRevisions = 1000
 
 // AddSalvage notes where the tail of a sealed origin was logged again.
 func (m *Membership) AddSalvage(o hlc.Origin, salvage map[feature.Shard]Salvage) (*Membership, error) {

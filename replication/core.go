@@ -52,6 +52,7 @@ type Core struct {
 	now        Instant
 	membership *meta.Membership // nil until known
 	keeping    *meta.Membership // on its way to the disk
+	nextKeep   time.Duration    // when this store may change it by itself again, after the disk took none
 	// told is the revision that others may rely on: kept and obeyed.
 	told struct{ epoch, revision uint64 }
 
@@ -62,8 +63,10 @@ type Core struct {
 	// facts are how recent each origin's log is, by origin, rising. The map and
 	// its slices are replaced, never changed.
 	facts map[hlc.Origin][]fact
-	// definitions is the revision that shards are of.
+	// definitions is the revision that shards are of; adopting says that others
+	// are on their way to the disk.
 	definitions uint64
+	adopting    bool
 
 	writing struct {
 		allowed bool // what the store was told last

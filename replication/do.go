@@ -28,7 +28,7 @@ func (n *Node) do(ctx context.Context, out []Output, bytes int64) {
 		case Serve:
 			n.links.serve(o)
 		case ServeChunk:
-			n.links.task(o.To, func(ctx context.Context, c Conversation) error { return n.serveChunk(ctx, c, o) })
+			n.links.serveChunk(o)
 		case ServeAudit:
 			n.links.task(o.To, func(ctx context.Context, c Conversation) error { return n.serveAudit(ctx, c, o.Ask) })
 		case TruncateLog:
@@ -58,7 +58,9 @@ func (n *Node) do(ctx context.Context, out []Output, bytes int64) {
 func (n *Node) perform(ctx context.Context, o Output) {
 	switch o := o.(type) {
 	case Keep:
-		n.offer(Kept{Membership: o.Membership, Err: n.cfg.Store.SetMembership(ctx, meta.AppendMembership(nil, o.Membership))})
+		err := n.keep(ctx, o.Membership)
+		n.complain("keep the membership", err)
+		n.offer(Kept{Membership: o.Membership, Err: err})
 	case SetWriting:
 		if !o.Allowed {
 			n.writing.Store(false)
@@ -73,7 +75,13 @@ func (n *Node) perform(ctx context.Context, o Output) {
 	case SetNote:
 		n.complain("keep how far a rebuilding is", n.cfg.Store.SetNote(ctx, o.Shard, o.Note))
 	case JoinChunk:
-		err := n.cfg.Store.JoinChunk(ctx, o.Chunk, o.Note, o.Start)
+		var err error
+		if o.Before != nil {
+			err = n.cfg.Store.SetNote(ctx, o.Chunk.Shard, o.Before)
+		}
+		if err == nil {
+			err = n.cfg.Store.JoinChunk(ctx, o.Chunk, o.Note, o.Start)
+		}
 		n.complain("join copied rows", err)
 		n.offer(ChunkJoined{Shard: o.Chunk.Shard, Err: err})
 	case AdoptRegistry:
@@ -89,6 +97,19 @@ func (n *Node) perform(ctx context.Context, o Output) {
 	case Salvage:
 		n.salvage(ctx, o)
 	}
+}
+
+// keep writes a document, unless a newer one was written: an operator's change
+// and what another store tells may change places on the way here.
+func (n *Node) keep(ctx context.Context, m *meta.Membership) error {
+	if n.kept != nil && m.Compare(n.kept) <= 0 {
+		return nil
+	}
+	err := n.cfg.Store.SetMembership(ctx, meta.AppendMembership(nil, m))
+	if err == nil {
+		n.kept = m
+	}
+	return err
 }
 
 func (n *Node) relogFor(ctx context.Context, o RelogFor) {

@@ -69,3 +69,15 @@ func TestEchoesAreForgottenInTime(t *testing.T) {
 		t.Error("a Status is remembered that was not sent")
 	}
 }
+
+// While the store cannot say up to when its log is complete, what it said before
+// is no newer for it.
+func TestALogThatCannotBeClosedIsNotToldToBeFresh(t *testing.T) {
+	c := coreOfTwo()
+	c.Step(Instant{Mono: time.Second}, Tick{Closed: 40})
+	c.Step(Instant{Mono: 3 * time.Second}, Tick{})
+	c.Step(Instant{Mono: 3 * time.Second}, Closing{})
+	if since, ok := asOf(c.facts[1], 40); !ok || since != time.Second {
+		t.Errorf("all that was accepted before %v is said to be at or before 40, want before 1s", since)
+	}
+}

@@ -66,7 +66,7 @@ func (c *Core) keep(m *meta.Membership) {
 // found makes the first document. A deployment begins when all its stores are
 // up: one that could not see the others might begin a second.
 func (c *Core) found() {
-	if c.membership != nil || c.keeping != nil || !c.cfg.Founder {
+	if c.membership != nil || c.keeping != nil || !c.cfg.Founder || c.now.Mono < c.nextKeep {
 		return
 	}
 	for _, region := range c.cfg.Founding {
@@ -101,7 +101,11 @@ func (c *Core) kept(in Kept) {
 	if c.keeping == in.Membership {
 		c.keeping = nil
 	}
-	if in.Err != nil || c.membership != nil && in.Membership.Compare(c.membership) <= 0 {
+	if in.Err != nil {
+		c.nextKeep = c.now.Mono + c.cfg.Stall // a disk that is full is still full
+		return
+	}
+	if c.membership != nil && in.Membership.Compare(c.membership) <= 0 {
 		return
 	}
 	c.membership = in.Membership
@@ -113,7 +117,7 @@ func (c *Core) kept(in Kept) {
 // lead is what the home does: it takes in who has said hello, and takes the
 // steps that what it heard allows.
 func (c *Core) lead() {
-	if !c.isHome() || c.keeping != nil {
+	if !c.isHome() || c.keeping != nil || c.now.Mono < c.nextKeep {
 		return
 	}
 	// It may have moved since the document was written.

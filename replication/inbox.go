@@ -33,6 +33,7 @@ const maxInbox = 1024
 // push.
 type inbox struct {
 	wake chan struct{}
+	// room is for what peers say: each of their events takes a place of it first.
 	room *semaphore.Weighted
 
 	mu struct {
@@ -49,16 +50,6 @@ func (b *inbox) push(e event) {
 	case b.wake <- struct{}{}:
 	default:
 	}
-}
-
-// receive pushes what a peer said, once there is a place.
-func (b *inbox) receive(ctx context.Context, e event) error {
-	if err := b.room.Acquire(ctx, 1); err != nil {
-		return err
-	}
-	e.charged = true
-	b.push(e)
-	return nil
 }
 
 func (b *inbox) take() []event {

@@ -50,10 +50,17 @@ type Served struct {
 // ServeEnded says that all reads of a Serve were answered.
 type ServeEnded struct{ To meta.StoreID }
 
-// Tick comes every heartbeat. Closed is up to when the own log is complete.
+// ChunkServed says that a ServeChunk was sent, or could not be.
+type ChunkServed struct {
+	To    meta.StoreID
+	Shard feature.Shard
+}
+
+// Tick comes every heartbeat. Closed is up to when the own log is complete, zero
+// when the store cannot say.
 type Tick struct{ Closed hlc.Timestamp }
 
-// Closing says up to when the own log is complete, between ticks.
+// Closing says up to when the own log is complete, between ticks, as Tick does.
 type Closing struct{ Closed hlc.Timestamp }
 
 // Adopted says that definitions of another store were taken, or refused.
@@ -95,6 +102,7 @@ func (Received) input()    {}
 func (Joined) input()      {}
 func (Served) input()      {}
 func (ServeEnded) input()  {}
+func (ChunkServed) input() {}
 func (Tick) input()        {}
 func (Closing) input()     {}
 func (Adopted) input()     {}
@@ -139,17 +147,19 @@ type Serve struct {
 	Reads []LogRead
 }
 
-// ServeChunk reads a chunk and sends it to a peer.
+// ServeChunk reads a chunk and sends it to a peer; ChunkServed answers.
 type ServeChunk struct {
 	To    meta.StoreID
 	Fetch Fetch
 }
 
-// JoinChunk joins a chunk; ChunkJoined answers. See Store.JoinChunk.
+// JoinChunk joins a chunk; ChunkJoined answers. See Store.JoinChunk. Before, when
+// not nil, is a note to keep before any of its rows is joined.
 type JoinChunk struct {
-	Chunk oplog.Chunk
-	Note  []byte
-	Start hlc.Vector
+	Chunk  oplog.Chunk
+	Before []byte
+	Note   []byte
+	Start  hlc.Vector
 }
 
 // SetNote keeps a shard's note.
@@ -164,7 +174,7 @@ type Keep struct{ Membership *meta.Membership }
 // SetWriting allows or refuses writes of clients; WritingSet answers.
 type SetWriting struct{ Allowed bool }
 
-// AdoptRegistry takes the definitions of another store.
+// AdoptRegistry takes the definitions of another store; Adopted answers.
 type AdoptRegistry struct{ Encoded []byte }
 
 // SendRegistry sends the definitions in force to a peer.

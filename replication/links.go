@@ -23,6 +23,12 @@ type links struct {
 	}
 }
 
+// dialing is whom an address is dialed for, and how to stop.
+type dialing struct {
+	peer   meta.Member
+	cancel context.CancelFunc
+}
+
 // link is one conversation with what waits to be said in it.
 type link struct {
 	conversation Conversation
@@ -178,6 +184,18 @@ func (k *links) serve(o Serve) {
 	}
 }
 
+// serveChunk reads a chunk for a peer; ChunkServed follows whatever becomes of it.
+func (k *links) serveChunk(o ServeChunk) {
+	served := ChunkServed{To: o.To, Shard: o.Fetch.Shard}
+	f := func(ctx context.Context, c Conversation) error {
+		defer k.node.offer(served)
+		return k.node.serveChunk(ctx, c, o)
+	}
+	if !k.task(o.To, f) {
+		k.node.offer(served)
+	}
+}
+
 // task does something in the conversation that a peer dialed; false when there
 // is none.
 func (k *links) task(to meta.StoreID, f task) bool {
@@ -221,7 +239,15 @@ func (k *links) listen(ctx context.Context, l *link) error {
 				return err
 			}
 		}
-		if err := n.inbox.receive(ctx, e); err != nil {
+		err = n.inbox.room.Acquire(ctx, 1)
+		if err == nil {
+			e.charged = true
+			err = k.push(l, e)
+		}
+		if err != nil {
+			if e.charged {
+				n.inbox.room.Release(1)
+			}
 			if e.bytes > 0 {
 				n.flight.Release(e.bytes)
 			}
@@ -230,14 +256,32 @@ func (k *links) listen(ctx context.Context, l *link) error {
 	}
 }
 
+// push hands over what was said in l, unless another conversation took its place:
+// what a life before said, such as how it numbers its statuses, must not come
+// after the hello of the next.
+func (k *links) push(l *link, e event) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.of(l)[l.peer] != l {
+		return errEnded
+	}
+	k.node.inbox.push(e)
+	return nil
+}
+
+// of are the conversations of l's kind. It is called with the lock held.
+func (k *links) of(l *link) map[meta.StoreID]*link {
+	if l.serving {
+		return k.mu.serving
+	}
+	return k.mu.dialed
+}
+
 // open makes l the conversation with its peer; one before it ends.
 func (k *links) open(l *link, hello Hello) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	of := k.mu.dialed
-	if l.serving {
-		of = k.mu.serving
-	}
+	of := k.of(l)
 	if old := of[l.peer]; old != nil {
 		old.cancel()
 	}
@@ -248,10 +292,7 @@ func (k *links) open(l *link, hello Hello) {
 func (k *links) close(l *link) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	of := k.mu.dialed
-	if l.serving {
-		of = k.mu.serving
-	}
+	of := k.of(l)
 	if of[l.peer] == l {
 		delete(of, l.peer)
 		k.node.offer(Ended{Store: l.peer, Serving: l.serving})
@@ -294,32 +335,21 @@ func (n *Node) hello() Hello {
 	return Hello{Member: x, Deployment: n.cfg.Deployment, Incarnation: n.cfg.Incarnation}
 }
 
-// dialing is an address that is dialed, and who is expected there.
-type dialing struct {
-	peer   meta.Member
-	cancel context.CancelFunc
-}
-
-// expects reports whether a store is who is expected; a seed is nobody by name.
-func (d dialing) expects(x meta.Member) bool {
-	return d.peer.Region == x.Region && (d.peer.Store == "" || d.peer.Store == x.Store)
-}
-
 // dialMembers begins to dial every member, and every seed whose region has no
-// member yet, and stops dialing those that are gone, or were followed by another
-// at their address.
+// member yet, and stops dialing those that are gone. Where a store was put in
+// the place of another, its address is dialed for the new one.
 func (k *links) dialMembers(ctx context.Context) {
 	want := k.node.addresses()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for address, d := range k.mu.dialing {
-		if x, ok := want[address]; !ok || !d.expects(x) {
+		if x, ok := want[address]; !ok || d.peer.Store != "" && d.peer.Store != x.Store {
 			d.cancel()
 			delete(k.mu.dialing, address)
 		}
 	}
 	for _, address := range slices.Sorted(maps.Keys(want)) {
-		if _, begun := k.mu.dialing[address]; begun {
+		if k.mu.dialing[address].cancel != nil {
 			continue
 		}
 		peer := want[address]

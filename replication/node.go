@@ -114,6 +114,8 @@ type Node struct {
 	observed metric.Registration
 	wg       sync.WaitGroup
 
+	kept *meta.Membership // on disk; tasks own it
+
 	membership atomic.Pointer[meta.Membership]
 	facts      atomic.Pointer[map[hlc.Origin][]fact]
 	writing    atomic.Bool           // clients' writes are taken
@@ -157,6 +159,7 @@ func New(cfg Config) (*Node, error) {
 	}
 	n.mu.changed, n.mu.kept, n.mu.writing = make(chan struct{}), make(chan struct{}), make(chan struct{})
 	n.mu.audits = map[auditKey]chan Audited{}
+	n.kept = m
 	n.mu.core = NewCore(CoreConfig{
 		Self: cfg.Self, Local: localStore{cfg.Store}, Membership: m, Founder: cfg.Founder, Founding: cfg.Founding, Invited: cfg.Invited,
 		Notes: notes, Begun: cfg.Store.Clock().Last(), Timing: cfg.Timing, Faults: cfg.Faults,

@@ -33,8 +33,9 @@ type peer struct {
 	cursors         map[hlc.Origin]map[feature.Shard]*cursor
 	// early is what it asked for in shards that are not known here yet.
 	early      map[hlc.Origin]map[feature.Shard]hlc.Timestamp
-	busy       bool    // a Serve is under way
-	lastRead   LogRead // the last of the last Serve
+	chunks     map[feature.Shard]bool // of these, one is on its way to it
+	busy       bool                   // a Serve is under way
+	lastRead   LogRead                // the last of the last Serve
 	clock      peerClock
 	echoes     echoes // of what it was told
 	echo       uint64 // the last that it told
@@ -55,7 +56,7 @@ func (c *Core) peer(id meta.StoreID) *peer {
 	if p == nil {
 		p = &peer{
 			id: id, progress: map[feature.Shard]hlc.Vector{}, heads: map[feature.Shard]hlc.Vector{},
-			told: map[feature.Shard]hlc.Vector{}, cursors: map[hlc.Origin]map[feature.Shard]*cursor{},
+			told: map[feature.Shard]hlc.Vector{}, cursors: map[hlc.Origin]map[feature.Shard]*cursor{}, chunks: map[feature.Shard]bool{},
 		}
 		c.peers[id] = p
 	}
@@ -73,6 +74,7 @@ func (c *Core) opened(in Opened) {
 	p.heard, p.ever = c.now.Mono, true
 	if in.Serving {
 		p.serving, p.echo, p.nextFresh = true, 0, 0
+		clear(p.chunks)
 		clear(p.cursors)
 		clear(p.early)
 		return
@@ -125,7 +127,8 @@ func (c *Core) receiveStatus(p *peer, m Status) {
 // put out, such as a home that another took over from, do not count any more.
 func (c *Core) receiveRegistry(p *peer, m RegistryNews) {
 	x, ok := c.membership.Member(p.id)
-	if ok && c.isPeer(p) && x.State != meta.Fenced && m.Revision > c.cfg.Local.RegistryRevision() {
+	if ok && c.isPeer(p) && x.State != meta.Fenced && m.Revision > c.cfg.Local.RegistryRevision() && !c.adopting {
+		c.adopting = true
 		c.emit(AdoptRegistry{Encoded: m.Encoded})
 	}
 }

@@ -33,9 +33,14 @@ type rebuild struct {
 	need    hlc.Vector // what the source must have: what no log brings any more
 	source  meta.StoreID
 	asked   time.Duration // when a chunk was asked for; 0: it was not
+	refused bool          // and the source said that it cannot
 	joining bool          // a chunk is on its way into the store
 	last    bool          // it is the last
 }
+
+// maxCopies bounds the shards of which a chunk is on its way here: chunks that
+// come faster than they are joined wait in memory.
+const maxCopies = 16
 
 func (s *shard) isCopying() bool { return s.rebuild != nil && !s.rebuild.Copied }
 
@@ -101,31 +106,48 @@ func (c *Core) copyShards() {
 	if !c.isMember() {
 		return
 	}
+	room := maxCopies
 	for _, id := range c.order {
-		s := c.shards[id]
-		if s.rebuild == nil {
-			continue
+		if s := c.shards[id]; s.isCopying() && c.isOnItsWay(s.rebuild) {
+			room--
 		}
-		if s.isCopying() {
-			c.fetch(id, s.rebuild)
-		} else {
+	}
+	for _, id := range c.order {
+		switch s := c.shards[id]; {
+		case s.rebuild == nil:
+		case !s.isCopying():
 			c.passBarrier(id, s)
+		case room > 0 && c.fetch(id, s.rebuild):
+			room--
 		}
 	}
 }
 
-func (c *Core) fetch(id feature.Shard, r *rebuild) {
-	if r.joining || r.asked > 0 && c.now.Mono-r.asked < 4*c.cfg.Stall {
-		return
+// isOnItsWay reports whether the next chunk of a copy may still come.
+func (c *Core) isOnItsWay(r *rebuild) bool {
+	return r.joining || !r.refused && c.isAsked(r)
+}
+
+// isAsked reports whether it is too early to ask for the next chunk again.
+func (c *Core) isAsked(r *rebuild) bool {
+	return r.asked > 0 && c.now.Mono-r.asked < 4*c.cfg.Stall
+}
+
+// fetch asks for the next chunk, or returns false when that is not due or nobody
+// can be asked.
+func (c *Core) fetch(id feature.Shard, r *rebuild) bool {
+	if r.joining || c.isAsked(r) {
+		return false
 	}
 	if r.asked > 0 || r.source == "" {
 		r.source = c.chunkSource(id, r.source)
 	}
 	if r.source == "" {
-		return
+		return false
 	}
-	r.asked = max(c.now.Mono, 1)
+	r.asked, r.refused = max(c.now.Mono, 1), false
 	c.emit(Send{To: r.source, Message: Fetch{Shard: id, After: r.After}})
+	return true
 }
 
 // chunkSource picks a member in reach that has what is needed: a whole one, and
@@ -189,19 +211,28 @@ func (c *Core) withOwnHead(id feature.Shard) hlc.Vector {
 	return v
 }
 
-// receiveChunk takes a chunk that was asked for.
+// receiveChunk takes the chunk that is next, whoever was asked for it last: one
+// that comes late counts, or on a slow way none would. Of a store that is being
+// put out, rows may lie beyond where its log will have ended (I8).
 func (c *Core) receiveChunk(from *peer, m oplog.Chunk) {
 	s := c.shards[m.Shard]
-	if s == nil || !s.isCopying() || s.rebuild.joining || s.rebuild.source != from.id || s.rebuild.asked == 0 || string(m.After) != string(s.rebuild.After) {
+	x, _ := c.membership.Member(from.id)
+	if s == nil || !s.isCopying() || s.rebuild.joining || x.State != meta.Active && x.State != meta.Leaving || string(m.After) != string(s.rebuild.After) {
 		return
 	}
 	r := s.rebuild
+	out := JoinChunk{Chunk: m}
+	if high := r.High.Merge(m.Progress).Merge(m.Barrier); !r.High.Covers(high) {
+		before := *r
+		before.High = high
+		out.Before = encodeRebuild(&before)
+	}
 	r.add(m.Progress, m.Barrier)
 	if c.cfg.Faults.Has(fault.LastVectorWins) {
-		r.Low, r.High = m.Progress.Clone(), m.Progress.Clone()
+		r.Low, r.High, out.Before = m.Progress.Clone(), m.Progress.Clone(), nil
 	}
 	r.After, r.joining, r.last = m.Next, true, m.Next == nil
-	out := JoinChunk{Chunk: m, Note: encodeRebuild(r.joined())}
+	out.Note = encodeRebuild(r.joined())
 	if r.last {
 		out.Start = r.Low.Clone()
 		delete(out.Start, c.cfg.Self.Origin)
@@ -233,27 +264,32 @@ func (c *Core) chunkJoined(in ChunkJoined) {
 }
 
 // barrier is up to where rows of a shard may go beyond its progress; nil when
-// they do not.
+// they do not. Who gets it may keep it.
 func (c *Core) barrier(id feature.Shard) hlc.Vector {
 	if s := c.shards[id]; s != nil && s.rebuild != nil {
-		return s.rebuild.High
+		return s.rebuild.High.Clone()
 	}
 	return nil
 }
 
-// receiveFetch serves a chunk to a member that is being rebuilt.
+// receiveFetch serves a chunk to a member that is being rebuilt. One that asks
+// again before it was sent is waiting for it.
 func (c *Core) receiveFetch(p *peer, m Fetch) {
 	x, ok := c.membership.Member(p.id)
 	if !ok || x.State == meta.Removed || c.shards[m.Shard] == nil || !c.holds(m.Shard)(x) || c.self().State != meta.Active {
 		c.emit(Send{To: p.id, Serving: true, Message: Refused{Shard: m.Shard}})
 		return
 	}
-	c.emit(ServeChunk{To: p.id, Fetch: m})
+	if !p.chunks[m.Shard] {
+		p.chunks[m.Shard] = true
+		c.emit(ServeChunk{To: p.id, Fetch: m})
+	}
 }
 
 // refused asks another member.
 func (c *Core) refused(from *peer, id feature.Shard) {
 	if s := c.shards[id]; s != nil && s.isCopying() && s.rebuild.source == from.id && !s.rebuild.joining {
+		s.rebuild.refused = true
 		s.rebuild.asked = max(1, c.now.Mono-4*c.cfg.Stall+c.cfg.Heartbeat)
 	}
 }

@@ -6,8 +6,10 @@ import (
 
 	"pgregory.net/rapid"
 
+	"featurestore/feature"
 	"featurestore/hlc"
 	"featurestore/meta"
+	"featurestore/replication/oplog"
 )
 
 func metaID(s string) meta.StoreID { return meta.StoreID(s) }
@@ -120,5 +122,161 @@ func TestRowsThatDiffer(t *testing.T) {
 		if got[i] != want[i] {
 			t.Fatalf("got %v, want %v", got, want)
 		}
+	}
+}
+
+// copying is a core of us-1 that copies the only shard from eu-1 or ap-1.
+func copying(t *testing.T) *Core {
+	t.Helper()
+	m, err := twoStores(t).Introduce(meta.Member{Store: "ap-1", Region: "ap", Origin: 3, Address: "ap:1"}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range m.Members {
+		m.Members[i].State = meta.Active
+	}
+	c := NewCore(CoreConfig{Self: meta.Member{Store: "us-1", Region: "us", Origin: 2}, Local: &localFacts{progress: hlc.Vector{}}, Membership: m})
+	for _, x := range m.Members {
+		if x.Store != "us-1" {
+			drive(c, Opened{Hello: Hello{Member: x}})
+		}
+	}
+	c.begin(onlyShard, nil)
+	return c
+}
+
+// fetches are whom outputs ask for chunks.
+func fetches(out []Output) (from []meta.StoreID) {
+	for _, o := range out {
+		if s, ok := o.(Send); ok {
+			if _, ok := s.Message.(Fetch); ok {
+				from = append(from, s.To)
+			}
+		}
+	}
+	return from
+}
+
+// joins are the chunks that outputs join.
+func joins(out []Output) (chunks []JoinChunk) {
+	for _, o := range out {
+		if j, ok := o.(JoinChunk); ok {
+			chunks = append(chunks, j)
+		}
+	}
+	return chunks
+}
+
+// On a slow way every chunk comes after another member was asked for it.
+func TestAChunkThatComesLateCounts(t *testing.T) {
+	c := copying(t)
+	first := fetches(drive(c, Tick{Closed: 1}))
+	if len(first) != 1 {
+		t.Fatalf("asked %v, want one", first)
+	}
+	c.now.Mono += 4 * c.cfg.Stall
+	c.Step(c.now, Received{From: "eu-1", Message: Ping{}})
+	second := fetches(drive(c, Received{From: "ap-1", Message: Ping{}}))
+	if len(second) != 1 || second[0] == first[0] {
+		t.Fatalf("after %v did not answer %v was asked, want the other one", first, second)
+	}
+	late := Chunk{oplog.Chunk{Shard: onlyShard, Next: []byte("k"), Progress: hlc.Vector{1: 10}}}
+	if got := joins(drive(c, Received{From: first[0], Message: late})); len(got) != 1 {
+		t.Errorf("%d chunks are joined of the one that came late", len(got))
+	}
+}
+
+// I8: rows of a store that is being put out may lie beyond its seal.
+func TestNothingIsCopiedFromAFencedStore(t *testing.T) {
+	c := copying(t)
+	from := fetches(drive(c, Tick{Closed: 1}))[0]
+	for i := range c.membership.Members {
+		if x := &c.membership.Members[i]; x.Store == from {
+			x.State = meta.Fenced
+		}
+	}
+	if got := joins(drive(c, Received{From: from, Message: Chunk{oplog.Chunk{Shard: onlyShard, Progress: hlc.Vector{1: 10}}}})); len(got) > 0 {
+		t.Errorf("it joins what it asked %s for, which is fenced by now", from)
+	}
+}
+
+// I3: a crash between a chunk's rows and the note on it must not leave rows that
+// go beyond what the note before says.
+func TestTheBarrierIsKeptBeforeTheRowsThatReachIt(t *testing.T) {
+	c := copying(t)
+	from := fetches(drive(c, Tick{Closed: 1}))[0]
+	chunk := oplog.Chunk{Shard: onlyShard, Next: []byte("k"), Progress: hlc.Vector{1: 10}, Barrier: hlc.Vector{3: 7}}
+	got := joins(drive(c, Received{From: from, Message: Chunk{chunk}}))
+	if len(got) != 1 {
+		t.Fatalf("%d chunks are joined, want 1", len(got))
+	}
+	before, err := decodeRebuild(got[0].Before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (hlc.Vector{1: 10, 3: 7}); !before.High.Equal(want) || before.After != nil || before.Begun {
+		t.Errorf("before the rows are joined, %+v is kept, want the barrier %v and nothing joined", before, want)
+	}
+	drive(c, ChunkJoined{Shard: onlyShard})
+	again := chunk
+	again.After, again.Next = []byte("k"), []byte("m")
+	if got := joins(drive(c, Received{From: from, Message: Chunk{again}})); len(got) != 1 || got[0].Before != nil {
+		t.Errorf("a chunk that raises no barrier has the store sync one: %+v", got)
+	}
+}
+
+// Chunks that come faster than they are joined wait in memory.
+func TestFewShardsAreCopiedAtOnce(t *testing.T) {
+	c := copying(t)
+	local := c.cfg.Local.(*localFacts)
+	for p := range uint16(3 * maxCopies) {
+		local.shards = append(local.shards, feature.Shard{Group: 2, Partition: p})
+	}
+	local.revision = 2
+	c.refreshShards()
+	for _, id := range local.shards {
+		c.begin(id, nil)
+	}
+	if got := len(fetches(drive(c, Tick{Closed: 1}))); got != maxCopies {
+		t.Fatalf("%d chunks were asked for at once, want %d", got, maxCopies)
+	}
+	// Those that a source cannot serve keep no other waiting.
+	var refused []Input
+	for id, s := range c.shards {
+		if s.rebuild != nil && s.rebuild.asked > 0 {
+			refused = append(refused, Received{From: s.rebuild.source, Message: Refused{Shard: id}})
+		}
+	}
+	for _, in := range refused {
+		c.Step(c.now, in)
+	}
+	if got := len(fetches(c.Settle(c.now))); got != maxCopies {
+		t.Errorf("%d others were asked for then, want %d", got, maxCopies)
+	}
+}
+
+// Who asks again for what is on its way waits for it: else chunks that nobody
+// needs any more keep those back that are needed.
+func TestAChunkIsServedOnceAtATime(t *testing.T) {
+	c := followed(t, &localFacts{progress: hlc.Vector{}})
+	fetch := Received{From: "eu-1", Message: Fetch{Shard: onlyShard}}
+	serves := func(inputs ...Input) (n int) {
+		for _, in := range inputs {
+			for _, o := range drive(c, in) {
+				if _, ok := o.(ServeChunk); ok {
+					n++
+				}
+			}
+		}
+		return n
+	}
+	if got := serves(fetch, fetch, fetch); got != 1 {
+		t.Errorf("asked three times, it serves %d chunks, want 1", got)
+	}
+	if got := serves(ChunkServed{To: "eu-1", Shard: onlyShard}, fetch); got != 1 {
+		t.Errorf("asked again after that, it serves %d chunks, want 1", got)
+	}
+	if got := serves(Opened{Hello: Hello{Member: meta.Member{Store: "eu-1", Region: "eu", Origin: 1}}, Serving: true}, fetch); got != 1 {
+		t.Errorf("asked in another conversation, it serves %d chunks, want 1", got)
 	}
 }

@@ -140,10 +140,12 @@ func (c *Core) served(in Served) {
 	if k == nil {
 		return
 	}
+	begun := k.reading // by this cursor, not by one of a conversation before
 	k.reading = false
 	switch {
-	case in.Err != nil:
+	case in.Err != nil && begun:
 		k.rests = c.now.Mono + c.cfg.Stall // a log that cannot be read now cannot in a moment
+	case in.Err != nil:
 	case k.at != in.Read.After:
 		// It was asked for anew meanwhile.
 	case in.Floor > in.Read.After:

@@ -133,3 +133,24 @@ func TestALogThatCannotBeReadRests(t *testing.T) {
 		t.Error("it is not tried again after a while")
 	}
 }
+
+// Sums of rows, and their keys, go where the rows may go.
+func TestARegionIsToldNothingOfRowsThatItMayNotHold(t *testing.T) {
+	local := &localFacts{progress: hlc.Vector{}}
+	c := followed(t, local)
+	answers := func() (n int) {
+		for _, o := range c.Step(c.now, Received{From: "eu-1", Message: Audit{Shard: onlyShard}}) {
+			if _, ok := o.(ServeAudit); ok {
+				n++
+			}
+		}
+		return n
+	}
+	if answers() != 1 {
+		t.Error("a member that holds the rows is not answered")
+	}
+	local.shards = []feature.Shard{}
+	if answers() != 0 {
+		t.Error("a member whose region may not hold the rows is answered")
+	}
+}

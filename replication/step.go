@@ -27,10 +27,16 @@ func (c *Core) Step(now Instant, in Input) []Output {
 		if p := c.peers[in.To]; p != nil {
 			p.busy = false
 		}
+	case ChunkServed:
+		if p := c.peers[in.To]; p != nil {
+			delete(p.chunks, in.Shard)
+		}
 	case Tick:
 		c.tick(in)
 	case Closing:
 		c.close(in.Closed)
+	case Adopted:
+		c.adopting = false
 	case Diverged:
 		c.diverged(in)
 	case Kept:
@@ -141,7 +147,7 @@ func (c *Core) receive(in Received) {
 	case Refused:
 		c.refused(p, m.Shard)
 	case Audit:
-		if c.shards[m.Shard] != nil {
+		if x, _ := c.membership.Member(p.id); c.shards[m.Shard] != nil && c.holds(m.Shard)(x) {
 			c.emit(ServeAudit{To: p.id, Ask: m})
 		}
 	}
@@ -156,15 +162,17 @@ func (c *Core) isPeer(p *peer) bool {
 	return ok && x.Origin == p.hello.Member.Origin && x.State != meta.Removed
 }
 
-// close notes up to when the own log is complete.
+// close notes up to when the own log is complete; zero says that this is not
+// known now, so that what was known before is of before.
 func (c *Core) close(closed hlc.Timestamp) {
+	if closed == 0 {
+		return
+	}
 	if c.first == 0 {
 		c.first = closed
 	}
 	c.closed = max(c.closed, closed)
-	if c.closed > 0 {
-		c.learn(c.cfg.Self.Origin, fact{through: c.closed, asOf: c.now.Mono})
-	}
+	c.learn(c.cfg.Self.Origin, fact{through: c.closed, asOf: c.now.Mono})
 }
 
 // tick does what is done every heartbeat.

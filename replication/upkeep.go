@@ -59,7 +59,7 @@ func (c *Core) collect() {
 	}
 }
 
-// stable is the least safe time of any active member.
+// stable is the least safe time of any member that holds rows.
 func (c *Core) stable(id feature.Shard) (hlc.Timestamp, bool) {
 	if c.cfg.Faults.Has(fault.CollectOnceApplied) {
 		stable := hlc.Timestamp(0)
@@ -73,12 +73,14 @@ func (c *Core) stable(id feature.Shard) (hlc.Timestamp, bool) {
 }
 
 // stableAt is stable, and which member has no more; zero while one was not
-// heard of.
+// heard of. A joining one counts: the logs may be cut before they bring it a
+// delete, and a second copy, joined into the first, would not take the deleted
+// row away once its tombstone is gone.
 func (c *Core) stableAt(id feature.Shard) (at hlc.Timestamp, by meta.StoreID) {
 	holds := c.holds(id)
 	at, by = c.membership.SafeTime(id, c.withOwnClosed(c.cfg.Local.Progress(id)), holds), c.cfg.Self.Store
 	for _, x := range c.membership.Members {
-		if x.State != meta.Active && x.State != meta.Leaving || x.Store == c.cfg.Self.Store || !holds(x) {
+		if x.Origin == 0 || x.State == meta.Fenced || x.State == meta.Removed || x.Store == c.cfg.Self.Store || !holds(x) {
 			continue
 		}
 		p := c.peers[x.Store]
