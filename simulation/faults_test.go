@@ -9,7 +9,6 @@ import (
 
 // ingredients are what a scenario needs to show a planted fault.
 var ingredients = map[fault.Fault]Kinds{
-	fault.AckOnReceipt:       Cuts | Losses,
 	fault.ForgetClockLimit:   Crashes | Skews,
 	fault.CollectOnceApplied: Cuts,
 	fault.LastVectorWins:     Cuts | Limits | Losses,
@@ -20,9 +19,10 @@ var ingredients = map[fault.Fault]Kinds{
 	fault.TellNoStaleness:    Cuts,
 }
 
-// hidden are faults that a simulated deployment does not show; tests of the store
-// alone do.
+// hidden are faults that random scenarios do not show, or hardly; a script or a
+// test of the store alone does.
 var hidden = map[fault.Fault]string{
+	fault.AckOnReceipt:   "a commit takes no virtual time, and a lost disk must meet an entry that is held back: see a_receipt_that_is_taken_for_having_is_found.txtar",
 	fault.ClaimUnwritten: "a commit takes no virtual time, so almost nothing happens meanwhile: see online.TestClaimUnwrittenClosesDuringACommit",
 	fault.CountTwice:     "what is delivered again is left out before it reaches the store: see online.TestCountTwiceCountsWhatIsDeliveredAgain",
 }
