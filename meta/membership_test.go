@@ -125,7 +125,7 @@ func TestAFencedOriginEndsWhereAnyMemberHasIt(t *testing.T) {
 }
 
 func TestALeavingMemberGoesWhenOthersHaveAllOfIt(t *testing.T) {
-	m, err := three(t).Remove("us-1")
+	m, err := three(t).Remove("us-1", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,10 +181,13 @@ func TestChangesThatAreRefused(t *testing.T) {
 		},
 		"another region":      func() (*Membership, error) { return m.Introduce(Member{Store: "us-1", Region: "eu", Origin: 2}, true) },
 		"no origin":           func() (*Membership, error) { return m.Introduce(Member{Store: "us-1", Region: "us"}, true) },
-		"removing the home":   func() (*Membership, error) { return m.Remove("eu-1") },
-		"removing nobody":     func() (*Membership, error) { return m.Remove("sa-1") },
+		"removing the home":   func() (*Membership, error) { return m.Remove("eu-1", nil) },
+		"removing nobody":     func() (*Membership, error) { return m.Remove("sa-1", nil) },
 		"evicting twice":      func() (*Membership, error) { return evicted.Evict("ap-1") },
-		"draining an evicted": func() (*Membership, error) { return evicted.Remove("ap-1") },
+		"draining an evicted": func() (*Membership, error) { return evicted.Remove("ap-1", nil) },
+		"the only holder": func() (*Membership, error) {
+			return m.Remove("ap-1", []*feature.Group{{Name: "everywhere"}, {Name: "local", Regions: []string{"ap"}}})
+		},
 		"the last one":        func() (*Membership, error) { return Found(eu).Evict("eu-1") },
 		"an incomplete guest": func() (*Membership, error) { return m.Invite(Member{Store: "sa-1", Region: "sa"}) },
 		"a guest twice":       func() (*Membership, error) { return m.Invite(us) },
@@ -227,7 +230,7 @@ func TestTakingOverMakesADocumentThatHolds(t *testing.T) {
 	for range 5 {
 		old = old.next() // what the lost home did unseen
 	}
-	taken, err := m.Apply(Change{Action: Assume, Store: "us-1"})
+	taken, err := m.Apply(Change{Action: Assume, Store: "us-1"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
