@@ -124,6 +124,29 @@ func TestAFencedOriginEndsWhereAnyMemberHasIt(t *testing.T) {
 	}
 }
 
+// The store that leaves may be the last that has all of a log that has ended.
+func TestALeavingMemberWaitsForWhoLacksAnEndedLog(t *testing.T) {
+	m, err := three(t).Remove("us-1", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Seals = []Seal{{Origin: 9, Final: map[feature.Shard]hlc.Timestamp{shardA: 40}}}
+	has := hlc.Vector{us.Origin: 50, 9: 39}
+	h := Heard{
+		Epoch: 1, Revision: m.Revision,
+		Head:   func(_ feature.Shard, o hlc.Origin) hlc.Timestamp { return 50 },
+		Covers: func(_ feature.Shard, p hlc.Position) bool { return has.CoversPosition(p) },
+	}
+	w := world{"eu-1": h, "us-1": h, "ap-1": h}
+	if got := m.Advance(w.heard, everyShard); got != m {
+		t.Error("it went although others lack some of a log that has ended")
+	}
+	has[9] = 40
+	if _, gone := m.Advance(w.heard, everyShard).Sealed(us.Origin); !gone {
+		t.Error("it stays although others lack nothing")
+	}
+}
+
 func TestALeavingMemberGoesWhenOthersHaveAllOfIt(t *testing.T) {
 	m, err := three(t).Remove("us-1", nil)
 	if err != nil {

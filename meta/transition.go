@@ -269,11 +269,15 @@ func (m *Membership) final(x Member, heard func(StoreID) (Heard, bool), shards f
 	if x.State == Fenced {
 		return final, true
 	}
-	// A leaving member takes nothing along.
-	for shard, at := range final {
-		for _, h := range voters {
-			if slices.Contains(h.holds, shard) && !h.Covers(shard, hlc.Position{Origin: x.Origin, At: at}) {
-				return nil, false
+	// A leaving member takes nothing along, nor of the logs that have ended: it
+	// may be the last that has all of one.
+	ends := append([]Seal{{Origin: x.Origin, Final: final}}, m.Seals...)
+	for _, h := range voters {
+		for _, end := range ends {
+			for _, shard := range h.holds {
+				if at := end.Final[shard]; at > 0 && !h.Covers(shard, hlc.Position{Origin: end.Origin, At: at}) {
+					return nil, false
+				}
 			}
 		}
 	}
