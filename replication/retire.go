@@ -24,12 +24,24 @@ type tail struct {
 	to      meta.StoreID  // who is offered it
 	after   hlc.Timestamp // what that peer has taken
 	asked   time.Duration
+	late    int // how often no answer came in time
 	busy    bool
 	settled bool
 	// taken is what stands for the tail now. The home has to note it in the
 	// seal before this life ends: who names the tail would be told it was lost.
 	taken Relogged
 }
+
+// maxOffers bounds the tails that are offered at once, and maxLate how often the
+// time for an answer doubles: on a slow way every piece would come too late, and
+// be logged again by one peer after the other.
+const (
+	maxOffers = 4
+	maxLate   = 6
+)
+
+// patience is how long the answer to a piece may take.
+func (c *Core) patience(t *tail) time.Duration { return 4 * c.cfg.Stall << min(t.late, maxLate) }
 
 // retire hands the tails over, shard by shard, and then ends this life.
 func (c *Core) retire() {
@@ -47,7 +59,7 @@ func (c *Core) retire() {
 			c.retiring.shards[id] = &tail{settled: c.cfg.Faults.Has(fault.WipeBeforeSalvage)}
 		}
 	}
-	open := false
+	open, offers := false, 0
 	for _, id := range c.order {
 		t := c.retiring.shards[id]
 		if t == nil || t.settled {
@@ -59,8 +71,11 @@ func (c *Core) retire() {
 				continue
 			}
 			c.tellTaken(t)
-		} else {
+		} else if offers < maxOffers {
 			c.offer(id, t, seal)
+			if t.asked > 0 {
+				offers++
+			}
 		}
 		open = true
 	}
@@ -71,8 +86,11 @@ func (c *Core) retire() {
 }
 
 func (c *Core) offer(id feature.Shard, t *tail, seal meta.Seal) {
-	if t.busy || t.asked > 0 && c.now.Mono-t.asked < 4*c.cfg.Stall {
+	if t.busy || t.asked > 0 && c.now.Mono-t.asked < c.patience(t) {
 		return
+	}
+	if t.asked > 0 {
+		t.late++
 	}
 	if !c.canTake(id, t.to) || t.asked > 0 { // from the beginning, to somebody else
 		last := t.to
