@@ -55,7 +55,7 @@ func CoveredPosition(progress hlc.Vector, origins Origins, shard feature.Shard, 
 			return Behind, p
 		}
 		salvage, kept := seal.Salvage[shard]
-		if !kept || p.At > salvage.UpTo || salvage.As.Origin == 0 {
+		if !kept || !salvage.Has(p.At) {
 			return Lost, p
 		}
 		if progress[p.Origin] < final {

@@ -35,11 +35,15 @@ type Seal struct {
 }
 
 // Salvage maps the tail of a sealed origin, up to and including UpTo, to the
-// position under which it was logged again.
+// position under which all of it was logged again. A tail that was taken over in
+// part has none: a position names everything before it.
 type Salvage struct {
 	UpTo hlc.Timestamp
 	As   hlc.Position
 }
+
+// Has reports whether a position of the sealed origin was logged again.
+func (s Salvage) Has(at hlc.Timestamp) bool { return at <= s.UpTo && s.As.Origin != 0 }
 
 // Compare orders documents by age: negative when m is older than o.
 func (m *Membership) Compare(o *Membership) int {

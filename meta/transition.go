@@ -51,6 +51,11 @@ func (m *Membership) Invite(x Member) (*Membership, error) {
 	if old, ok := m.Member(x.Store); ok && old.State != Removed {
 		return nil, refuse("store %s is %v already", x.Store, old.State)
 	}
+	for _, other := range m.Members {
+		if other.Address == x.Address && other.State != Removed && other.Store != x.Store {
+			return nil, refuse("address %s belongs to store %s, which is %v; remove or evict it first, or give %s another", x.Address, other.Store, other.State, x.Store)
+		}
+	}
 	n := m.next()
 	n.put(Member{Store: x.Store, Region: x.Region, State: Joining, Address: x.Address, Since: n.Revision})
 	return n, nil

@@ -132,7 +132,10 @@ func (n *Node) salvage(ctx context.Context, o Salvage) {
 	if err == nil && len(iv.Entries) > 0 {
 		n.links.send(Send{To: o.To, Message: Relog{Shard: o.Shard, Entries: iv.Entries}})
 	}
-	n.offer(Salvaged{Shard: o.Shard, Empty: err == nil && len(iv.Entries) == 0, Err: err})
+	if floor <= o.After {
+		floor = 0
+	}
+	n.offer(Salvaged{Shard: o.Shard, Floor: floor, Empty: err == nil && len(iv.Entries) == 0})
 }
 
 // serveReads reads logs and sends them, one interval each. A log that cannot be

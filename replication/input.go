@@ -87,13 +87,13 @@ type ChunkJoined struct {
 	Err   error
 }
 
-// Salvaged says that the own tail of a shard was offered to a peer; Empty that
-// there is none.
+// Salvaged says that a piece of the own tail of a shard was offered to a peer;
+// Empty that there is none, and Floor, where it is not zero, that what lies
+// before it is gone.
 type Salvaged struct {
 	Shard feature.Shard
-	UpTo  hlc.Timestamp
+	Floor hlc.Timestamp
 	Empty bool
-	Err   error
 }
 
 func (Opened) input()      {}

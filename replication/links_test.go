@@ -10,35 +10,73 @@ import (
 	"featurestore/meta"
 )
 
-// dialed is a transport that says whom it is to dial.
-type dialed chan meta.Member
+// brokenConversation is one that the peer has ended.
+type brokenConversation struct{ Conversation }
 
-func (d dialed) Dial(ctx context.Context, x meta.Member, _ Hello) (Conversation, error) {
-	select {
-	case d <- x:
-	case <-ctx.Done():
+func (brokenConversation) Send(context.Context, Message) error { return errors.New("broken") }
+
+// What a link is given after its conversation broke, and before the node learns
+// of that, is answered: else the peer would count as being served for ever, and
+// get nothing in its next conversation either.
+func TestWhatALinkIsGivenAfterItsEndIsAnswered(t *testing.T) {
+	for _, c := range []struct {
+		claim string
+		end   func(*link)
+	}{
+		{"a message could not be sent", func(l *link) {
+			l.send(Ping{})
+			if err := l.say(t.Context()); err == nil {
+				t.Error("the conversation is broken, and goes on")
+			}
+		}},
+		{"the peer has hung up", func(l *link) {
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			if err := l.say(ctx); err == nil {
+				t.Error("the conversation has ended, and goes on")
+			}
+		}},
+	} {
+		n := &Node{}
+		n.inbox.wake = make(chan struct{}, 1)
+		l := &link{conversation: brokenConversation{}, peer: "us-1", serving: true, wake: make(chan struct{}, 1)}
+		n.links.node = n
+		n.links.mu.serving = map[meta.StoreID]*link{"us-1": l}
+		c.end(l)
+		n.links.serve(Serve{To: "us-1", Reads: []LogRead{{Origin: 1}}})
+		var served, ended int
+		for _, e := range n.inbox.take() {
+			switch in := e.input.(type) {
+			case Served:
+				if in.Err != nil {
+					served++
+				}
+			case ServeEnded:
+				ended++
+			}
+		}
+		if served != 1 || ended != 1 {
+			t.Errorf("%s: %d reads failed and %d ends were told, want one each", c.claim, served, ended)
+		}
 	}
-	<-ctx.Done()
-	return nil, ctx.Err()
 }
 
-func (dialed) Accept(context.Context, func() Hello) (Conversation, error) { return nil, errEnded }
-
-// A store that stands where another one stood is dialed as itself: at the same
-// address the one that was meant before would be refused for ever.
-func TestAnAddressIsDialedForTheStoreThatStandsThere(t *testing.T) {
-	transport := make(dialed)
-	n := &Node{cfg: Config{Self: meta.Member{Store: "eu-1", Region: "eu", Origin: 1}, Transport: transport}.withDefaults()}
-	n.links.node = n
-	n.links.mu.dialing = map[string]dialing{}
-	ctx, cancel := context.WithCancel(t.Context())
-	defer n.wg.Wait()
-	defer cancel()
-	for _, store := range []meta.StoreID{"us-1", "us-2"} {
-		n.membership.Store(&meta.Membership{Revision: 1, Members: meta.Members{{Store: store, Region: "us", Origin: 2, Address: "us:1", State: meta.Active}}})
-		n.links.dialMembers(ctx)
-		if x := <-transport; x.Store != store {
-			t.Errorf("store %s is dialed, want %s", x.Store, store)
+// Another store may come to live where one was: who is expected there is asked
+// for by name.
+func TestAnAddressIsDialedAnewForWhoFollowsThere(t *testing.T) {
+	us, ap := meta.Member{Store: "us-1", Region: "us"}, meta.Member{Store: "ap-1", Region: "ap"}
+	for _, tt := range []struct {
+		claim       string
+		peer, found meta.Member
+		want        bool
+	}{
+		{"the same store, at another revision", us, meta.Member{Store: "us-1", Region: "us", Since: 3}, true},
+		{"a seed that turned out to be a member", meta.Member{Region: "us"}, us, true},
+		{"a store that was followed by another", us, ap, false},
+		{"a seed of another region", meta.Member{Region: "us"}, ap, false},
+	} {
+		if got := (dialing{peer: tt.peer}).expects(tt.found); got != tt.want {
+			t.Errorf("%s: expected %v, want %v", tt.claim, got, tt.want)
 		}
 	}
 }

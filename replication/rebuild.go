@@ -155,7 +155,7 @@ func (c *Core) fetch(id feature.Shard, r *rebuild) bool {
 // missed will do: two members that have both truncated what the other lacks have
 // nobody else.
 func (c *Core) chunkSource(id feature.Shard, last meta.StoreID) meta.StoreID {
-	need := c.shards[id].rebuild.need
+	need := c.stillNeeded(id)
 	best, bestRank := meta.StoreID(""), 0
 	for _, x := range c.membership.Members {
 		p := c.peers[x.Store]
@@ -174,6 +174,18 @@ func (c *Core) chunkSource(id feature.Shard, last meta.StoreID) meta.StoreID {
 		}
 	}
 	return best
+}
+
+// stillNeeded is what a copy must bring. Of an origin that has ended since, or
+// that is ending, nobody has to have more than counts.
+func (c *Core) stillNeeded(id feature.Shard) hlc.Vector {
+	need := hlc.Vector{}
+	for o, at := range c.shards[id].rebuild.need {
+		if limit, fenced := c.membership.Limit(id, o); !fenced {
+			need[o] = min(at, limit)
+		}
+	}
+	return need
 }
 
 // passBarrier ends a rebuilding once progress covers its barrier. Beyond the

@@ -192,7 +192,7 @@ func (c *Core) isComing(id feature.Shard, p hlc.Position) bool {
 		seal, ended := c.membership.Sealed(p.Origin)
 		salvage, kept := seal.Salvage[id]
 		final := hlc.Position{Origin: p.Origin, At: seal.Final[id]}
-		if !ended || !kept || p.At <= final.At || p.At > salvage.UpTo || !c.isHere(id, final) {
+		if !ended || !kept || p.At <= final.At || !salvage.Has(p.At) || !c.isHere(id, final) {
 			return false
 		}
 		p = salvage.As

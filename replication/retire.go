@@ -22,11 +22,12 @@ type retiring struct {
 // handed over piece by piece, all to one peer.
 type tail struct {
 	to      meta.StoreID  // who is offered it
-	after   hlc.Timestamp // what that peer has taken
+	after   hlc.Timestamp // what that peer has been sent and has answered
 	asked   time.Duration
 	late    int // how often no answer came in time
 	busy    bool
 	settled bool
+	holed   bool // some of it is gone, or was refused
 	// taken is what stands for the tail now. The home has to note it in the
 	// seal before this life ends: who names the tail would be told it was lost.
 	taken Relogged
@@ -37,7 +38,7 @@ type tail struct {
 // be logged again by one peer after the other.
 const (
 	maxOffers = 4
-	maxLate   = 6
+	maxLate   = 4
 )
 
 // patience is how long the answer to a piece may take.
@@ -94,7 +95,7 @@ func (c *Core) offer(id feature.Shard, t *tail, seal meta.Seal) {
 	}
 	if !c.canTake(id, t.to) || t.asked > 0 { // from the beginning, to somebody else
 		last := t.to
-		t.to, t.after = "", seal.Final[id]
+		t.to, t.after, t.holed = "", seal.Final[id], false
 		for _, x := range c.membership.Members {
 			if c.canTake(id, x.Store) && (t.to == "" || t.to == last) {
 				t.to = x.Store
@@ -123,11 +124,15 @@ func (c *Core) salvaged(in Salvaged) {
 	}
 	t.busy = false
 	t.settled = t.settled || in.Empty
+	if in.Floor > t.after { // what lies before is gone
+		t.after, t.holed = in.Floor, true
+	}
 }
 
 // relogged takes the answer to a piece of the tail. When there is no more, the
-// home is told, and the seal says where the tail stands now. A tail that was refused is kept in
-// the old directory.
+// home is told, and the seal says where the tail stands now; not so when there is
+// a hole in it, for a session that names its end may have seen what was in the
+// hole. What was refused is kept in the old directory.
 func (c *Core) relogged(from *peer, m Relogged) {
 	t := c.retiring.shards[m.Shard]
 	if t == nil || t.to != from.id || c.isMember() {
@@ -135,15 +140,15 @@ func (c *Core) relogged(from *peer, m Relogged) {
 		c.noteSalvage(from.hello.Member.Origin, m)
 		return
 	}
-	if more := c.cfg.Local.Heads(m.Shard)[c.cfg.Self.Origin] > m.UpTo; more && m.As.At > 0 {
-		t.after, t.asked = m.UpTo, 0
-		return
-	}
-	if m.As.At == 0 {
+	t.after, t.asked, t.late = m.UpTo, 0, 0
+	t.holed = t.holed || m.As.At == 0
+	switch more := c.cfg.Local.Heads(m.Shard)[c.cfg.Self.Origin] > m.UpTo; {
+	case more:
+	case t.holed:
 		t.settled = true
-		return
+	default:
+		t.taken = m
 	}
-	t.taken, t.asked = m, 0
 }
 
 // tellTaken tells the home, again until the seal says so.
@@ -168,9 +173,12 @@ func (c *Core) noteSalvage(o hlc.Origin, m Relogged) {
 // receiveRelog takes over the tail of a removed store, if nothing in it is so
 // old that its tombstone may be gone (I6).
 func (c *Core) receiveRelog(p *peer, m Relog) {
-	_, sealed := c.membership.Sealed(p.hello.Member.Origin)
+	seal, sealed := c.membership.Sealed(p.hello.Member.Origin)
 	if !sealed || len(m.Entries) == 0 || c.shards[m.Shard] == nil || c.self().State != meta.Active || !c.isWhole() {
 		return
+	}
+	if !c.canFollow(m, seal) {
+		return // it is offered again
 	}
 	if oldest(m.Entries) <= hlc.New(c.now.Wall.UnixMilli()-c.cfg.Grace.Milliseconds(), 0) {
 		c.counts.Refused += uint64(len(m.Entries))
@@ -179,6 +187,26 @@ func (c *Core) receiveRelog(p *peer, m Relog) {
 	}
 	c.counts.Salvaged += uint64(len(m.Entries))
 	c.emit(RelogFor{To: p.id, Shard: m.Shard, Entries: m.Entries})
+}
+
+// canFollow reports whether what a tail comes after is here: the log up to its
+// seal, and what its entries depend on (I13). What nobody has keeps nothing back.
+func (c *Core) canFollow(m Relog, seal meta.Seal) bool {
+	if !c.isHere(m.Shard, hlc.Position{Origin: seal.Origin, At: seal.Final[m.Shard]}) {
+		return false
+	}
+	for i := range m.Entries {
+		for _, d := range m.Entries[i].Deps {
+			if d.Origin == seal.Origin || c.isComing(m.Shard, d) {
+				continue
+			}
+			other, ended := c.membership.Sealed(d.Origin)
+			if !ended || d.At <= other.Final[m.Shard] || other.Salvage[m.Shard].Has(d.At) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // oldest is the least timestamp of anything that entries bring.

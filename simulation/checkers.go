@@ -25,7 +25,8 @@ func checkSessions(e *Evidence) []Violation {
 
 // checkCausality wants whoever sees a write to see what its session had seen
 // before it (monotonic writes, writes follow reads): observers read some rows,
-// and then these rows again.
+// and then these rows again. What an evicted store lost, nobody sees again; its
+// sessions are told when they read.
 func checkCausality(e *Evidence) []Violation {
 	var out []Violation
 	writers, seen := e.writers(), e.seenBefore()
@@ -45,7 +46,7 @@ func checkCausality(e *Evidence) []Violation {
 					if !read {
 						continue
 					}
-					if text := e.missing(other, seen[w][other], row); text != "" {
+					if text := e.missing(other, e.kept(other, seen[w][other]), row); text != "" {
 						out = append(out, Violation{"causal order", fmt.Sprintf("at %s at %s the write of %s at %s was seen, not what it had seen: %s",
 							op.Region, clock(op.Ended), w.Session, w.Region, text)})
 					}
@@ -68,12 +69,13 @@ func dots(row feature.Row) []dot {
 }
 
 // checkStaleness wants each read to hold what was accepted before the bound that
-// it was told, region by region, and what its bounded level promised.
+// it was told, region by region, and what its bounded level promised. What an
+// evicted store accepted alone comes when it is taken over: bounds leave it out.
 func checkStaleness(e *Evidence) []Violation {
 	var out []Violation
 	pushes := map[int64][]*Operation{}
 	for i := range e.Operations {
-		if op := &e.Operations[i]; op.Push != nil && op.Position.Position.At > 0 && !op.Untold && !e.isLost(op) {
+		if op := &e.Operations[i]; op.Push != nil && op.Position.Position.At > 0 && !op.Untold && !e.isBeyondSeal(op) {
 			pushes[op.Driver] = append(pushes[op.Driver], op)
 		}
 	}
@@ -134,7 +136,8 @@ func checkLosses(e *Evidence) []Violation {
 }
 
 // checkConvergence wants every store to have the join of the log in the end, and
-// the stores themselves to find no difference.
+// the stores themselves to find no difference. What an evicted store lost may be
+// there all the same: a copy that was under way brought it.
 func checkConvergence(e *Evidence) []Violation {
 	var out []Violation
 	for _, d := range e.Differing {
@@ -145,7 +148,9 @@ func checkConvergence(e *Evidence) []Violation {
 			want, got := e.Expected[driver], e.Final[region][driver]
 			text := e.missing(driver, want, got)
 			if text == "" {
-				text = e.missing(driver, got, feature.Row{Cells: want.Cells, Tombstone: want.Tombstone})
+				if text = e.missing(driver, e.kept(driver, got), want); text != "" {
+					text = "more than the log: " + text
+				}
 			}
 			if text != "" {
 				out = append(out, Violation{"convergence", fmt.Sprintf("%s at rest: %s", region, text)})

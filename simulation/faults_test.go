@@ -20,6 +20,13 @@ var ingredients = map[fault.Fault]Kinds{
 	fault.TellNoStaleness:    Cuts,
 }
 
+// hidden are faults that a simulated deployment does not show; tests of the store
+// alone do.
+var hidden = map[fault.Fault]string{
+	fault.ClaimUnwritten: "a commit takes no virtual time, so almost nothing happens meanwhile: see online.TestClaimUnwrittenClosesDuringACommit",
+	fault.CountTwice:     "what is delivered again is left out before it reaches the store: see online.TestCountTwiceCountsWhatIsDeliveredAgain",
+}
+
 // TestCheckersFindPlantedFaults is the negative control of the checkers (V3):
 // each fault switches one rule of the protocol off, and some random scenario
 // that has what it takes must show it. It prints how many it took.
@@ -29,6 +36,9 @@ func TestCheckersFindPlantedFaults(t *testing.T) {
 	}
 	for _, f := range fault.All() {
 		t.Run(f.String(), func(t *testing.T) {
+			if reason, ok := hidden[f]; ok {
+				t.Skip(reason)
+			}
 			for n := range *tries {
 				err := runLines(t, DrawWith(*first+uint64(n), ingredients[f]), fault.Of(f))
 				var broken *BrokenError

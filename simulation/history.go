@@ -102,15 +102,43 @@ func (e *Evidence) writers() map[dot]*Operation {
 	return out
 }
 
-// isLost reports whether a push was made by an origin that ended before it, so
-// that it is no part of the deployment, and was not taken over either.
-func (e *Evidence) isLost(op *Operation) bool {
+// isBeyondSeal reports whether a push was made by an origin that had ended
+// before it, so that it is no part of the deployment as it was written.
+func (e *Evidence) isBeyondSeal(op *Operation) bool {
 	p := op.Position
 	seal, ok := e.Membership.Sealed(p.Position.Origin)
-	if !ok || p.Position.At <= seal.Final[p.Shard] {
-		return false
+	return ok && p.Position.At > seal.Final[p.Shard]
+}
+
+// isLost reports whether a push was made beyond a seal and not taken over.
+func (e *Evidence) isLost(op *Operation) bool {
+	p := op.Position
+	seal, _ := e.Membership.Sealed(p.Position.Origin)
+	return e.isBeyondSeal(op) && !seal.Salvage[p.Shard].Has(p.Position.At)
+}
+
+// kept is the row without the features that a lost write of its driver touched.
+func (e *Evidence) kept(driver int64, row feature.Row) feature.Row {
+	touched := map[feature.FeatureID]bool{}
+	for i := range e.Operations {
+		op := &e.Operations[i]
+		if op.Push == nil || op.Driver != driver || op.Position.Position.At == 0 || !e.isLost(op) {
+			continue
+		}
+		if op.Push.Delete {
+			return feature.Row{}
+		}
+		for _, c := range op.Written.Cells {
+			touched[c.Feature] = true
+		}
 	}
-	return p.Position.At > seal.Salvage[p.Shard].UpTo
+	out := feature.Row{Tombstone: row.Tombstone}
+	for _, c := range row.Cells {
+		if !touched[c.Feature] {
+			out.Cells = append(out.Cells, c)
+		}
+	}
+	return out
 }
 
 // missing says what of want a reader who got got did not see; "" when got

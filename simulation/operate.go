@@ -26,6 +26,7 @@ func (s *Scenario) operate(ctx context.Context, command string, a arguments) (st
 	case "restore":
 		return "", s.cluster.Restore(region)
 	case "lose":
+		s.tails = false
 		return "", s.cluster.Lose(region)
 	case "add":
 		return "", s.cluster.Start(ctx, region)

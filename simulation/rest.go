@@ -14,13 +14,13 @@ import (
 // of them has, and nothing is being rebuilt. The caller has healed the links
 // and started the stores. It fails when that takes too long: something is stuck.
 func (c *Cluster) Rest(ctx context.Context) error {
-	if err := c.until(ctx, "everything has come to rest", c.atRest); err != nil {
+	if err := c.until(ctx, "everything has come to rest", c.rests); err != nil {
 		return fmt.Errorf("%w: %s", err, c.describe())
 	}
 	return nil
 }
 
-func (c *Cluster) atRest() bool {
+func (c *Cluster) rests() bool {
 	running := c.running()
 	for _, r := range running {
 		x, ok := r.Node.Membership().Member(storeOf(r.Region))

@@ -17,7 +17,7 @@ import (
 )
 
 // recordKinds are the kinds of lines that inspect prints of a directory.
-var recordKinds = []string{"store", "progress", "vector", "registry", "row", "entry", "request", "corrupt"}
+var recordKinds = []string{"store", "progress", "shard", "vector", "registry", "membership", "row", "entry", "request", "corrupt"}
 
 func newInspect(a *app) *cobra.Command {
 	var kinds []string
