@@ -28,11 +28,11 @@ func TestRelogKeepsVersions(t *testing.T) {
 	if at.Origin != h.Origin() || at.At != h.own(shardA) || at.At <= own.At {
 		t.Errorf("position %v, own progress %v", at, h.own(shardA))
 	}
-	iv, _, err := h.ReadLog(t.Context(), shardA, h.Origin(), own.At, 1<<20)
+	logged, _, err := h.ReadLog(t.Context(), shardA, h.Origin(), own.At, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again := iv.Entries
+	again := logged.Entries
 	if len(again) != 2 || again[0].Kind != oplog.Relog || again[0].Prev != own.At || again[1].Prev != again[0].At {
 		t.Fatalf("logged %v", again)
 	}
@@ -41,7 +41,7 @@ func TestRelogKeepsVersions(t *testing.T) {
 			t.Errorf("entry %d is %+v", i, again[i])
 		}
 	}
-	iv, _, err = h.ReadLog(t.Context(), shardA, h.Origin(), 0, 1<<20)
+	iv, _, err := h.ReadLog(t.Context(), shardA, h.Origin(), 0, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}

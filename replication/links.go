@@ -23,6 +23,12 @@ type links struct {
 	}
 }
 
+// dialing is whom an address is dialed for, and how to stop.
+type dialing struct {
+	peer   meta.Member
+	cancel context.CancelFunc
+}
+
 // link is one conversation with what waits to be said in it.
 type link struct {
 	conversation Conversation
@@ -329,32 +335,21 @@ func (n *Node) hello() Hello {
 	return Hello{Member: x, Deployment: n.cfg.Deployment, Incarnation: n.cfg.Incarnation}
 }
 
-// dialing is an address that is dialed, and who is expected there.
-type dialing struct {
-	peer   meta.Member
-	cancel context.CancelFunc
-}
-
-// expects reports whether a store is who is expected; a seed is nobody by name.
-func (d dialing) expects(x meta.Member) bool {
-	return d.peer.Region == x.Region && (d.peer.Store == "" || d.peer.Store == x.Store)
-}
-
 // dialMembers begins to dial every member, and every seed whose region has no
-// member yet, and stops dialing those that are gone, or were followed by another
-// at their address.
+// member yet, and stops dialing those that are gone. Where a store was put in
+// the place of another, its address is dialed for the new one.
 func (k *links) dialMembers(ctx context.Context) {
 	want := k.node.addresses()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for address, d := range k.mu.dialing {
-		if x, ok := want[address]; !ok || !d.expects(x) {
+		if x, ok := want[address]; !ok || d.peer.Store != "" && d.peer.Store != x.Store {
 			d.cancel()
 			delete(k.mu.dialing, address)
 		}
 	}
 	for _, address := range slices.Sorted(maps.Keys(want)) {
-		if _, begun := k.mu.dialing[address]; begun {
+		if k.mu.dialing[address].cancel != nil {
 			continue
 		}
 		peer := want[address]

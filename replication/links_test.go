@@ -61,22 +61,35 @@ func TestWhatALinkIsGivenAfterItsEndIsAnswered(t *testing.T) {
 	}
 }
 
-// Another store may come to live where one was: who is expected there is asked
-// for by name.
-func TestAnAddressIsDialedAnewForWhoFollowsThere(t *testing.T) {
-	us, ap := meta.Member{Store: "us-1", Region: "us"}, meta.Member{Store: "ap-1", Region: "ap"}
-	for _, tt := range []struct {
-		claim       string
-		peer, found meta.Member
-		want        bool
-	}{
-		{"the same store, at another revision", us, meta.Member{Store: "us-1", Region: "us", Since: 3}, true},
-		{"a seed that turned out to be a member", meta.Member{Region: "us"}, us, true},
-		{"a store that was followed by another", us, ap, false},
-		{"a seed of another region", meta.Member{Region: "us"}, ap, false},
-	} {
-		if got := (dialing{peer: tt.peer}).expects(tt.found); got != tt.want {
-			t.Errorf("%s: expected %v, want %v", tt.claim, got, tt.want)
+// dialed is a transport that says whom it is to dial.
+type dialed chan meta.Member
+
+func (d dialed) Dial(ctx context.Context, x meta.Member, _ Hello) (Conversation, error) {
+	select {
+	case d <- x:
+	case <-ctx.Done():
+	}
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func (dialed) Accept(context.Context, func() Hello) (Conversation, error) { return nil, errEnded }
+
+// A store that stands where another one stood is dialed as itself: at the same
+// address the one that was meant before would be refused for ever.
+func TestAnAddressIsDialedForTheStoreThatStandsThere(t *testing.T) {
+	transport := make(dialed)
+	n := &Node{cfg: Config{Self: meta.Member{Store: "eu-1", Region: "eu", Origin: 1}, Transport: transport}.withDefaults()}
+	n.links.node = n
+	n.links.mu.dialing = map[string]dialing{}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer n.wg.Wait()
+	defer cancel()
+	for _, store := range []meta.StoreID{"us-1", "us-2"} {
+		n.membership.Store(&meta.Membership{Revision: 1, Members: meta.Members{{Store: store, Region: "us", Origin: 2, Address: "us:1", State: meta.Active}}})
+		n.links.dialMembers(ctx)
+		if x := <-transport; x.Store != store {
+			t.Errorf("store %s is dialed, want %s", x.Store, store)
 		}
 	}
 }
