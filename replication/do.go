@@ -71,7 +71,7 @@ func (n *Node) perform(ctx context.Context, o Output) {
 			return
 		}
 		n.writing.Store(o.Allowed)
-		n.offer(WritingSet{Allowed: o.Allowed})
+		n.offer(WritingSet(o))
 	case SetNote:
 		n.complain("keep how far a rebuilding is", n.cfg.Store.SetNote(ctx, o.Shard, o.Note))
 	case JoinChunk:

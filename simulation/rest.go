@@ -10,17 +10,17 @@ import (
 	"featurestore/replication/oplog"
 )
 
-// Rest waits until nothing moves any more: every store has every entry that any
+// Settle waits until nothing moves any more: every store has every entry that any
 // of them has, and nothing is being rebuilt. The caller has healed the links
 // and started the stores. It fails when that takes too long: something is stuck.
-func (c *Cluster) Rest(ctx context.Context) error {
-	if err := c.until(ctx, "everything has come to rest", c.rests); err != nil {
+func (c *Cluster) Settle(ctx context.Context) error {
+	if err := c.until(ctx, "everything has come to rest", c.settled); err != nil {
 		return fmt.Errorf("%w: %s", err, c.describe())
 	}
 	return nil
 }
 
-func (c *Cluster) rests() bool {
+func (c *Cluster) settled() bool {
 	running := c.running()
 	for _, r := range running {
 		x, ok := r.Node.Membership().Member(storeOf(r.Region))

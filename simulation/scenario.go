@@ -148,7 +148,7 @@ func (s *Scenario) do(ctx context.Context, words []string) (string, error) {
 		return s.cluster.describe(), nil
 	case "rest":
 		s.drain()
-		return "", s.cluster.Rest(ctx)
+		return "", s.cluster.Settle(ctx)
 	case "check":
 		return s.check(ctx)
 	}

@@ -3,7 +3,9 @@ package simulation
 import (
 	"context"
 	"flag"
+	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -74,15 +76,12 @@ func logger(t testing.TB) *slog.Logger {
 // sync often.
 func scratch(t testing.TB) string {
 	t.Helper()
-	for _, parent := range []string{"/dev/shm", ""} {
-		dir, err := os.MkdirTemp(parent, "simulation-")
-		if err == nil {
-			t.Cleanup(func() { _ = os.RemoveAll(dir) })
-			return filepath.Join(dir, "stores")
-		}
+	dir := filepath.Join("/dev/shm", fmt.Sprintf("simulation-%016x", rand.Uint64()))
+	if os.Mkdir(dir, 0o700) != nil {
+		dir = t.TempDir()
 	}
-	t.Fatal("no folder for temporary files")
-	return ""
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return filepath.Join(dir, "stores")
 }
 
 // bubble gives every script a synctest bubble.
