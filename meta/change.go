@@ -1,6 +1,10 @@
 package meta
 
-import "fmt"
+import (
+	"fmt"
+
+	"featurestore/feature"
+)
 
 // Action is what a Change does.
 type Action string
@@ -51,8 +55,9 @@ func (c Change) String() string {
 	return fmt.Sprintf("%s store %s", c.Action, c.Store)
 }
 
-// Apply makes the change that an operator asks for. Errors match ErrRefused.
-func (m *Membership) Apply(c Change) (*Membership, error) {
+// Apply makes the change that an operator asks for, where these groups are
+// defined. Errors match ErrRefused.
+func (m *Membership) Apply(c Change, groups []*feature.Group) (*Membership, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
@@ -60,7 +65,7 @@ func (m *Membership) Apply(c Change) (*Membership, error) {
 	case Add:
 		return m.Invite(Member{Store: c.Store, Region: c.Region, Address: c.Address})
 	case Drop:
-		return m.Remove(c.Store)
+		return m.Remove(c.Store, groups)
 	case Assume:
 		return m.TakeOver(c.Store)
 	}

@@ -124,8 +124,31 @@ func TestAFencedOriginEndsWhereAnyMemberHasIt(t *testing.T) {
 	}
 }
 
+// The store that leaves may be the last that has all of a log that has ended.
+func TestALeavingMemberWaitsForWhoLacksAnEndedLog(t *testing.T) {
+	m, err := three(t).Remove("us-1", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Seals = []Seal{{Origin: 9, Final: map[feature.Shard]hlc.Timestamp{shardA: 40}}}
+	has := hlc.Vector{us.Origin: 50, 9: 39}
+	h := Heard{
+		Epoch: 1, Revision: m.Revision,
+		Head:   func(_ feature.Shard, o hlc.Origin) hlc.Timestamp { return 50 },
+		Covers: func(_ feature.Shard, p hlc.Position) bool { return has.CoversPosition(p) },
+	}
+	w := world{"eu-1": h, "us-1": h, "ap-1": h}
+	if got := m.Advance(w.heard, everyShard); got != m {
+		t.Error("it went although others lack some of a log that has ended")
+	}
+	has[9] = 40
+	if _, gone := m.Advance(w.heard, everyShard).Sealed(us.Origin); !gone {
+		t.Error("it stays although others lack nothing")
+	}
+}
+
 func TestALeavingMemberGoesWhenOthersHaveAllOfIt(t *testing.T) {
-	m, err := three(t).Remove("us-1")
+	m, err := three(t).Remove("us-1", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,10 +204,13 @@ func TestChangesThatAreRefused(t *testing.T) {
 		},
 		"another region":      func() (*Membership, error) { return m.Introduce(Member{Store: "us-1", Region: "eu", Origin: 2}, true) },
 		"no origin":           func() (*Membership, error) { return m.Introduce(Member{Store: "us-1", Region: "us"}, true) },
-		"removing the home":   func() (*Membership, error) { return m.Remove("eu-1") },
-		"removing nobody":     func() (*Membership, error) { return m.Remove("sa-1") },
+		"removing the home":   func() (*Membership, error) { return m.Remove("eu-1", nil) },
+		"removing nobody":     func() (*Membership, error) { return m.Remove("sa-1", nil) },
 		"evicting twice":      func() (*Membership, error) { return evicted.Evict("ap-1") },
-		"draining an evicted": func() (*Membership, error) { return evicted.Remove("ap-1") },
+		"draining an evicted": func() (*Membership, error) { return evicted.Remove("ap-1", nil) },
+		"the only holder": func() (*Membership, error) {
+			return m.Remove("ap-1", []*feature.Group{{Name: "everywhere"}, {Name: "local", Regions: []string{"ap"}}})
+		},
 		"the last one":        func() (*Membership, error) { return Found(eu).Evict("eu-1") },
 		"an incomplete guest": func() (*Membership, error) { return m.Invite(Member{Store: "sa-1", Region: "sa"}) },
 		"a taken address":     func() (*Membership, error) { return m.Invite(Member{Store: "sa-1", Region: "sa", Address: us.Address}) },
@@ -228,7 +254,7 @@ func TestTakingOverMakesADocumentThatHolds(t *testing.T) {
 	for range 5 {
 		old = old.next() // what the lost home did unseen
 	}
-	taken, err := m.Apply(Change{Action: Assume, Store: "us-1"})
+	taken, err := m.Apply(Change{Action: Assume, Store: "us-1"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

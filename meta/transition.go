@@ -104,8 +104,16 @@ func (m *Membership) Introduce(x Member, invited bool) (*Membership, error) {
 }
 
 // Remove begins to drain a member: it writes no more, and goes when the others
-// have all of its log.
-func (m *Membership) Remove(id StoreID) (*Membership, error) { return m.retire(id, Leaving) }
+// have all of its log. One that alone holds one of the groups stays.
+func (m *Membership) Remove(id StoreID, groups []*feature.Group) (*Membership, error) {
+	others := slices.DeleteFunc(m.Members.Active(), func(y Member) bool { return y.Store == id })
+	for _, g := range groups {
+		if x, ok := m.Member(id); ok && x.Origin != 0 && len(others) > 0 && len(others.Of(g)) == 0 && len(Members{x}.Of(g)) > 0 {
+			return nil, refuse("store %s alone holds the rows of group %s, whose regions are %v: add another active store's region to them first, or delete the group", id, g.Name, g.Regions)
+		}
+	}
+	return m.retire(id, Leaving)
+}
 
 // Evict begins to end a member that is away: the others take no more of its
 // log, and agree on where it ended. What it has beyond that is not part of the
@@ -266,11 +274,15 @@ func (m *Membership) final(x Member, heard func(StoreID) (Heard, bool), shards f
 	if x.State == Fenced {
 		return final, true
 	}
-	// A leaving member takes nothing along.
-	for shard, at := range final {
-		for _, h := range voters {
-			if slices.Contains(h.holds, shard) && !h.Covers(shard, hlc.Position{Origin: x.Origin, At: at}) {
-				return nil, false
+	// A leaving member takes nothing along, nor of the logs that have ended: it
+	// may be the last that has all of one.
+	ends := append([]Seal{{Origin: x.Origin, Final: final}}, m.Seals...)
+	for _, h := range voters {
+		for _, end := range ends {
+			for _, shard := range h.holds {
+				if at := end.Final[shard]; at > 0 && !h.Covers(shard, hlc.Position{Origin: end.Origin, At: at}) {
+					return nil, false
+				}
 			}
 		}
 	}

@@ -96,14 +96,17 @@ func (r *Replica) coordinator() (*consistency.Coordinator, error) {
 }
 
 // members changes the membership for the edge.
-type members struct{ node *replication.Node }
+type members struct {
+	node  *replication.Node
+	store *online.Store
+}
 
 // Change makes the change: at the home, or here where this store is to be it.
 func (m members) Change(ctx context.Context, c meta.Change) (*meta.Membership, error) {
 	if c.Action == meta.Assume {
 		return m.node.TakeHome(ctx)
 	}
-	return m.node.Change(ctx, func(old *meta.Membership) (*meta.Membership, error) { return old.Apply(c) })
+	return m.node.Change(ctx, func(old *meta.Membership) (*meta.Membership, error) { return old.Apply(c, m.store.Registry().Groups()) })
 }
 
 var _ replication.Store = (*online.Store)(nil)

@@ -93,7 +93,7 @@ func awaitReady(t *testing.T, stores ...*running) {
 
 func change(t *testing.T, home *running, c meta.Change) {
 	t.Helper()
-	if _, err := (members{home.node}).Change(t.Context(), c); err != nil {
+	if _, err := (members{home.node, home.store}).Change(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -119,7 +119,7 @@ func (r *Replica) serverConfig(secret []byte) (server.Config, error) {
 		return server.Config{}, err
 	}
 	if r.peers != nil {
-		c.Replication, c.Members, c.Verify = r.node, members{r.node}, r.node.Verify
+		c.Replication, c.Members, c.Verify = r.node, members{r.node, r.store}, r.node.Verify
 	}
 	c.Forward = r.cfg.Forward
 	if r.cfg.Links != nil {

@@ -24,6 +24,7 @@ type tail struct {
 	to      meta.StoreID  // who is offered it
 	after   hlc.Timestamp // what that peer has been sent and has answered
 	asked   time.Duration
+	late    int // how often no answer came in time
 	busy    bool
 	settled bool
 	holed   bool // some of it is gone, or was refused
@@ -31,6 +32,17 @@ type tail struct {
 	// seal before this life ends: who names the tail would be told it was lost.
 	taken Relogged
 }
+
+// maxOffers bounds the tails that are offered at once, and maxLate how often the
+// time for an answer doubles: on a slow way every piece would come too late, and
+// be logged again by one peer after the other.
+const (
+	maxOffers = 4
+	maxLate   = 4
+)
+
+// patience is how long the answer to a piece may take.
+func (c *Core) patience(t *tail) time.Duration { return 4 * c.cfg.Stall << min(t.late, maxLate) }
 
 // retire hands the tails over, shard by shard, and then ends this life.
 func (c *Core) retire() {
@@ -48,7 +60,7 @@ func (c *Core) retire() {
 			c.retiring.shards[id] = &tail{settled: c.cfg.Faults.Has(fault.WipeBeforeSalvage)}
 		}
 	}
-	open := false
+	open, offers := false, 0
 	for _, id := range c.order {
 		t := c.retiring.shards[id]
 		if t == nil || t.settled {
@@ -60,8 +72,11 @@ func (c *Core) retire() {
 				continue
 			}
 			c.tellTaken(t)
-		} else {
+		} else if offers < maxOffers {
 			c.offer(id, t, seal)
+			if t.asked > 0 {
+				offers++
+			}
 		}
 		open = true
 	}
@@ -72,8 +87,11 @@ func (c *Core) retire() {
 }
 
 func (c *Core) offer(id feature.Shard, t *tail, seal meta.Seal) {
-	if t.busy || t.asked > 0 && c.now.Mono-t.asked < 4*c.cfg.Stall {
+	if t.busy || t.asked > 0 && c.now.Mono-t.asked < c.patience(t) {
 		return
+	}
+	if t.asked > 0 {
+		t.late++
 	}
 	if !c.canTake(id, t.to) || t.asked > 0 { // from the beginning, to somebody else
 		last := t.to
@@ -122,7 +140,7 @@ func (c *Core) relogged(from *peer, m Relogged) {
 		c.noteSalvage(from.hello.Member.Origin, m)
 		return
 	}
-	t.after, t.asked = m.UpTo, 0
+	t.after, t.asked, t.late = m.UpTo, 0, 0
 	t.holed = t.holed || m.As.At == 0
 	switch more := c.cfg.Local.Heads(m.Shard)[c.cfg.Self.Origin] > m.UpTo; {
 	case more:

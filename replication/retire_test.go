@@ -67,3 +67,47 @@ func TestOldTailsAreNotLoggedAgain(t *testing.T) {
 		}
 	}
 }
+
+// An evicted store with many tails, on a way on which an answer takes long,
+// comes to an end with them.
+func TestFewTailsAreOfferedAtOnceAndWithPatience(t *testing.T) {
+	local := &localFacts{heads: hlc.Vector{10: 50}}
+	for p := range uint16(3 * maxOffers) {
+		local.shards = append(local.shards, feature.Shard{Group: 1, Partition: p})
+	}
+	peer := member("us-1", 20, meta.Active)
+	core := NewCore(CoreConfig{Self: member("eu-1", 10, meta.Removed), Local: local, Membership: &meta.Membership{
+		Epoch: 1, Revision: 5, Home: "us-1", Members: meta.Members{member("eu-1", 10, meta.Removed), peer}, Seals: []meta.Seal{{Origin: 10, Store: "eu-1"}},
+	}})
+	core.Step(core.now, Opened{Hello: Hello{Member: peer}})
+	offered := map[feature.Shard]int{}
+	settle := func() {
+		core.Step(core.now, Received{From: "us-1", Message: Ping{}})
+		for _, o := range core.Settle(core.now) {
+			if o, ok := o.(Salvage); ok {
+				offered[o.Shard]++
+				core.Step(core.now, Salvaged{Shard: o.Shard})
+			}
+		}
+	}
+	settle()
+	if len(offered) != maxOffers {
+		t.Fatalf("%d tails were offered at once, want %d", len(offered), maxOffers)
+	}
+	for range 16 { // 64 stalls
+		core.now.Mono += 4 * core.cfg.Stall
+		settle()
+	}
+	for id, n := range offered {
+		if n > 7 {
+			t.Errorf("the tail of shard %v was offered %d times in 64 stalls, want it ever more seldom", id, n)
+		}
+	}
+	for id := range offered {
+		core.Step(core.now, Received{From: "us-1", Message: Relogged{Shard: id, UpTo: 50}}) // it is too old
+	}
+	settle()
+	if len(offered) != 2*maxOffers {
+		t.Errorf("%d tails were offered when the first were settled, want %d", len(offered), 2*maxOffers)
+	}
+}

@@ -105,7 +105,7 @@ func (s *Scenario) change(ctx context.Context, region meta.Region, how string) e
 		case "evict":
 			return m.Evict(storeOf(region))
 		}
-		return m.Remove(storeOf(region))
+		return m.Remove(storeOf(region), home.Store.Registry().Groups())
 	})
 	return err
 }
