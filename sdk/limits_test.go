@@ -1,8 +1,10 @@
 package sdk_test
 
 import (
+	"context"
 	"errors"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -98,13 +100,40 @@ func TestMetricsCountMovesAndHedges(t *testing.T) {
 	}
 	slow.hold.Store(true)
 	q := sdk.Features().At(sdk.ReadOptions{Hedge: time.Millisecond})
-	for range 3 { // one that may hedge, one that may not and finds eu away, one that begins in us
+	for range 3 { // one that hedges; by the last, eu is found to be far or away
 		if r, err := sdk.Lookup[trip](within(t, time.Minute), c, q, sdk.Keys(trip{ID: 1})); err != nil || r.Met.Region != "us" {
 			t.Fatalf("got %+v, %v; want us to answer", r, err)
 		}
 	}
-	if got := counted(t, reader); got["featurestore.client.hedges"] < 2 || got["featurestore.client.moves"] != 1 {
-		t.Errorf("got %v, want a hedge that won, one that was refused, and a move", got)
+	if got := counted(t, reader); got["featurestore.client.hedges"] < 1 || got["featurestore.client.moves"] != 1 {
+		t.Errorf("got %v, want a hedge that won, and a move", got)
+	}
+}
+
+// A client of one store has nobody to hedge with, and counts that it would have.
+func TestMetricsCountHedgesThatWereRefused(t *testing.T) {
+	reader := metric.NewManualReader()
+	slow := newRelay(t, newStoreIn(t, "eu").url, never)
+	c := newClient(t, slow.url, func(cfg *sdk.Config) {
+		cfg.Meter = metric.NewMeterProvider(metric.WithReader(reader)).Meter("sdk")
+	})
+	if got := servedBy(t, t.Context(), c); got != "eu" {
+		t.Fatalf("region %s answers, want eu", got)
+	}
+	slow.hold.Store(true)
+	ctx, cancel := context.WithCancel(within(t, time.Minute))
+	var reading sync.WaitGroup
+	defer reading.Wait()
+	defer cancel()
+	reading.Go(func() {
+		q := sdk.Features().At(sdk.ReadOptions{Hedge: time.Millisecond})
+		_, _ = sdk.Lookup[trip](ctx, c, q, sdk.Keys(trip{ID: 1})) // until it is cancelled
+	})
+	for counted(t, reader)["featurestore.client.hedges"] < 1 {
+		if ctx.Err() != nil {
+			t.Fatalf("got %v, want a hedge that was refused", counted(t, reader))
+		}
+		time.Sleep(time.Millisecond)
 	}
 }
 
