@@ -2,7 +2,6 @@ package benchmarks
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"net"
@@ -15,7 +14,6 @@ import (
 	"featurestore/api"
 	"featurestore/consistency"
 	"featurestore/feature"
-	"featurestore/hlc"
 	"featurestore/meta"
 	"featurestore/online"
 	"featurestore/replica"
@@ -86,7 +84,7 @@ func BenchmarkAdmitRead(b *testing.B) {
 		}
 	}
 	coordinator, err := consistency.NewCoordinator(consistency.Config{
-		Store: coordinated{at.store}, Peers: at.node, Self: meta.Member{Store: "eu-1", Region: "eu", Origin: at.store.Identity().Origin},
+		Store: consistency.OwnStore{Log: at.store}, Peers: at.node, Self: meta.Member{Store: "eu-1", Region: "eu", Origin: at.store.Identity().Origin},
 		Group: at.store.Registry().Group, Now: func() int64 { return time.Now().UnixNano() },
 	})
 	if err != nil {
@@ -107,23 +105,6 @@ func BenchmarkAdmitRead(b *testing.B) {
 			}
 		})
 	}
-}
-
-// coordinated is a store as the coordinator sees it.
-type coordinated struct{ store *online.Store }
-
-func (s coordinated) Replica(shard feature.Shard) consistency.Replica {
-	origins := consistency.Origins{Self: s.store.Identity().Origin, SelfAt: s.store.Clock().Last()}
-	return consistency.Replica{Progress: s.store.Progress(shard), Origins: origins}
-}
-
-func (s coordinated) Closed() hlc.Timestamp {
-	closed, _ := s.store.Closed()
-	return closed
-}
-
-func (s coordinated) Wait(ctx context.Context, shard feature.Shard, v hlc.Vector) error {
-	return s.store.Wait(ctx, shard, v)
 }
 
 // startRegions serves the bench project in three regions, as production would,

@@ -9,6 +9,7 @@ import (
 	"net"
 
 	"featurestore/consistency"
+	"featurestore/feature"
 	"featurestore/meta"
 	"featurestore/online"
 	"featurestore/replication"
@@ -86,8 +87,9 @@ func (r *Replica) replicationConfig(secret []byte, transport replication.Transpo
 // needs to look at nobody.
 func (r *Replica) coordinator() (*consistency.Coordinator, error) {
 	c := consistency.Config{
-		Store: local{r.store}, Self: r.self(), Group: local{r.store}.group, Writable: r.node.Writable,
-		Now: func() int64 { return r.store.Now().UnixNano() },
+		Store: consistency.OwnStore{Log: r.store}, Self: r.self(), Writable: r.node.Writable,
+		Group: func(id feature.GroupID) *feature.Group { return r.store.Registry().Group(id) },
+		Now:   func() int64 { return r.store.Now().UnixNano() },
 	}
 	if r.peers != nil {
 		c.Peers = r.node

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -121,19 +120,14 @@ func TestMetricsCountHedgesThatWereRefused(t *testing.T) {
 		t.Fatalf("region %s answers, want eu", got)
 	}
 	slow.hold.Store(true)
-	ctx, cancel := context.WithCancel(within(t, time.Minute))
-	var reading sync.WaitGroup
-	defer reading.Wait()
-	defer cancel()
-	reading.Go(func() {
-		q := sdk.Features().At(sdk.ReadOptions{Hedge: time.Millisecond})
-		_, _ = sdk.Lookup[trip](ctx, c, q, sdk.Keys(trip{ID: 1})) // until it is cancelled
-	})
-	for counted(t, reader)["featurestore.client.hedges"] < 1 {
+	q := sdk.Features().At(sdk.ReadOptions{Hedge: time.Millisecond})
+	for ctx := within(t, time.Minute); counted(t, reader)["featurestore.client.hedges"] < 1; {
 		if ctx.Err() != nil {
 			t.Fatalf("got %v, want a hedge that was refused", counted(t, reader))
 		}
-		time.Sleep(time.Millisecond)
+		try, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+		_, _ = sdk.Lookup[trip](try, c, q, sdk.Keys(trip{ID: 1})) // nobody answers
+		cancel()
 	}
 }
 

@@ -65,21 +65,6 @@ services:
   - {name: driver_v1, features: ["driver_stats:conv_rate", "driver_stats:trips"]}
 `
 
-// replicaOf shows a store to the coordinator, as a replica does.
-type replicaOf struct{ *online.Store }
-
-func (s replicaOf) Replica(shard feature.Shard) consistency.Replica {
-	return consistency.Replica{
-		Progress: s.Progress(shard),
-		Origins:  consistency.Origins{Self: s.Identity().Origin, SelfAt: s.Clock().Last()},
-	}
-}
-
-func (s replicaOf) Closed() hlc.Timestamp {
-	closed, _ := s.Store.Closed()
-	return closed
-}
-
 func newHouse(t testing.TB, change ...func(*Config)) *house {
 	t.Helper()
 	return newHouseOn(t, t.TempDir(), -1, change...)
@@ -134,7 +119,7 @@ func houseOf(t testing.TB, store *online.Store, change ...func(*Config)) *house 
 	}
 	self := meta.Member{Store: meta.StoreID(name), Region: meta.Region(region)}
 	coordinator, err := consistency.NewCoordinator(consistency.Config{
-		Store: replicaOf{store}, Self: self, Now: func() int64 { return noon.UnixNano() },
+		Store: consistency.OwnStore{Log: store}, Self: self, Now: func() int64 { return noon.UnixNano() },
 	})
 	if err != nil {
 		t.Fatal(err)

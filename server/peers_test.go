@@ -101,7 +101,7 @@ func withPeers(p *peers) func(*Config) {
 	return func(c *Config) {
 		var err error
 		c.Coordinator, err = consistency.NewCoordinator(consistency.Config{
-			Store: replicaOf{c.Online}, Self: meta.Member{Store: meta.StoreID(c.Store), Region: meta.Region(c.Region)}, Peers: p,
+			Store: consistency.OwnStore{Log: c.Online}, Self: meta.Member{Store: meta.StoreID(c.Store), Region: meta.Region(c.Region)}, Peers: p,
 			Group: func(id feature.GroupID) *feature.Group { return c.Online.Registry().Group(id) },
 			Now:   func() int64 { return noon.UnixNano() },
 		})

@@ -15,7 +15,6 @@ import (
 	"featurestore/consistency"
 	"featurestore/fault"
 	"featurestore/feature"
-	"featurestore/hlc"
 	"featurestore/meta"
 	"featurestore/online"
 	"featurestore/replication"
@@ -216,8 +215,9 @@ func (c *Cluster) start(ctx context.Context, region meta.Region, off time.Durati
 		return errors.Join(err, r.Store.Close())
 	}
 	r.Coordinator, err = consistency.NewCoordinator(consistency.Config{
-		Store: local{r.Store}, Self: self, Peers: r.Node, Group: local{r.Store}.group,
-		Now: func() int64 { return r.skew.now().UnixNano() }, Writable: r.Node.Writable, Faults: c.cfg.Faults,
+		Store: consistency.OwnStore{Log: r.Store}, Self: self, Peers: r.Node,
+		Group: func(id feature.GroupID) *feature.Group { return r.Store.Registry().Group(id) },
+		Now:   func() int64 { return r.skew.now().UnixNano() }, Writable: r.Node.Writable, Faults: c.cfg.Faults,
 	})
 	if err != nil {
 		return errors.Join(err, r.Store.Close())
@@ -376,28 +376,6 @@ func (c *Cluster) Close() error {
 	}
 	return errors.Join(errs...)
 }
-
-// local is a store as the consistency room sees it.
-type local struct{ store *online.Store }
-
-// Replica implements consistency.Store.
-func (l local) Replica(shard feature.Shard) consistency.Replica {
-	origins := consistency.Origins{Self: l.store.Identity().Origin, SelfAt: l.store.Clock().Last()}
-	return consistency.Replica{Progress: l.store.Progress(shard), Origins: origins}
-}
-
-// Closed implements consistency.Store.
-func (l local) Closed() hlc.Timestamp {
-	at, _ := l.store.Closed()
-	return at
-}
-
-// Wait implements consistency.Store.
-func (l local) Wait(ctx context.Context, shard feature.Shard, v hlc.Vector) error {
-	return l.store.Wait(ctx, shard, v)
-}
-
-func (l local) group(id feature.GroupID) *feature.Group { return l.store.Registry().Group(id) }
 
 // copyWhole copies a store's directory as it is at one moment: Badger may be
 // writing tables and removing logs in the background.
