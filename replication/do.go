@@ -94,6 +94,10 @@ func (n *Node) perform(ctx context.Context, o Output) {
 		}
 	case RelogFor:
 		n.relogFor(ctx, o)
+	case RelogBeyond:
+		err := n.relogBeyond(ctx, o)
+		n.complain("log rows from beyond a seal again", err)
+		n.offer(BeyondRelogged{Shard: o.Shard, Finals: o.Finals, Err: err})
 	case Salvage:
 		n.salvage(ctx, o)
 	}

@@ -87,6 +87,13 @@ type ChunkJoined struct {
 	Err   error
 }
 
+// BeyondRelogged answers RelogBeyond.
+type BeyondRelogged struct {
+	Shard  feature.Shard
+	Finals hlc.Vector
+	Err    error
+}
+
 // Salvaged says that a piece of the own tail of a shard was offered to a peer;
 // Empty that there is none, and Floor, where it is not zero, that what lies
 // before it is gone.
@@ -96,21 +103,22 @@ type Salvaged struct {
 	Empty bool
 }
 
-func (Opened) input()      {}
-func (Ended) input()       {}
-func (Received) input()    {}
-func (Joined) input()      {}
-func (Served) input()      {}
-func (ServeEnded) input()  {}
-func (ChunkServed) input() {}
-func (Tick) input()        {}
-func (Closing) input()     {}
-func (Adopted) input()     {}
-func (Diverged) input()    {}
-func (Kept) input()        {}
-func (WritingSet) input()  {}
-func (ChunkJoined) input() {}
-func (Salvaged) input()    {}
+func (Opened) input()         {}
+func (Ended) input()          {}
+func (Received) input()       {}
+func (Joined) input()         {}
+func (Served) input()         {}
+func (ServeEnded) input()     {}
+func (ChunkServed) input()    {}
+func (Tick) input()           {}
+func (Closing) input()        {}
+func (Adopted) input()        {}
+func (Diverged) input()       {}
+func (Kept) input()           {}
+func (WritingSet) input()     {}
+func (ChunkJoined) input()    {}
+func (BeyondRelogged) input() {}
+func (Salvaged) input()       {}
 
 // Output is something to do: one of the types below. Outputs of one kind that
 // concern one shard are done in the order in which they were given.
@@ -203,6 +211,13 @@ type RelogFor struct {
 	Entries []oplog.Logged
 }
 
+// RelogBeyond logs again, under this store's origin, what rows hold of ended
+// origins beyond their seals; BeyondRelogged answers.
+type RelogBeyond struct {
+	Shard  feature.Shard
+	Finals hlc.Vector
+}
+
 // Salvage offers the own tail after a position to a peer; Salvaged answers.
 type Salvage struct {
 	To    meta.StoreID
@@ -236,6 +251,7 @@ func (TruncateLog) output()   {}
 func (LimitLog) output()      {}
 func (Collect) output()       {}
 func (RelogFor) output()      {}
+func (RelogBeyond) output()   {}
 func (Salvage) output()       {}
 func (ServeAudit) output()    {}
 func (Retired) output()       {}

@@ -35,6 +35,7 @@ type rebuild struct {
 	asked   time.Duration // when a chunk was asked for; 0: it was not
 	refused bool          // and the source said that it cannot
 	joining bool          // a chunk is on its way into the store
+	relog   bool          // what lies beyond seals is being logged again
 	last    bool          // it is the last
 }
 
@@ -189,18 +190,47 @@ func (c *Core) stillNeeded(id feature.Shard) hlc.Vector {
 }
 
 // passBarrier ends a rebuilding once progress covers its barrier. Beyond the
-// seal of an origin there is nothing to wait for: a chunk's progress may lie
-// past the last entry, at a time to which the log was known to be complete.
+// seal of an origin there is nothing to wait for, but the copy may have brought
+// rows from there: the store that they came from was evicted before others had
+// the log of them. They are logged again first, so that they reach every member.
 func (c *Core) passBarrier(id feature.Shard, s *shard) {
 	r := s.rebuild
-	for o, at := range r.High {
-		if seal, ok := c.membership.Sealed(o); ok && at > seal.Final[id] {
-			r.High[o] = seal.Final[id]
-		}
-	}
-	if c.withOwnHead(id).Covers(r.High) {
+	high, beyond := c.upToSeals(id, r.High)
+	switch {
+	case r.relog || !c.withOwnHead(id).Covers(high):
+	case len(beyond) > 0:
+		r.relog = true
+		c.emit(RelogBeyond{Shard: id, Finals: beyond})
+	default:
 		s.rebuild = nil
 		c.emit(SetNote{Shard: id})
+	}
+}
+
+// upToSeals is a vector as far as it counts: of an origin that has ended, up to
+// its seal. Beyond are the seals that it went past.
+func (c *Core) upToSeals(id feature.Shard, v hlc.Vector) (counted, beyond hlc.Vector) {
+	counted, beyond = v.Clone(), hlc.Vector{}
+	for o, at := range v {
+		if seal, ok := c.membership.Sealed(o); ok && at > seal.Final[id] {
+			counted[o], beyond[o] = seal.Final[id], seal.Final[id]
+		}
+	}
+	return counted, beyond
+}
+
+// beyondRelogged takes that what a copy brought from beyond seals is in this
+// store's own log now, or that it has to be tried again.
+func (c *Core) beyondRelogged(in BeyondRelogged) {
+	s := c.shards[in.Shard]
+	if s == nil || s.rebuild == nil || !s.rebuild.relog {
+		return
+	}
+	s.rebuild.relog = false
+	if in.Err == nil {
+		for o, final := range in.Finals {
+			s.rebuild.High[o] = min(s.rebuild.High[o], final)
+		}
 	}
 }
 
@@ -221,6 +251,9 @@ func (c *Core) receiveChunk(from *peer, m oplog.Chunk) {
 		return
 	}
 	r := s.rebuild
+	// Who is whole has nothing from beyond a seal, though its progress may lie there:
+	// the log was known to be complete up to a time after its last entry.
+	m.Progress, _ = c.upToSeals(m.Shard, m.Progress)
 	out := JoinChunk{Chunk: m}
 	if high := r.High.Merge(m.Progress).Merge(m.Barrier); !r.High.Covers(high) {
 		before := *r

@@ -46,6 +46,8 @@ func (c *Core) Step(now Instant, in Input) []Output {
 		c.writing.allowed = in.Allowed
 	case ChunkJoined:
 		c.chunkJoined(in)
+	case BeyondRelogged:
+		c.beyondRelogged(in)
 	case Salvaged:
 		c.salvaged(in)
 	}

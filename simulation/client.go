@@ -281,18 +281,8 @@ func (c *Cluster) patch(ctx context.Context, from *Replica, view *feature.Resolv
 
 // note adds what a row was made of to a token.
 func note(t *consistency.Token, shard feature.Shard, row feature.Row) {
-	if !row.Tombstone.IsZero() {
-		t.Note(shard, row.Tombstone.ByEvent.Position())
-		t.Note(shard, row.Tombstone.ByWrite.Position())
-	}
-	for _, cell := range row.Cells {
-		t.Note(shard, cell.Version.Position())
-		for _, total := range cell.Totals {
-			t.Note(shard, hlc.Position{Origin: total.Origin, At: total.At})
-		}
-		for _, e := range cell.Elements {
-			t.Note(shard, hlc.Position{Origin: e.Origin, At: e.At})
-		}
+	for p := range row.Positions() {
+		t.Note(shard, p)
 	}
 }
 

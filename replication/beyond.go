@@ -1,0 +1,64 @@
+package replication
+
+import (
+	"context"
+
+	"featurestore/feature"
+	"featurestore/hlc"
+	"featurestore/replication/oplog"
+)
+
+// relogBeyond reads a shard in chunks, and logs again what rows hold from beyond
+// seals. What was logged again before stays as it is: a row joined with itself.
+func (n *Node) relogBeyond(ctx context.Context, o RelogBeyond) error {
+	for after := []byte(nil); ; {
+		chunk, err := n.cfg.Store.ReadChunk(ctx, o.Shard, after, n.cfg.ChunkBytes)
+		if err != nil {
+			return err
+		}
+		var entries []oplog.Logged
+		for _, r := range chunk.Rows {
+			row, err := feature.DecodeRow(r.Row)
+			if err != nil {
+				return err
+			}
+			if at := youngestBeyond(row, o.Finals); at > 0 {
+				entries = append(entries, oplog.Logged{Entry: oplog.Entry{
+					At: at, Deps: n.counted(o.Shard, chunk.Progress), Rows: []oplog.Row{{View: r.View, Key: r.Key, Delta: row}},
+				}})
+			}
+		}
+		if len(entries) > 0 {
+			if _, err := n.cfg.Store.Relog(ctx, o.Shard, entries); err != nil {
+				return err
+			}
+		}
+		if after = chunk.Next; after == nil {
+			return nil
+		}
+	}
+}
+
+// counted are the positions of a vector as far as seals let them count.
+func (n *Node) counted(shard feature.Shard, v hlc.Vector) []hlc.Position {
+	m := n.membership.Load()
+	positions := v.Positions()
+	for i, p := range positions {
+		if seal, ended := m.Sealed(p.Origin); ended {
+			positions[i].At = min(p.At, seal.Final[shard])
+		}
+	}
+	return positions
+}
+
+// youngestBeyond is the greatest timestamp in a row of an ended origin that lies
+// beyond its seal, 0 when there is none.
+func youngestBeyond(row feature.Row, finals hlc.Vector) hlc.Timestamp {
+	var at hlc.Timestamp
+	for p := range row.Positions() {
+		if final, ended := finals[p.Origin]; ended && p.At > final {
+			at = max(at, p.At)
+		}
+	}
+	return at
+}
