@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"featurestore/api"
@@ -151,9 +152,9 @@ func TestGroupsOfOtherRegionsAreAnsweredThere(t *testing.T) {
 func TestPushesWaitForTheirConcern(t *testing.T) {
 	x := newPair(t)
 	before := x.eu.store.Progress(feature.Shard{Group: 1})
-	have := false
+	var have atomic.Bool
 	x.peers.acked = func(_ meta.StoreID, shard feature.Shard) hlc.Vector {
-		if have {
+		if have.Load() {
 			return x.eu.store.Progress(shard)
 		}
 		return before
@@ -164,9 +165,7 @@ func TestPushesWaitForTheirConcern(t *testing.T) {
 		done <- x.eu.post("push", pushed, api.HeaderWriteConcern, "regions:1", api.HeaderTimeout, "50s")
 	}()
 	<-changed
-	x.peers.mu.Lock()
-	have = true
-	x.peers.mu.Unlock()
+	have.Store(true)
 	x.peers.told()
 	got := answer[api.PushResponse](x.eu, <-done)
 	if !got.Concern.Met || got.Concern.Acked.Stores != 2 || !slices.Equal(got.Concern.Acked.Regions, []string{"eu", "us"}) {
