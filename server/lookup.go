@@ -143,6 +143,7 @@ func (s *Server) read(l *lookup, r *request) error {
 	for i, n := range l.uncomputed {
 		s.metrics.notComputed(r.Request().Context(), l.plan.derived[i].name, n)
 	}
+	s.cfg.Coordinator.Anchor(&l.session, &l.read.Token)
 	s.cfg.Coordinator.Trim(&l.session)
 	return nil
 }

@@ -263,7 +263,10 @@ func (c *Cluster) lookupAt(ctx context.Context, r *Replica, read *consistency.Re
 		}
 		return nil
 	}
+	var brought consistency.Token
+	brought.Merge(l.Session.token)
 	note(&l.Session.token, shard, row)
+	r.Coordinator.Anchor(&l.Session.token, &brought)
 	r.Coordinator.Trim(&l.Session.token)
 	return nil
 }

@@ -1,0 +1,45 @@
+package consistency
+
+import (
+	"testing"
+
+	"featurestore/feature"
+	"featurestore/hlc"
+	"featurestore/meta"
+)
+
+// eu reads a row that the ended origin 9 wrote beyond its seal. Whoever has what
+// eu has answers the session then; who has less does not.
+func TestARowFromBeyondASealIsAnchoredInWhatIsHere(t *testing.T) {
+	c := newCluster()
+	c.change(func(m *meta.Membership) {
+		m.Seals = []meta.Seal{{Origin: 9, Final: map[feature.Shard]hlc.Timestamp{shard: stamp(5)}}}
+	})
+	here := hlc.Vector{1: stamp(30), 2: stamp(20), 9: stamp(7)}
+	c.tell("eu-1", here)
+	coordinator := c.coordinator(t)
+	beyond, within := hlc.Position{Origin: 9, At: stamp(6)}, hlc.Position{Origin: 9, At: stamp(4)}
+
+	var read, brought Token
+	read.Note(shard, beyond)
+	coordinator.Anchor(&read, &brought)
+	want := hlc.Vector{1: stamp(30), 2: stamp(20), 9: stamp(5)}
+	if got := read.Dependencies(shard, 0); !got.Covers(want) || !want.Covers(got) {
+		t.Errorf("a row from beyond the seal: got %v, want %v", got, want)
+	}
+
+	read.Reset()
+	read.Note(shard, within)
+	coordinator.Anchor(&read, &brought)
+	if got := read.Dependencies(shard, 0); len(got) != 1 || got[9] != within.At {
+		t.Errorf("a row from within: got %v, want its position alone", got)
+	}
+
+	read.Reset()
+	read.Note(shard, beyond)
+	brought.Note(shard, beyond)
+	coordinator.Anchor(&read, &brought)
+	if got := read.Dependencies(shard, 0); len(got) != 1 || got[9] != beyond.At {
+		t.Errorf("what the session brought: got %v, want that it stays lost", got)
+	}
+}
