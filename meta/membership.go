@@ -77,6 +77,16 @@ func (m *Membership) Sealed(o hlc.Origin) (Seal, bool) {
 	return m.Seals[i], true
 }
 
+// IsSucceeded reports whether a store's origin has ended and another has its name.
+func (m *Membership) IsSucceeded(x Member) bool {
+	if m == nil {
+		return false
+	}
+	_, ended := m.Sealed(x.Origin)
+	now, known := m.Member(x.Store)
+	return ended && known && now.Origin != 0 && now.Origin != x.Origin
+}
+
 // Limit returns up to where entries of an origin may be joined in a shard: the
 // final position of a sealed one, everything otherwise. Nothing beyond what is
 // here already may be joined of a fenced one.

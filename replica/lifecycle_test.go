@@ -98,6 +98,35 @@ func change(t *testing.T, home *running, c meta.Change) {
 	}
 }
 
+// The data of a store that was taken for lost turns up, and is started while the
+// store lives again under its name: it learns that it was evicted, and ends.
+func TestAnEvictedStoreThatComesBackBesideItsSuccessorEnds(t *testing.T) {
+	all := deployment(t, "ap", "eu", "us")
+	ap, eu, us := run(t, all["ap"]), run(t, all["eu"]), run(t, all["us"])
+	awaitReady(t, ap, eu, us)
+	us.stop()
+	if err := <-us.done; err != nil {
+		t.Fatal(err)
+	}
+	old := all["us"]
+	old.PeerListener, old.Data = listenFree(t), t.TempDir()
+	old.PeerListen = old.PeerListener.Addr().String()
+	if err := os.Rename(OnlineDir(all["us"].Data), OnlineDir(old.Data)); err != nil {
+		t.Fatal(err)
+	}
+	change(t, ap, meta.Change{Action: meta.Expel, Store: "us-1"})
+	c := all["us"]
+	c.PeerListener = nil // the port is free again
+	again := run(t, c)
+	awaitReady(t, again)
+	if err := <-run(t, old).done; !errors.Is(err, ErrRetired) {
+		t.Errorf("the old one ended with %v, want ErrRetired", err)
+	}
+	if why := again.node.NotWriting(); why != "" {
+		t.Errorf("the one that followed it takes no writes: %s", why)
+	}
+}
+
 // A store that was evicted stops, and under the same name and with the old data
 // put aside it joins again.
 func TestAnEvictedStoreStopsAndJoinsAnew(t *testing.T) {

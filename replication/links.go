@@ -203,11 +203,19 @@ func (k *links) task(to meta.StoreID, f task) bool {
 	return l != nil && l.task(f)
 }
 
-// converse keeps up one conversation until it ends.
+// converse keeps up one conversation until it ends. With a store that another
+// has followed under its name there is none: it would end the other's, and the
+// other its, before either had said much.
 func (k *links) converse(ctx context.Context, c Conversation, serving bool) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	hello := c.Peer()
+	if m := k.node.membership.Load(); m.IsSucceeded(hello.Member) {
+		err := c.Send(ctx, MembershipNews{Membership: m})
+		k.node.cfg.Logger.Warn("a store that was evicted came back while another lives under its name; it is told so",
+			"peer", hello.Member.Store, "origin", hello.Member.Origin, "error", errors.Join(err, c.Close()))
+		return
+	}
 	l := &link{conversation: c, peer: hello.Member.Store, serving: serving, cancel: cancel, wake: make(chan struct{}, 1)}
 	k.open(l, hello)
 	defer k.close(l)

@@ -114,3 +114,45 @@ func TestNothingOfAConversationComesAfterTheNextBegan(t *testing.T) {
 		t.Errorf("what the second said is not taken, %v", err)
 	}
 }
+
+// visit is a conversation with a peer, and what it was told in it.
+type visit struct {
+	Conversation
+	peer   meta.Member
+	told   []Message
+	closed bool
+}
+
+func (v *visit) Peer() Hello { return Hello{Member: v.peer} }
+
+func (v *visit) Send(_ context.Context, m Message) error {
+	v.told = append(v.told, m)
+	return nil
+}
+
+func (v *visit) Close() error {
+	v.closed = true
+	return nil
+}
+
+// The store that followed it keeps its conversation, and the old one learns why
+// it has none.
+func TestAStoreThatWasFollowedByAnotherIsToldSo(t *testing.T) {
+	m := &meta.Membership{
+		Members: meta.Members{{Store: "us-1", Region: "us", Origin: 3, State: meta.Active}},
+		Seals:   []meta.Seal{{Origin: 2, Store: "us-1"}},
+	}
+	n := &Node{cfg: Config{}.withDefaults()}
+	n.membership.Store(m)
+	current := &link{peer: "us-1", serving: true, cancel: func() { t.Error("the conversation with the one that followed was ended") }}
+	n.links.node = n
+	n.links.mu.serving = map[meta.StoreID]*link{"us-1": current}
+	old := &visit{peer: meta.Member{Store: "us-1", Region: "us", Origin: 2}}
+	n.links.converse(t.Context(), old, true)
+	if len(old.told) != 1 || old.told[0] != (MembershipNews{Membership: m}) || !old.closed {
+		t.Errorf("it was told %v, closed %v; want the membership, and an end", old.told, old.closed)
+	}
+	if n.links.mu.serving["us-1"] != current {
+		t.Error("the conversation with the one that followed was replaced")
+	}
+}
