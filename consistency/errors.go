@@ -119,8 +119,8 @@ func (e *TooStaleError) Is(target error) bool { return target == ErrTooStale }
 type NotEnoughLiveError struct {
 	// Concern is what the members could not meet, unless too few keep up.
 	Concern Concern
-	// Members are active.
-	Members meta.Members
+	// Others are active, and not the store that was to accept the write.
+	Others meta.Members
 	// Live is how many other members keep up, where Require asks for more.
 	Live    int
 	Require feature.RequireLive
@@ -131,7 +131,11 @@ func (e *NotEnoughLiveError) Error() string {
 	if e.Live < e.Require.Members {
 		return fmt.Sprintf("%v: require_live asks for %d other members that lag at most %v, %d do", ErrNotEnoughLive, e.Require.Members, e.Require.MaxLag, e.Live)
 	}
-	return fmt.Sprintf("%v: %v asked, %d live in %d regions", ErrNotEnoughLive, e.Concern, len(e.Members), len(e.Members.Regions()))
+	where := "none is there"
+	if len(e.Others) > 0 {
+		where = fmt.Sprintf("%d are there, in %v", len(e.Others), e.Others.Regions())
+	}
+	return fmt.Sprintf("%v: %v counts members beside the store that accepts, and %s", ErrNotEnoughLive, e.Concern, where)
 }
 
 // Is matches ErrNotEnoughLive.

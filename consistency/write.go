@@ -3,6 +3,7 @@ package consistency
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"featurestore/feature"
@@ -68,6 +69,11 @@ func (c *Coordinator) AdmitWrite(ctx context.Context, w *Write, targets []Target
 	return err
 }
 
+// others are the active ones of members without the store that accepts.
+func (w world) others(members meta.Members) meta.Members {
+	return slices.DeleteFunc(slices.Clone(members.Active()), func(m meta.Member) bool { return m.Store == w.self.Store })
+}
+
 // enoughLive returns nil when the members of a shard could meet the write's
 // concern, and enough others keep up.
 func (w world) enoughLive(write *Write, shard feature.Shard, store Store) error {
@@ -76,7 +82,7 @@ func (w world) enoughLive(write *Write, shard feature.Shard, store Store) error 
 	}
 	members := w.members(shard)
 	if !write.Concern.Possible(members, w.self) {
-		return &NotEnoughLiveError{Concern: write.Concern, Members: members.Active()}
+		return &NotEnoughLiveError{Concern: write.Concern, Others: w.others(members)}
 	}
 	need := write.RequireLive
 	if need.Members == 0 {
@@ -90,7 +96,7 @@ func (w world) enoughLive(write *Write, shard feature.Shard, store Store) error 
 		}
 	}
 	if live < need.Members {
-		return &NotEnoughLiveError{Concern: write.Concern, Members: members.Active(), Live: live, Require: need}
+		return &NotEnoughLiveError{Concern: write.Concern, Others: w.others(members), Live: live, Require: need}
 	}
 	return nil
 }
