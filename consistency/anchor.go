@@ -32,7 +32,9 @@ func (c *Coordinator) Anchor(t, brought *Token) {
 			t.Note(shard, p)
 			return true
 		})
-		for o, at := range c.cfg.Store.Replica(shard).Progress {
+		// Not progress: should an origin end, its seal lies at its last entry, and
+		// not where its log was known to be complete.
+		for o, at := range c.cfg.Store.Heads(shard) {
 			if limit, _ := m.Limit(shard, o); limit < at {
 				at = limit
 			}

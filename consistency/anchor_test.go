@@ -43,3 +43,29 @@ func TestARowFromBeyondASealIsAnchoredInWhatIsHere(t *testing.T) {
 		t.Errorf("what the session brought: got %v, want that it stays lost", got)
 	}
 }
+
+// closedAhead has logs that are known to be complete beyond their last entries.
+type closedAhead struct{ *cluster }
+
+func (c closedAhead) Heads(feature.Shard) hlc.Vector { return hlc.Vector{1: stamp(10), 2: stamp(20)} }
+
+// An origin that ends is sealed at its last entry: a token that named a time up to
+// which its log was complete would be told that something was lost.
+func TestAnchorsNameEntries(t *testing.T) {
+	c := newCluster()
+	c.change(func(m *meta.Membership) {
+		m.Seals = []meta.Seal{{Origin: 9, Final: map[feature.Shard]hlc.Timestamp{shard: stamp(5)}}}
+	})
+	c.tell("eu-1", hlc.Vector{1: stamp(30), 2: stamp(30), 9: stamp(7)})
+	coordinator, err := NewCoordinator(Config{Store: closedAhead{c}, Self: euStore, Peers: c, Group: c.group, Now: c.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read, brought Token
+	read.Note(shard, hlc.Position{Origin: 9, At: stamp(6)})
+	coordinator.Anchor(&read, &brought)
+	want := hlc.Vector{1: stamp(10), 2: stamp(20)}
+	if got := read.Dependencies(shard, 0); !got.Covers(want) || !want.Covers(got) {
+		t.Errorf("got %v, want the last entries %v", got, want)
+	}
+}

@@ -19,6 +19,9 @@ type Store interface {
 	// Origins.Self and Origins.SelfAt are set. Progress is read after SelfAt, so
 	// that a position that this store gave is never taken for one it did not.
 	Replica(shard feature.Shard) Replica
+	// Heads are the last entries here of each origin's log, at or below progress.
+	// It is shared.
+	Heads(shard feature.Shard) hlc.Vector
 	// Closed is up to when the own log is complete in every shard. It may cost
 	// more than Replica, and is asked for where it matters.
 	Closed() hlc.Timestamp

@@ -29,6 +29,8 @@ func (r *replicaAt) Replica(feature.Shard) Replica {
 	return Replica{Progress: progress, Origins: r.self}
 }
 
+func (r *replicaAt) Heads(s feature.Shard) hlc.Vector { return r.Replica(s).Progress }
+
 // Closed lags until what is on its way has arrived.
 func (r *replicaAt) Closed() hlc.Timestamp {
 	if !r.arrives.IsZero() && !time.Now().Before(r.arrives) {

@@ -15,6 +15,7 @@ type Log interface {
 	Origin() hlc.Origin
 	Clock() *hlc.Clock
 	Progress(shard feature.Shard) hlc.Vector
+	Heads(shard feature.Shard) hlc.Vector
 	Closed() (hlc.Timestamp, error)
 	Wait(ctx context.Context, shard feature.Shard, v hlc.Vector) error
 }
@@ -25,6 +26,9 @@ func (s OwnStore) Replica(shard feature.Shard) Replica {
 	origins := Origins{Self: s.Log.Origin(), SelfAt: s.Log.Clock().Last()}
 	return Replica{Progress: s.Log.Progress(shard), Origins: origins}
 }
+
+// Heads implements Store.
+func (s OwnStore) Heads(shard feature.Shard) hlc.Vector { return s.Log.Heads(shard) }
 
 // Closed implements Store. When the disk fails, nothing more is promised than
 // what is written.

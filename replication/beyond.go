@@ -2,6 +2,7 @@ package replication
 
 import (
 	"context"
+	"slices"
 
 	"featurestore/feature"
 	"featurestore/hlc"
@@ -24,7 +25,7 @@ func (n *Node) relogBeyond(ctx context.Context, o RelogBeyond) error {
 			}
 			if at := youngestBeyond(row, o.Finals); at > 0 {
 				entries = append(entries, oplog.Logged{Entry: oplog.Entry{
-					At: at, Deps: n.counted(o.Shard, chunk.Progress), Rows: []oplog.Row{{View: r.View, Key: r.Key, Delta: row}},
+					At: at, Deps: n.heads(o.Shard), Rows: []oplog.Row{{View: r.View, Key: r.Key, Delta: row}},
 				}})
 			}
 		}
@@ -39,16 +40,18 @@ func (n *Node) relogBeyond(ctx context.Context, o RelogBeyond) error {
 	}
 }
 
-// counted are the positions of a vector as far as seals let them count.
-func (n *Node) counted(shard feature.Shard, v hlc.Vector) []hlc.Position {
+// heads are the last entries here of every log, as far as seals let them count.
+// Not progress: should an origin end, its seal lies at its last entry, and not
+// where its log was known to be complete.
+func (n *Node) heads(shard feature.Shard) []hlc.Position {
 	m := n.membership.Load()
-	positions := v.Positions()
+	positions := n.cfg.Store.Heads(shard).Positions()
 	for i, p := range positions {
 		if seal, ended := m.Sealed(p.Origin); ended {
 			positions[i].At = min(p.At, seal.Final[shard])
 		}
 	}
-	return positions
+	return slices.DeleteFunc(positions, func(p hlc.Position) bool { return p.At == 0 })
 }
 
 // youngestBeyond is the greatest timestamp in a row of an ended origin that lies
