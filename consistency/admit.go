@@ -19,8 +19,9 @@ type Met struct {
 	Degraded bool
 	Waited   time.Duration
 	// Lags bound, for each other region that holds what was read, how far the
-	// answer may lag it; Lag is the greatest. They may be UnknownLag. Lags belong
-	// to the Read, until it is used again.
+	// answer may lag it; Lag is the greatest. They may be UnknownLag. The own
+	// region is among them while writes of a store that was here before are on
+	// their way. Lags belong to the Read, until it is used again.
 	Lags []Lag
 	Lag  time.Duration
 }
@@ -290,7 +291,8 @@ func (c *Coordinator) elsewhere(targets []Target) error {
 	return nil
 }
 
-// tellLags notes how far the answer may lag the other regions. Progress is read
+// tellLags notes how far the answer may lag the other regions, and its own where
+// writes of a store that was before this one are still on their way. Progress is read
 // before the data is, so that the data lags no more.
 func (c *Coordinator) tellLags(met *Met, r *Read, targets []Target) {
 	if c.isAlone {
@@ -301,7 +303,7 @@ func (c *Coordinator) tellLags(met *Met, r *Read, targets []Target) {
 	for _, target := range targets {
 		have := c.cfg.Store.Replica(target.Shard)
 		lags(w, target.Shard, have.Progress, have.Origins.Self, func(l Lag) {
-			if l.Region == c.cfg.Self.Region {
+			if l.Region == c.cfg.Self.Region && l.Time == 0 {
 				return
 			}
 			if c.cfg.Faults.Has(fault.TellNoStaleness) {

@@ -114,6 +114,25 @@ func TestAnswersTellTheLagOfEveryOtherRegion(t *testing.T) {
 	})
 }
 
+// A store that began anew has not all that was accepted in its region before:
+// the answer says so, and does not once all of it is there.
+func TestAnswersTellTheLagOfTheOwnRegionsFormerStore(t *testing.T) {
+	c := newCluster()
+	c.change(func(m *meta.Membership) {
+		m.Seals = []meta.Seal{{Origin: 9, Store: "eu-1", Final: map[feature.Shard]hlc.Timestamp{shard: stamp(5)}}}
+	})
+	tellsOwn := func() bool {
+		met, ok := c.coordinator(t).MeetsNow(&Read{Alternatives: []Alternative{{Level: Eventual}}}, target)
+		return !ok || slices.ContainsFunc(met.Lags, func(l Lag) bool { return l.Region == "eu" })
+	}
+	if c.tell("eu-1", hlc.Vector{9: stamp(4)}); !tellsOwn() {
+		t.Error("nothing is told of what the region wrote before, and is missing")
+	}
+	if c.tell("eu-1", hlc.Vector{9: stamp(5)}); tellsOwn() {
+		t.Error("a lag of the own region is told, and nothing is missing")
+	}
+}
+
 // Bounded reads of a multi-leader group stand still while a region is cut off,
 // and say behind whom; other levels go on.
 func TestBoundedReadsNameWhoIsMissing(t *testing.T) {

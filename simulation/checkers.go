@@ -102,8 +102,8 @@ func checkStaleness(e *Evidence) []Violation {
 func boundOf(op, w *Operation) (time.Duration, bool) {
 	bound, told := time.Duration(0), w.Region == op.Served
 	for _, l := range op.Met.Lags {
-		if l.Region == w.Region && l.Time != consistency.UnknownLag {
-			bound, told = l.Time, true
+		if l.Region == w.Region {
+			bound, told = l.Time, l.Time != consistency.UnknownLag
 		}
 	}
 	if m := op.Met.Met; m.Level == consistency.Bounded && (!told || m.MaxStaleness < bound) {
