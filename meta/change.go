@@ -1,10 +1,6 @@
 package meta
 
-import (
-	"fmt"
-
-	"featurestore/feature"
-)
+import "fmt"
 
 // Action is what a Change does.
 type Action string
@@ -57,7 +53,7 @@ func (c Change) String() string {
 
 // Apply makes the change that an operator asks for, where these groups are
 // defined. Errors match ErrRefused.
-func (m *Membership) Apply(c Change, groups []*feature.Group) (*Membership, error) {
+func (m *Membership) Apply(c Change, r Rules) (*Membership, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
@@ -65,9 +61,9 @@ func (m *Membership) Apply(c Change, groups []*feature.Group) (*Membership, erro
 	case Add:
 		return m.Invite(Member{Store: c.Store, Region: c.Region, Address: c.Address})
 	case Drop:
-		return m.Remove(c.Store, groups)
+		return m.Remove(c.Store, r)
 	case Assume:
 		return m.TakeOver(c.Store)
 	}
-	return m.Evict(c.Store)
+	return m.Evict(c.Store, r)
 }

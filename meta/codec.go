@@ -21,9 +21,18 @@ import (
 //	      | url | since }                                                    members
 //	n x { u32 origin | store | n x { u16 group | u16 partition | u64 final }
 //	      | n x { u16 group | u16 partition | u64 upto | u32 origin | u64 at } }   seals
+//	if there are terms:
+//	n x { u16 group | u16 partition | number | u32 origin | leader | next
+//	      | u8 state, 128 more if lossy | since
+//	      | n x { u32 origin | leader | u64 final | u64 upto | u32 origin | u64 at } } terms
 //	u32 crc32c
+//
+// A document without terms is of format 1, so that stores which know of none
+// read it.
 const (
 	format      = 1
+	formatTerms = 2
+	flagLossy   = 1 << 7
 	flagDrained = 1 << 7
 	maxText     = 256
 	maxMembers  = 1 << 10
@@ -34,6 +43,10 @@ const (
 	leastSeal   = 4 + 1 + 1 + 1
 	finalBytes  = 2 + 2 + 8
 	salvBytes   = 2 + 2 + 8 + 4 + 8
+	maxTerms    = 1 << 16
+	maxEnded    = 1 << 12
+	leastTerm   = 2 + 2 + 1 + 4 + 1 + 1 + 1 + 1 + 1
+	leastEnd    = 4 + 1 + 8 + 8 + 4 + 8
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -48,7 +61,11 @@ var ErrFormat = errors.New("unknown membership format")
 // encodings.
 func AppendMembership(dst []byte, m *Membership) []byte {
 	from := len(dst)
-	dst = append(dst, format)
+	if len(m.Terms) > 0 {
+		dst = append(dst, formatTerms)
+	} else {
+		dst = append(dst, format)
+	}
 	dst = binary.AppendUvarint(dst, m.Epoch)
 	dst = binary.AppendUvarint(dst, m.Revision)
 	dst = appendText(dst, string(m.Home))
@@ -78,7 +95,34 @@ func AppendMembership(dst []byte, m *Membership) []byte {
 			dst = binary.BigEndian.AppendUint64(dst, uint64(v.As.At))
 		}
 	}
+	if len(m.Terms) > 0 {
+		dst = appendTerms(dst, m.Terms)
+	}
 	return binary.BigEndian.AppendUint32(dst, crc32.Checksum(dst[from:], castagnoli))
+}
+
+func appendTerms(dst []byte, terms []Term) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(terms)))
+	for i := range terms {
+		t := &terms[i]
+		dst = binary.AppendUvarint(appendShard(dst, t.Shard), t.Number)
+		dst = binary.BigEndian.AppendUint32(dst, uint32(t.Origin))
+		dst = appendText(appendText(dst, string(t.Leader)), string(t.Next))
+		state := byte(t.State)
+		if t.Lossy {
+			state |= flagLossy
+		}
+		dst = binary.AppendUvarint(append(dst, state), t.Since)
+		dst = binary.AppendUvarint(dst, uint64(len(t.Ended)))
+		for _, e := range t.Ended {
+			dst = appendText(binary.BigEndian.AppendUint32(dst, uint32(e.Origin)), string(e.Leader))
+			dst = binary.BigEndian.AppendUint64(dst, uint64(e.Final))
+			dst = binary.BigEndian.AppendUint64(dst, uint64(e.Salvage.UpTo))
+			dst = binary.BigEndian.AppendUint32(dst, uint32(e.Salvage.As.Origin))
+			dst = binary.BigEndian.AppendUint64(dst, uint64(e.Salvage.As.At))
+		}
+	}
+	return dst
 }
 
 func appendText(dst []byte, s string) []byte {
@@ -97,8 +141,8 @@ func shardsOf[T any](m map[feature.Shard]T) []feature.Shard {
 // DecodeMembership is the inverse of AppendMembership. It returns ErrFormat or
 // ErrCorrupt, and shares nothing with b.
 func DecodeMembership(b []byte) (*Membership, error) {
-	if len(b) > 0 && b[0] != format {
-		return nil, fmt.Errorf("%w: it is %d, this version reads %d", ErrFormat, b[0], format)
+	if len(b) > 0 && b[0] != format && b[0] != formatTerms {
+		return nil, fmt.Errorf("%w: it is %d, this version reads %d and %d", ErrFormat, b[0], format, formatTerms)
 	}
 	if len(b) < 1+sumBytes {
 		return nil, fmt.Errorf("%w: %d bytes", ErrCorrupt, len(b))
@@ -115,6 +159,12 @@ func DecodeMembership(b []byte) (*Membership, error) {
 	for range r.count(leastSeal, maxSeals) {
 		m.Seals = append(m.Seals, r.seal())
 	}
+	if b[0] == formatTerms {
+		for range r.count(leastTerm, maxTerms) {
+			m.Terms = append(m.Terms, r.term())
+		}
+		r.failed = r.failed || len(m.Terms) == 0
+	}
 	if r.failed || len(r.rest) > 0 || !m.isOrdered() {
 		return nil, fmt.Errorf("%w: its body breaks off or is out of order", ErrCorrupt)
 	}
@@ -129,6 +179,11 @@ func (m *Membership) isOrdered() bool {
 	}
 	for i := 1; i < len(m.Seals); i++ {
 		if m.Seals[i-1].Origin >= m.Seals[i].Origin {
+			return false
+		}
+	}
+	for i := 1; i < len(m.Terms); i++ {
+		if m.Terms[i-1].Shard.Compare(m.Terms[i].Shard) >= 0 {
 			return false
 		}
 	}
@@ -223,4 +278,22 @@ func (r *reader) seal() Seal {
 		}
 	}
 	return s
+}
+
+func (r *reader) term() Term {
+	t := Term{Shard: r.shard(), Number: r.uvarint(math.MaxUint64), Origin: r.origin()}
+	t.Leader, t.Next = StoreID(r.text()), StoreID(r.text())
+	state := r.bytes(1)[0]
+	t.State, t.Lossy = TermState(state&^flagLossy), state&flagLossy != 0
+	if t.State >= termStateEnd {
+		r.fail()
+	}
+	t.Since = r.uvarint(math.MaxUint64)
+	for range r.count(leastEnd, maxEnded) {
+		e := TermEnd{Origin: r.origin(), Leader: StoreID(r.text()), Final: hlc.Timestamp(r.u64())}
+		e.Salvage.UpTo = hlc.Timestamp(r.u64())
+		e.Salvage.As = hlc.Position{Origin: r.origin(), At: hlc.Timestamp(r.u64())}
+		t.Ended = append(t.Ended, e)
+	}
+	return t
 }

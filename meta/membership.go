@@ -19,8 +19,10 @@ type Membership struct {
 	Home StoreID
 	// Members are ordered by store; those that left stay, as Removed.
 	Members Members
-	// Seals are the ends of origins, ordered by origin.
+	// Seals are the ends of the logs that stores wrote, ordered by origin.
 	Seals []Seal
+	// Terms say who leads the shards of leader groups, ordered by shard.
+	Terms []Term
 }
 
 // Seal is the end of one origin: nothing of it counts after Final.
@@ -91,8 +93,11 @@ func (m *Membership) IsSucceeded(x Member) bool {
 // final position of a sealed one, everything otherwise. Nothing beyond what is
 // here already may be joined of a fenced one.
 func (m *Membership) Limit(shard feature.Shard, o hlc.Origin) (through hlc.Timestamp, fenced bool) {
-	if s, ok := m.Sealed(o); ok {
-		return s.Final[shard], false
+	if end, ok := m.End(shard, o); ok {
+		return end.Final, false
+	}
+	if t, led := m.Term(shard); led && t.Origin == o {
+		return ^hlc.Timestamp(0), t.State == Deposed
 	}
 	if x, ok := m.ByOrigin(o); ok && x.State == Fenced {
 		return 0, true

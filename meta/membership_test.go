@@ -49,7 +49,7 @@ func three(t *testing.T) *Membership {
 		for _, y := range m.Members {
 			w[y.Store] = Heard{Epoch: m.Epoch, Revision: m.Revision, Whole: true}
 		}
-		m = m.Advance(w.heard, everyShard)
+		m = m.Advance(w.heard, everyShard, Rules{})
 	}
 	if got := len(m.Members.Active()); got != 3 {
 		t.Fatalf("%d members are active, want 3: %+v", got, m.Members)
@@ -78,7 +78,7 @@ func TestAMemberServesOnlyOnceEveryoneCountsItsOrigin(t *testing.T) {
 		{"another is of an older epoch", world{"eu-1": {Epoch: 0, Revision: 9, Whole: true}, "us-1": told(2, true)}, Joining},
 		{"all is in place", world{"eu-1": told(2, true), "us-1": told(2, true)}, Active},
 	} {
-		x, _ := m.Advance(c.w.heard, everyShard).Member("us-1")
+		x, _ := m.Advance(c.w.heard, everyShard, Rules{}).Member("us-1")
 		if x.State != c.want {
 			t.Errorf("%s: it is %v, want %v", c.claim, x.State, c.want)
 		}
@@ -87,7 +87,7 @@ func TestAMemberServesOnlyOnceEveryoneCountsItsOrigin(t *testing.T) {
 
 // M5.
 func TestAFencedOriginEndsWhereAnyMemberHasIt(t *testing.T) {
-	m, err := three(t).Evict("ap-1")
+	m, err := three(t).Evict("ap-1", Rules{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,11 +106,11 @@ func TestAFencedOriginEndsWhereAnyMemberHasIt(t *testing.T) {
 		"eu-1": {Epoch: 1, Revision: m.Revision, Head: head(70)},
 		"us-1": {Epoch: 1, Revision: m.Revision - 1, Head: head(90)},
 	}
-	if got := m.Advance(w.heard, everyShard); got != m {
+	if got := m.Advance(w.heard, everyShard, Rules{}); got != m {
 		t.Fatal("it was sealed before us had stopped taking its entries")
 	}
 	w["us-1"] = Heard{Epoch: 1, Revision: m.Revision, Head: head(90)}
-	sealed := m.Advance(w.heard, everyShard)
+	sealed := m.Advance(w.heard, everyShard, Rules{})
 	x, _ := sealed.Member("ap-1")
 	seal, ok := sealed.Sealed(ap.Origin)
 	if !ok || seal.Final[shardA] != 90 || x.State != Removed {
@@ -119,14 +119,14 @@ func TestAFencedOriginEndsWhereAnyMemberHasIt(t *testing.T) {
 	if through, fenced := sealed.Limit(shardA, ap.Origin); through != 90 || fenced {
 		t.Errorf("the limit is %v, fenced %v; want 90, not fenced", through, fenced)
 	}
-	if again := sealed.Advance(w.heard, everyShard); again != sealed {
+	if again := sealed.Advance(w.heard, everyShard, Rules{}); again != sealed {
 		t.Error("a sealed origin was sealed again")
 	}
 }
 
 // The store that leaves may be the last that has all of a log that has ended.
 func TestALeavingMemberWaitsForWhoLacksAnEndedLog(t *testing.T) {
-	m, err := three(t).Remove("us-1", nil)
+	m, err := three(t).Remove("us-1", Rules{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,17 +138,17 @@ func TestALeavingMemberWaitsForWhoLacksAnEndedLog(t *testing.T) {
 		Covers: func(_ feature.Shard, p hlc.Position) bool { return has.CoversPosition(p) },
 	}
 	w := world{"eu-1": h, "us-1": h, "ap-1": h}
-	if got := m.Advance(w.heard, everyShard); got != m {
+	if got := m.Advance(w.heard, everyShard, Rules{}); got != m {
 		t.Error("it went although others lack some of a log that has ended")
 	}
 	has[9] = 40
-	if _, gone := m.Advance(w.heard, everyShard).Sealed(us.Origin); !gone {
+	if _, gone := m.Advance(w.heard, everyShard, Rules{}).Sealed(us.Origin); !gone {
 		t.Error("it stays although others lack nothing")
 	}
 }
 
 func TestALeavingMemberGoesWhenOthersHaveAllOfIt(t *testing.T) {
-	m, err := three(t).Remove("us-1", nil)
+	m, err := three(t).Remove("us-1", Rules{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,16 +159,16 @@ func TestALeavingMemberGoesWhenOthersHaveAllOfIt(t *testing.T) {
 		Covers: func(feature.Shard, hlc.Position) bool { return covers },
 	}
 	w := world{"eu-1": h, "us-1": h, "ap-1": h}
-	if got := m.Advance(w.heard, everyShard); got != m {
+	if got := m.Advance(w.heard, everyShard, Rules{}); got != m {
 		t.Fatal("it went although others lack some of its log")
 	}
 	delete(w, "us-1")
 	covers = true
-	if got := m.Advance(w.heard, everyShard); got != m {
+	if got := m.Advance(w.heard, everyShard, Rules{}); got != m {
 		t.Fatal("it went although it was not heard to have stopped writing")
 	}
 	w["us-1"] = h
-	gone := m.Advance(w.heard, everyShard)
+	gone := m.Advance(w.heard, everyShard, Rules{})
 	if seal, ok := gone.Sealed(us.Origin); !ok || seal.Final[shardA] != 50 {
 		t.Errorf("got seal %+v, want final 50", seal)
 	}
@@ -188,7 +188,7 @@ func TestALeavingMemberGoesWhenOthersHaveAllOfIt(t *testing.T) {
 
 func TestChangesThatAreRefused(t *testing.T) {
 	m := three(t)
-	evicted, err := m.Evict("ap-1")
+	evicted, err := m.Evict("ap-1", Rules{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,14 +204,14 @@ func TestChangesThatAreRefused(t *testing.T) {
 		},
 		"another region":      func() (*Membership, error) { return m.Introduce(Member{Store: "us-1", Region: "eu", Origin: 2}, true) },
 		"no origin":           func() (*Membership, error) { return m.Introduce(Member{Store: "us-1", Region: "us"}, true) },
-		"removing the home":   func() (*Membership, error) { return m.Remove("eu-1", nil) },
-		"removing nobody":     func() (*Membership, error) { return m.Remove("sa-1", nil) },
-		"evicting twice":      func() (*Membership, error) { return evicted.Evict("ap-1") },
-		"draining an evicted": func() (*Membership, error) { return evicted.Remove("ap-1", nil) },
+		"removing the home":   func() (*Membership, error) { return m.Remove("eu-1", Rules{}) },
+		"removing nobody":     func() (*Membership, error) { return m.Remove("sa-1", Rules{}) },
+		"evicting twice":      func() (*Membership, error) { return evicted.Evict("ap-1", Rules{}) },
+		"draining an evicted": func() (*Membership, error) { return evicted.Remove("ap-1", Rules{}) },
 		"the only holder": func() (*Membership, error) {
-			return m.Remove("ap-1", []*feature.Group{{Name: "everywhere"}, {Name: "local", Regions: []string{"ap"}}})
+			return m.Remove("ap-1", Rules{Groups: []*feature.Group{{Name: "everywhere"}, {Name: "local", Regions: []string{"ap"}}}})
 		},
-		"the last one":        func() (*Membership, error) { return Found(eu).Evict("eu-1") },
+		"the last one":        func() (*Membership, error) { return Found(eu).Evict("eu-1", Rules{}) },
 		"an incomplete guest": func() (*Membership, error) { return m.Invite(Member{Store: "sa-1", Region: "sa"}) },
 		"a taken address":     func() (*Membership, error) { return m.Invite(Member{Store: "sa-1", Region: "sa", Address: us.Address}) },
 		"a guest twice":       func() (*Membership, error) { return m.Invite(us) },
@@ -225,12 +225,12 @@ func TestChangesThatAreRefused(t *testing.T) {
 }
 
 func TestAStoreComesBackUnderAnotherOrigin(t *testing.T) {
-	m, err := three(t).Evict("ap-1")
+	m, err := three(t).Evict("ap-1", Rules{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	h := Heard{Epoch: 1, Revision: m.Revision}
-	m = m.Advance(world{"eu-1": h, "us-1": h}.heard, everyShard)
+	m = m.Advance(world{"eu-1": h, "us-1": h}.heard, everyShard, Rules{})
 	if _, err := m.Introduce(ap, true); err == nil {
 		if again, _ := m.Introduce(ap, true); again != m {
 			t.Error("the sealed origin came back")
@@ -254,7 +254,7 @@ func TestTakingOverMakesADocumentThatHolds(t *testing.T) {
 	for range 5 {
 		old = old.next() // what the lost home did unseen
 	}
-	taken, err := m.Apply(Change{Action: Assume, Store: "us-1"}, nil)
+	taken, err := m.Apply(Change{Action: Assume, Store: "us-1"}, Rules{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -270,20 +270,20 @@ func TestSafeTimeWaitsForWhoMayWrite(t *testing.T) {
 	m := three(t)
 	all := func(Member) bool { return true }
 	v := hlc.Vector{1: 100, 2: 80, 3: 60}
-	if got := m.SafeTime(shardA, v, all); got != 60 {
+	if got := m.SafeTime(shardA, false, v, all); got != 60 {
 		t.Errorf("the safe time is %v, want 60", got)
 	}
-	if got := m.SafeTime(shardA, v, func(x Member) bool { return x.Region != "ap" }); got != 80 {
+	if got := m.SafeTime(shardA, false, v, func(x Member) bool { return x.Region != "ap" }); got != 80 {
 		t.Errorf("without ap's writes the safe time is %v, want 80", got)
 	}
-	if got := m.SafeTime(shardA, hlc.Vector{1: 100, 2: 80}, all); got != 0 {
+	if got := m.SafeTime(shardA, false, hlc.Vector{1: 100, 2: 80}, all); got != 0 {
 		t.Errorf("with nothing heard of ap the safe time is %v, want 0", got)
 	}
 	ended := m.sealed(m.Members[0], map[feature.Shard]hlc.Timestamp{shardA: 60}) // ap, which is first by name
-	if got := ended.SafeTime(shardA, v, all); got != 80 {
+	if got := ended.SafeTime(shardA, false, v, all); got != 80 {
 		t.Errorf("with all of a sealed origin the safe time is %v, want 80", got)
 	}
-	if got := ended.SafeTime(shardA, hlc.Vector{1: 100, 2: 80, 3: 59}, all); got != 59 {
+	if got := ended.SafeTime(shardA, false, hlc.Vector{1: 100, 2: 80, 3: 59}, all); got != 59 {
 		t.Errorf("with a part of a sealed origin the safe time is %v, want 59", got)
 	}
 }

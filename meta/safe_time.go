@@ -10,13 +10,23 @@ import (
 // who may write to the shard's group. It is zero while an origin was never
 // heard of.
 //
-// A sealed origin holds the time back only until all of it is here.
-func (m *Membership) SafeTime(shard feature.Shard, progress hlc.Vector, holds func(Member) bool) hlc.Timestamp {
+// An ended log holds the time back only until all of it is here. A shard that is
+// led is written by its term alone: by nobody, and so nothing is known of it,
+// where the document at hand has none yet.
+func (m *Membership) SafeTime(shard feature.Shard, led bool, progress hlc.Vector, holds func(Member) bool) hlc.Timestamp {
 	safe := ^hlc.Timestamp(0)
-	for _, s := range m.Seals {
-		if at := progress[s.Origin]; at < s.Final[shard] {
+	m.Ends(shard, func(o hlc.Origin, _ StoreID, end End) bool {
+		if at := progress[o]; at < end.Final {
 			safe = min(safe, at)
 		}
+		return true
+	})
+	if led {
+		t, ok := m.Term(shard)
+		if !ok {
+			return 0
+		}
+		return min(safe, progress[t.Origin])
 	}
 	for _, x := range m.Members {
 		if x.Origin == 0 || x.State == Removed || !holds(x) {

@@ -29,7 +29,7 @@ func Found(self Member) *Membership {
 func (m *Membership) next() *Membership {
 	n := *m
 	n.Revision++
-	n.Members, n.Seals = slices.Clone(m.Members), slices.Clone(m.Seals)
+	n.Members, n.Seals, n.Terms = slices.Clone(m.Members), slices.Clone(m.Seals), slices.Clone(m.Terms)
 	return &n
 }
 
@@ -74,6 +74,9 @@ func (m *Membership) Introduce(x Member, invited bool) (*Membership, error) {
 	case known && old.Region != x.Region:
 		return nil, refuse("store %s is in region %s, not %s", x.Store, old.Region, x.Region)
 	}
+	if _, led := m.TermOf(x.Origin); led {
+		return nil, refuse("origin %v of store %s is that of a term: begin with an empty directory", x.Origin, x.Store)
+	}
 	if holder, taken := m.ByOrigin(x.Origin); taken && holder.Store != x.Store {
 		return nil, refuse("origin %v of store %s belongs to store %s: a data directory was copied", x.Origin, x.Store, holder.Store)
 	}
@@ -105,22 +108,24 @@ func (m *Membership) Introduce(x Member, invited bool) (*Membership, error) {
 
 // Remove begins to drain a member: it writes no more, and goes when the others
 // have all of its log. One that alone holds one of the groups stays.
-func (m *Membership) Remove(id StoreID, groups []*feature.Group) (*Membership, error) {
+func (m *Membership) Remove(id StoreID, r Rules) (*Membership, error) {
 	others := slices.DeleteFunc(m.Members.Active(), func(y Member) bool { return y.Store == id })
-	for _, g := range groups {
+	for _, g := range r.Groups {
 		if x, ok := m.Member(id); ok && x.Origin != 0 && len(others) > 0 && len(others.Of(g)) == 0 && len(Members{x}.Of(g)) > 0 {
 			return nil, refuse("store %s alone holds the rows of group %s, whose regions are %v: add another active store's region to them first, or delete the group", id, g.Name, g.Regions)
 		}
 	}
-	return m.retire(id, Leaving)
+	return m.retire(id, Leaving, r)
 }
 
 // Evict begins to end a member that is away: the others take no more of its
 // log, and agree on where it ended. What it has beyond that is not part of the
 // deployment any more, unless it comes back and hands it over.
-func (m *Membership) Evict(id StoreID) (*Membership, error) { return m.retire(id, Fenced) }
+func (m *Membership) Evict(id StoreID, r Rules) (*Membership, error) {
+	return m.retire(id, Fenced, r)
+}
 
-func (m *Membership) retire(id StoreID, to State) (*Membership, error) {
+func (m *Membership) retire(id StoreID, to State, r Rules) (*Membership, error) {
 	x, ok := m.Member(id)
 	others := slices.DeleteFunc(m.Members.Active(), func(y Member) bool { return y.Store == id })
 	switch {
@@ -139,6 +144,7 @@ func (m *Membership) retire(id StoreID, to State) (*Membership, error) {
 		x.State = Removed
 	}
 	n.put(x)
+	n.passOn(x, r)
 	return n, nil
 }
 
@@ -206,10 +212,14 @@ func (h Heard) has(m *Membership, since uint64) bool {
 	return h.Epoch == m.Epoch && h.Revision >= since
 }
 
-// Advance makes the one step that what was heard allows, or returns m: a
-// joining member becomes active, a leaving or fenced one is sealed and removed.
+// Advance makes the one step that what was heard allows, or returns m: a term
+// that is to end is sealed and followed by another, a joining member becomes
+// active, a leaving or fenced one that leads nothing is sealed and removed.
 // Shards are those that a member holds. Only the home calls it.
-func (m *Membership) Advance(heard func(StoreID) (Heard, bool), shards func(Member) []feature.Shard) *Membership {
+func (m *Membership) Advance(heard func(StoreID) (Heard, bool), shards func(Member) []feature.Shard, r Rules) *Membership {
+	if n := m.endTerms(heard, r); n != m {
+		return n
+	}
 	for _, x := range m.Members {
 		switch x.State {
 		case Joining:
@@ -220,6 +230,9 @@ func (m *Membership) Advance(heard func(StoreID) (Heard, bool), shards func(Memb
 				return n
 			}
 		case Leaving, Fenced:
+			if slices.ContainsFunc(m.Terms, func(t Term) bool { return t.Leader == x.Store }) {
+				continue
+			}
 			if final, ok := m.final(x, heard, shards); ok {
 				return m.sealed(x, final)
 			}

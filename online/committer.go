@@ -285,7 +285,7 @@ func (c *committer) publish() {
 	p := c.store.progress
 	for log, h := range c.stage.heads {
 		p.publish(log.shard, hlc.Position{Origin: log.origin, At: h.through}, h.entry)
-		if log.origin == c.stage.origin {
+		if c.store.isOwn(log) {
 			p.raiseOwn(h.through)
 		}
 	}

@@ -20,6 +20,7 @@ type draft struct {
 // draftEntry is one log entry that rows are still added to.
 type draftEntry struct {
 	shard     feature.Shard
+	origin    hlc.Origin // who writes the shard
 	entry     oplog.Entry
 	sizeBytes int
 	named     map[string]hlc.Timestamp // the draft's
@@ -54,8 +55,12 @@ func (st *stage) entryFor(shard feature.Shard, key string) (*draftEntry, error) 
 	e := d.byID[shard]
 	switch {
 	case e == nil:
-		e = &draftEntry{shard: shard, named: d.named}
-		e.entry.Deps = dependencies(d.write.Deps[shard], st.origin)
+		origin, err := st.store.writes(shard)
+		if err != nil {
+			return nil, err
+		}
+		e = &draftEntry{shard: shard, origin: origin, named: d.named}
+		e.entry.Deps = dependencies(d.write.Deps[shard], origin)
 	case e.sizeBytes >= cutBytes || d.named[key] == e.entry.At:
 		if err := st.seal(e); err != nil {
 			return nil, err
@@ -69,7 +74,7 @@ func (st *stage) entryFor(shard feature.Shard, key string) (*draftEntry, error) 
 		return nil, err
 	}
 	e.entry.Kind, e.entry.LogOnly = oplog.Delta, d.write.LogOnly
-	e.entry.At, e.entry.Origin, e.entry.Prev = at, st.origin, st.advance(shard, at)
+	e.entry.At, e.entry.Origin, e.entry.Prev = at, e.origin, st.advance(logID{shard: shard, origin: e.origin}, at)
 	if d.byID[shard] == nil {
 		d.byID[shard] = e
 		d.open = append(d.open, e)
@@ -77,10 +82,8 @@ func (st *stage) entryFor(shard feature.Shard, key string) (*draftEntry, error) 
 	return e, nil
 }
 
-// advance makes at the head of the own log of shard and returns the entry
-// before.
-func (st *stage) advance(shard feature.Shard, at hlc.Timestamp) (prev hlc.Timestamp) {
-	log := logID{shard: shard, origin: st.origin}
+// advance makes at the head of an own log and returns the entry before.
+func (st *stage) advance(log logID, at hlc.Timestamp) (prev hlc.Timestamp) {
 	prev = st.head(log).entry
 	st.setHead(log, head{through: at, entry: at, durable: true})
 	return prev
@@ -97,9 +100,9 @@ func (st *stage) seal(e *draftEntry) error {
 		return &TooLargeError{What: "log entry", Bytes: len(st.scratch), Limit: valueThreshold - 1}
 	}
 	staged := stagedEntry{
-		key:   appendEntryKey(nil, e.shard, st.origin, e.entry.At),
+		key:   appendEntryKey(nil, e.shard, e.origin, e.entry.At),
 		value: st.memory.copy(st.scratch),
-		log:   logID{shard: e.shard, origin: st.origin},
+		log:   logID{shard: e.shard, origin: e.origin},
 	}
 	st.entries = append(st.entries, staged)
 	st.sizeBytes += entryBytes(len(staged.key), len(staged.value))

@@ -105,7 +105,7 @@ func (st *stage) join(j *joining) error {
 // admit checks what Join is told against what is here, and cuts off what is
 // here already. It is called again for what is left after a commit.
 func (st *stage) admit(j *joining) error {
-	if j.iv.Origin == st.origin {
+	if st.store.isOwn(logID{shard: j.iv.Shard, origin: j.iv.Origin}) {
 		return fmt.Errorf("%w: it is the store's own", oplog.ErrInvalid)
 	}
 	here := st.head(logID{shard: j.iv.Shard, origin: j.iv.Origin}).through

@@ -128,7 +128,7 @@ func (in *instruments) commit(ctx context.Context, c *committer, took time.Durat
 	size, joined := 0, 0
 	for i := range c.stage.entries {
 		size += len(c.stage.entries[i].value)
-		if c.stage.entries[i].log.origin != c.stage.origin {
+		if !c.store.isOwn(c.stage.entries[i].log) {
 			joined++
 		}
 	}

@@ -151,6 +151,21 @@ func (p *progress) publish(shard feature.Shard, pos hlc.Position, entry hlc.Time
 	return true
 }
 
+// lower takes a shard's vector, and the head of an origin, back to the end of a
+// log that has ended.
+func (p *progress) lower(shard feature.Shard, end hlc.Position) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	sp := p.shardLocked(shard)
+	next := published{vector: sp.published.Load().vector.Clone(), heads: sp.published.Load().heads.Clone()}
+	for _, v := range []hlc.Vector{next.vector, next.heads} {
+		if v[end.Origin] = min(v[end.Origin], end.At); v[end.Origin] == 0 {
+			delete(v, end.Origin)
+		}
+	}
+	sp.published.Store(&next)
+}
+
 // signal tells the consumer of Changed that something was published.
 func (p *progress) signal() {
 	select {
@@ -193,7 +208,7 @@ func (s *Store) Changed() <-chan struct{} { return s.progress.changed }
 // and at, so progress may be raised to there without a commit. It never lowers
 // anything, and claims nothing about the store's own origin. It is not durable.
 func (s *Store) Claim(shard feature.Shard, at hlc.Position) {
-	if at.Origin == s.identity.Origin || at.Origin == 0 {
+	if at.Origin == 0 || s.isOwn(logID{shard: shard, origin: at.Origin}) {
 		return
 	}
 	if s.progress.publish(shard, at, 0) {

@@ -24,7 +24,7 @@ import (
 // nothing: joins repeat harmlessly. Errors are oplog.ErrInvalid, and those of
 // Append that concern queue, disk and size.
 func (s *Store) Relog(ctx context.Context, shard feature.Shard, entries []oplog.Logged) (hlc.Position, error) {
-	last := hlc.Position{Origin: s.Origin()}
+	var last hlc.Position
 	for {
 		n, size := 0, 0
 		for ; n < len(entries) && (n == 0 || size+len(entries[n].Raw) <= s.disk.maxBytes/4); n++ {
@@ -42,7 +42,9 @@ func (s *Store) Relog(ctx context.Context, shard feature.Shard, entries []oplog.
 		}
 		err := s.queue.run(ctx, size, func(ctx context.Context, c *committer) error {
 			at, err := c.relog(ctx, shard, some)
-			last.At = max(last.At, at)
+			if at.At > last.At {
+				last = at
+			}
 			return err
 		})
 		if err != nil {
@@ -55,19 +57,23 @@ func (s *Store) Relog(ctx context.Context, shard feature.Shard, entries []oplog.
 }
 
 // relog appends entries to the own log, in as few commits as they fit.
-func (c *committer) relog(ctx context.Context, shard feature.Shard, entries []oplog.Entry) (last hlc.Timestamp, err error) {
+func (c *committer) relog(ctx context.Context, shard feature.Shard, entries []oplog.Entry) (last hlc.Position, err error) {
 	if err := c.store.disk.health(); err != nil {
-		return 0, err
+		return hlc.Position{}, err
+	}
+	origin, err := c.store.writes(shard)
+	if err != nil {
+		return hlc.Position{}, err
 	}
 	_, _ = c.store.closeUpToNow() // as before a batch of writes
 	c.store.assigning.Lock()
 	defer c.store.assigning.Unlock()
 	defer c.stage.reset()
-	log := logID{shard: shard, origin: c.stage.origin}
+	log := logID{shard: shard, origin: origin}
 	for _, e := range entries {
 		own, err := c.stage.own(log, e)
 		if err != nil {
-			return 0, err
+			return hlc.Position{}, err
 		}
 		j := &joining{iv: oplog.Interval{Shard: shard, Origin: log.origin, Entries: []oplog.Logged{own}}}
 		err = c.stage.joinEntry(log, j)
@@ -77,9 +83,9 @@ func (c *committer) relog(ctx context.Context, shard feature.Shard, entries []op
 			}
 		}
 		if err != nil {
-			return 0, err
+			return hlc.Position{}, err
 		}
-		last = own.At
+		last = own.Position()
 	}
 	return last, c.flush(ctx)
 }

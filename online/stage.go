@@ -16,9 +16,8 @@ import (
 // be, the log entries, the progress. Nothing of it is visible to anyone but the
 // committer. A write that fails is taken out again without a trace (S7).
 type stage struct {
-	store  *Store
-	origin hlc.Origin
-	txn    *badger.Txn // reads current rows; opened when one is needed
+	store *Store
+	txn   *badger.Txn // reads current rows; opened when one is needed
 
 	rows     map[string]*stagedRow
 	heads    map[logID]head
@@ -109,7 +108,7 @@ func (st *stage) mark() mark {
 }
 
 func newStage(s *Store) *stage {
-	st := &stage{store: s, origin: s.identity.Origin}
+	st := &stage{store: s}
 	st.reset()
 	return st
 }
@@ -208,7 +207,7 @@ func (st *stage) changes(w *Write) (Receipt, error) {
 		superseded, err := st.change(&w.Changes[i], w.LogOnly)
 		if err != nil {
 			// What is wrong with the store is not the change's fault.
-			if errors.Is(err, ErrReadOnly) || errors.Is(err, ErrDiskFull) {
+			if errors.Is(err, ErrReadOnly) || errors.Is(err, ErrDiskFull) || errors.Is(err, ErrNotLeading) {
 				return Receipt{}, err
 			}
 			return Receipt{}, &ChangeError{Index: i, Err: err}
@@ -236,7 +235,7 @@ func (st *stage) change(c *Placed, logOnly bool) (superseded bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	delta, err := c.Delta(current, e.entry.At, st.origin)
+	delta, err := c.Delta(current, e.entry.At, e.origin)
 	if err != nil {
 		return false, err
 	}

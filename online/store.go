@@ -34,6 +34,9 @@ type Store struct {
 	registry  atomic.Pointer[feature.Registry]
 	shards    shardRecords
 
+	// leading are the terms in which this store leads; nil before SetLeading.
+	leading atomic.Pointer[map[feature.Shard]hlc.Origin]
+
 	logSizes   *logSizes
 	truncation *truncation
 

@@ -150,6 +150,29 @@ func (l oldLimit) choose(all []oldEntry) []oldEntry {
 // oldest returns the first entries of a log up to a timestamp, at most
 // maxDropped.
 func (s *Store) oldest(log logID, last hlc.Timestamp) (old []oldEntry, err error) {
+	return s.stretch(log, s.truncation.begins[log], last)
+}
+
+// youngest returns the last entries of a log, beyond a timestamp, at most
+// maxDropped.
+func (s *Store) youngest(log logID, after hlc.Timestamp) ([]oldEntry, error) {
+	var tail []oldEntry
+	for {
+		some, err := s.stretch(log, after+1, ^hlc.Timestamp(0))
+		if err != nil || len(some) == 0 {
+			return tail, err
+		}
+		tail = some
+		if len(some) < maxDropped {
+			return tail, nil
+		}
+		after = some[len(some)/2].at
+	}
+}
+
+// stretch returns the first entries of a log from one timestamp to another, at
+// most maxDropped.
+func (s *Store) stretch(log logID, first, last hlc.Timestamp) (old []oldEntry, err error) {
 	if err := s.reading(); err != nil {
 		return nil, err
 	}
@@ -160,7 +183,7 @@ func (s *Store) oldest(log logID, last hlc.Timestamp) (old []oldEntry, err error
 	defer txn.Discard()
 	it := txn.NewIterator(badger.IteratorOptions{Prefix: appendEntryPrefix(nil, log.shard, log.origin)})
 	defer it.Close()
-	for it.Seek(appendEntryKey(nil, log.shard, log.origin, s.truncation.begins[log])); it.Valid() && len(old) < maxDropped; it.Next() {
+	for it.Seek(appendEntryKey(nil, log.shard, log.origin, first)); it.Valid() && len(old) < maxDropped; it.Next() {
 		item := it.Item()
 		k, err := decodeKey(item.Key())
 		if err != nil {
