@@ -16,4 +16,8 @@
 //	    then knows its origin before it begins.
 //	M5. An origin is sealed only after every member that counts has stopped
 //	    taking its entries, at the greatest position any of them has.
+//	M6. An ended origin counts as far as members that remain have it. So a seal is
+//	    lowered in the same step in which a member goes that alone had what lies
+//	    beyond, after all who remain have stopped taking ended logs from it; and
+//	    for nothing else. It is never raised.
 package meta

@@ -23,7 +23,8 @@ type Membership struct {
 	Seals []Seal
 }
 
-// Seal is the end of one origin: nothing of it counts after Final.
+// Seal is the end of one origin: nothing of it counts after Final, which is
+// lowered when nobody is left who has all of it (M6).
 type Seal struct {
 	Origin hlc.Origin
 	Store  StoreID

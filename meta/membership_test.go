@@ -279,7 +279,7 @@ func TestSafeTimeWaitsForWhoMayWrite(t *testing.T) {
 	if got := m.SafeTime(shardA, hlc.Vector{1: 100, 2: 80}, all); got != 0 {
 		t.Errorf("with nothing heard of ap the safe time is %v, want 0", got)
 	}
-	ended := m.sealed(m.Members[0], map[feature.Shard]hlc.Timestamp{shardA: 60}) // ap, which is first by name
+	ended := m.sealed(m.Members[0], map[feature.Shard]hlc.Timestamp{shardA: 60}, nil) // ap, which is first by name
 	if got := ended.SafeTime(shardA, v, all); got != 80 {
 		t.Errorf("with all of a sealed origin the safe time is %v, want 80", got)
 	}

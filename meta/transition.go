@@ -220,8 +220,12 @@ func (m *Membership) Advance(heard func(StoreID) (Heard, bool), shards func(Memb
 				return n
 			}
 		case Leaving, Fenced:
-			if final, ok := m.final(x, heard, shards); ok {
-				return m.sealed(x, final)
+			voters, ok := m.voters(x, heard, shards)
+			if !ok {
+				continue
+			}
+			if final := finalOf(x, voters, shards(x)); x.State == Fenced || m.isDrained(x, final, voters) {
+				return m.sealed(x, final, voters)
 			}
 		}
 	}
@@ -244,60 +248,4 @@ func (m *Membership) mayServe(x Member, heard func(StoreID) (Heard, bool)) bool 
 		}
 	}
 	return true
-}
-
-// final decides where the log of a member ends, once that is certain (M5).
-func (m *Membership) final(x Member, heard func(StoreID) (Heard, bool), shards func(Member) []feature.Shard) (map[feature.Shard]hlc.Timestamp, bool) {
-	type voter struct {
-		Heard
-		holds []feature.Shard
-	}
-	var voters []voter
-	for _, y := range m.Members {
-		if y.Origin == 0 || y.State == Removed || y.State == Fenced || y.Store == x.Store && x.State == Fenced {
-			continue
-		}
-		h, ok := heard(y.Store)
-		if !ok || !h.has(m, x.Since) {
-			return nil, false
-		}
-		voters = append(voters, voter{h, shards(y)})
-	}
-	final := map[feature.Shard]hlc.Timestamp{}
-	for _, shard := range shards(x) {
-		for _, h := range voters {
-			if at := h.Head(shard, x.Origin); at > 0 {
-				final[shard] = max(final[shard], at)
-			}
-		}
-	}
-	if x.State == Fenced {
-		return final, true
-	}
-	// A leaving member takes nothing along, nor of the logs that have ended: it
-	// may be the last that has all of one.
-	ends := append([]Seal{{Origin: x.Origin, Final: final}}, m.Seals...)
-	for _, h := range voters {
-		for _, end := range ends {
-			for _, shard := range h.holds {
-				if at := end.Final[shard]; at > 0 && !h.Covers(shard, hlc.Position{Origin: end.Origin, At: at}) {
-					return nil, false
-				}
-			}
-		}
-	}
-	return final, true
-}
-
-func (m *Membership) sealed(x Member, final map[feature.Shard]hlc.Timestamp) *Membership {
-	n := m.next()
-	x.Drained = x.State == Leaving
-	x.State, x.Since = Removed, n.Revision
-	n.put(x)
-	seal := Seal{Origin: x.Origin, Store: x.Store, Final: final}
-	i, ok := slices.BinarySearchFunc(n.Seals, x.Origin, func(s Seal, o hlc.Origin) int { return cmp.Compare(s.Origin, o) })
-	if !ok {
-		n.Seals = slices.Insert(n.Seals, i, seal)
-	}
-	return n
 }

@@ -121,7 +121,7 @@ func (n *Node) relogFor(ctx context.Context, o RelogFor) {
 	if n.complain("log another store's tail again", err); err != nil {
 		return // it will ask again
 	}
-	n.links.send(Send{To: o.To, Serving: true, Message: Relogged{Shard: o.Shard, UpTo: o.Entries[len(o.Entries)-1].At, As: p}})
+	n.links.send(Send{To: o.To, Serving: true, Message: o.answer(p)})
 }
 
 // salvage offers a piece of the own tail.

@@ -149,7 +149,7 @@ func (c *Core) sources(o hlc.Origin) []source {
 	for _, id := range slices.Sorted(maps.Keys(c.peers)) {
 		p := c.peers[id]
 		x, ok := c.membership.Member(id)
-		if !ok || !p.dialed || x.State == meta.Removed || !p.isLive(c.now.Mono, c.cfg.Stall) {
+		if !ok || !p.dialed || x.State == meta.Removed || x.State == meta.Fenced && c.isSealed(o) || !p.isLive(c.now.Mono, c.cfg.Stall) {
 			continue
 		}
 		s := source{id: id, owner: x.Origin == o, roundTrip: p.clock.roundTrip}

@@ -176,16 +176,29 @@ func (c *Core) obey() {
 		return
 	}
 	for _, y := range c.membership.Members {
-		if y.State != meta.Fenced {
-			continue
-		}
-		for _, id := range c.order { // what was taken before the fence lands first
-			if c.shards[id].flight[y.Origin] > 0 {
-				return
-			}
+		if y.State == meta.Fenced && c.isLanding(y) { // what was taken before the fence lands first
+			return
 		}
 	}
 	c.told.epoch, c.told.revision = c.membership.Epoch, c.membership.Revision
+}
+
+// isLanding reports whether something is on its way into the store that is not
+// taken any more of a fenced member: its own log, what it passed on of logs that
+// have ended, and rows.
+func (c *Core) isLanding(fenced meta.Member) bool {
+	for _, id := range c.order {
+		s := c.shards[id]
+		if s.flight[fenced.Origin] > 0 || s.rebuild != nil && s.rebuild.joining && s.rebuild.sender == fenced.Store {
+			return true
+		}
+		for _, seal := range c.membership.Seals {
+			if s.flight[seal.Origin] > 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // recall looks at how far another store has this one's own log. A time after

@@ -211,6 +211,11 @@ type RelogFor struct {
 	Entries []oplog.Logged
 }
 
+// answer says where the entries went.
+func (o RelogFor) answer(as hlc.Position) Relogged {
+	return Relogged{Shard: o.Shard, After: o.Entries[0].Prev, UpTo: o.Entries[len(o.Entries)-1].At, As: as}
+}
+
 // RelogBeyond logs again, under this store's origin, what rows hold of ended
 // origins beyond their seals; BeyondRelogged answers.
 type RelogBeyond struct {

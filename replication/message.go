@@ -57,7 +57,8 @@ type Status struct {
 	// has not changed since the last Status.
 	Progress map[feature.Shard]hlc.Vector
 	// Heads are the last entries there of origins whose members leave or are
-	// fenced: what a seal is decided from.
+	// fenced, and while one is fenced of those that have ended: what a seal is
+	// decided from.
 	Heads map[feature.Shard]hlc.Vector
 	// Epoch and Revision are those of the membership that the sender keeps on
 	// disk and obeys.
@@ -122,12 +123,12 @@ type Relog struct {
 	Entries []oplog.Logged
 }
 
-// Relogged answers Relog: where the entries, up to and including UpTo, went. A
-// zero position says that they were refused.
+// Relogged answers Relog: where all entries after After, up to and including
+// UpTo, went. A zero position says that they were refused.
 type Relogged struct {
-	Shard feature.Shard
-	UpTo  hlc.Timestamp
-	As    hlc.Position
+	Shard       feature.Shard
+	After, UpTo hlc.Timestamp
+	As          hlc.Position
 }
 
 // Audit asks what a store has of a shard, to compare (anti-entropy). Without a

@@ -174,25 +174,36 @@ func (c *Core) withOwnClosed(v hlc.Vector) hlc.Vector {
 }
 
 // endingHeads are the last entries here of origins that leave or are fenced,
-// once none of them is on its way.
+// once none of them is on its way; and of those that have ended while a member is
+// fenced that may alone have all of one.
 func (c *Core) endingHeads() map[feature.Shard]hlc.Vector {
 	if c.membership == nil {
 		return nil
 	}
-	var out map[feature.Shard]hlc.Vector
+	var ending []hlc.Origin
+	fenced := false
 	for _, x := range c.membership.Members {
-		if x.State != meta.Leaving && x.State != meta.Fenced {
-			continue
+		if x.State == meta.Leaving || x.State == meta.Fenced {
+			ending = append(ending, x.Origin)
 		}
+		fenced = fenced || x.State == meta.Fenced
+	}
+	if fenced {
+		for _, seal := range c.membership.Seals {
+			ending = append(ending, seal.Origin)
+		}
+	}
+	var out map[feature.Shard]hlc.Vector
+	for _, o := range ending {
 		for _, id := range c.order {
-			if at := c.cfg.Local.Heads(id)[x.Origin]; at > 0 {
+			if at := c.cfg.Local.Heads(id)[o]; at > 0 {
 				if out == nil {
 					out = map[feature.Shard]hlc.Vector{}
 				}
 				if out[id] == nil {
 					out[id] = hlc.Vector{}
 				}
-				out[id][x.Origin] = at
+				out[id][o] = at
 			}
 		}
 	}

@@ -21,6 +21,7 @@ type retiring struct {
 // tail is the part of the own log in one shard that lies beyond the seal. It is
 // handed over piece by piece, all to one peer.
 type tail struct {
+	from    hlc.Timestamp // the seal beyond which it lies
 	to      meta.StoreID  // who is offered it
 	after   hlc.Timestamp // what that peer has been sent and has answered
 	asked   time.Duration
@@ -57,12 +58,15 @@ func (c *Core) retire() {
 	if c.retiring.shards == nil {
 		c.retiring.shards = map[feature.Shard]*tail{}
 		for _, id := range c.order {
-			c.retiring.shards[id] = &tail{settled: c.cfg.Faults.Has(fault.WipeBeforeSalvage)}
+			c.retiring.shards[id] = &tail{from: seal.Final[id], settled: c.cfg.Faults.Has(fault.WipeBeforeSalvage)}
 		}
 	}
 	open, offers := false, 0
 	for _, id := range c.order {
 		t := c.retiring.shards[id]
+		if final := seal.Final[id]; t != nil && !t.busy && final < t.from {
+			*t = tail{from: final} // the seal was lowered: there is more to hand over
+		}
 		if t == nil || t.settled {
 			continue
 		}
@@ -73,7 +77,7 @@ func (c *Core) retire() {
 			}
 			c.tellTaken(t)
 		} else if offers < maxOffers {
-			c.offer(id, t, seal)
+			c.offer(id, t)
 			if t.asked > 0 {
 				offers++
 			}
@@ -86,7 +90,7 @@ func (c *Core) retire() {
 	}
 }
 
-func (c *Core) offer(id feature.Shard, t *tail, seal meta.Seal) {
+func (c *Core) offer(id feature.Shard, t *tail) {
 	if t.busy || t.asked > 0 && c.now.Mono-t.asked < c.patience(t) {
 		return
 	}
@@ -95,7 +99,7 @@ func (c *Core) offer(id feature.Shard, t *tail, seal meta.Seal) {
 	}
 	if !c.canTake(id, t.to) || t.asked > 0 { // from the beginning, to somebody else
 		last := t.to
-		t.to, t.after, t.holed = "", seal.Final[id], false
+		t.to, t.after, t.holed = "", t.from, false
 		for _, x := range c.membership.Members {
 			if c.canTake(id, x.Store) && (t.to == "" || t.to == last) {
 				t.to = x.Store
@@ -140,6 +144,9 @@ func (c *Core) relogged(from *peer, m Relogged) {
 		c.noteSalvage(from.hello.Member.Origin, m)
 		return
 	}
+	if m.After > t.after || m.UpTo <= t.after {
+		return // it answers what was offered before
+	}
 	t.after, t.asked, t.late = m.UpTo, 0, 0
 	t.holed = t.holed || m.As.At == 0
 	switch more := c.cfg.Local.Heads(m.Shard)[c.cfg.Self.Origin] > m.UpTo; {
@@ -148,6 +155,7 @@ func (c *Core) relogged(from *peer, m Relogged) {
 		t.settled = true
 	default:
 		t.taken = m
+		t.taken.After = t.from
 	}
 }
 
@@ -161,8 +169,9 @@ func (c *Core) tellTaken(t *tail) {
 }
 
 func (c *Core) noteSalvage(o hlc.Origin, m Relogged) {
-	if !c.isHome() || c.keeping != nil || m.As.At == 0 {
-		return
+	seal, sealed := c.membership.Sealed(o)
+	if !c.isHome() || c.keeping != nil || m.As.At == 0 || !sealed || m.After > seal.Final[m.Shard] {
+		return // not all beyond a seal that was lowered meanwhile: it is handed over anew
 	}
 	next, err := c.membership.AddSalvage(o, map[feature.Shard]meta.Salvage{m.Shard: {UpTo: m.UpTo, As: m.As}})
 	if err == nil {
@@ -180,13 +189,14 @@ func (c *Core) receiveRelog(p *peer, m Relog) {
 	if !c.canFollow(m, seal) {
 		return // it is offered again
 	}
+	takes := RelogFor{To: p.id, Shard: m.Shard, Entries: m.Entries}
 	if oldest(m.Entries) <= hlc.New(c.now.Wall.UnixMilli()-c.cfg.Grace.Milliseconds(), 0) {
 		c.counts.Refused += uint64(len(m.Entries))
-		c.emit(Send{To: p.id, Serving: true, Message: Relogged{Shard: m.Shard, UpTo: m.Entries[len(m.Entries)-1].At}})
+		c.emit(Send{To: p.id, Serving: true, Message: takes.answer(hlc.Position{})})
 		return
 	}
 	c.counts.Salvaged += uint64(len(m.Entries))
-	c.emit(RelogFor{To: p.id, Shard: m.Shard, Entries: m.Entries})
+	c.emit(takes)
 }
 
 // canFollow reports whether what a tail comes after is here: the log up to its

@@ -117,7 +117,7 @@ func decodeSmall(b []byte) (replication.Message, error) {
 	case *wire.Frame_Relogged:
 		r := x.Relogged
 		return replication.Relogged{
-			Shard: unpackShard(r.Shard), UpTo: hlc.Timestamp(r.UpTo),
+			Shard: unpackShard(r.Shard), After: hlc.Timestamp(r.After), UpTo: hlc.Timestamp(r.UpTo),
 			As: hlc.Position{Origin: hlc.Origin(r.Origin), At: hlc.Timestamp(r.At)},
 		}, nil
 	case *wire.Frame_Audit:

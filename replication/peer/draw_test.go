@@ -52,7 +52,7 @@ var draws = []func(*rapid.T) replication.Message{
 	func(t *rapid.T) replication.Message { return replication.Refused{Shard: shards.Draw(t, "shard")} },
 	func(t *rapid.T) replication.Message {
 		return replication.Relogged{
-			Shard: shards.Draw(t, "shard"), UpTo: timestamps.Draw(t, "up to"),
+			Shard: shards.Draw(t, "shard"), After: timestamps.Draw(t, "after"), UpTo: timestamps.Draw(t, "up to"),
 			As: hlc.Position{Origin: origins.Draw(t, "origin"), At: timestamps.Draw(t, "at")},
 		}
 	},

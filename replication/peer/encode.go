@@ -73,7 +73,7 @@ func frameOf(m replication.Message) (*wire.Frame, error) {
 		return &wire.Frame{Body: &wire.Frame_Relog{Relog: &wire.Relog{Shard: packShard(m.Shard), Entry: raws(m.Entries)}}}, nil
 	case replication.Relogged:
 		return &wire.Frame{Body: &wire.Frame_Relogged{Relogged: &wire.Relogged{
-			Shard: packShard(m.Shard), UpTo: uint64(m.UpTo), Origin: uint32(m.As.Origin), At: uint64(m.As.At),
+			Shard: packShard(m.Shard), After: uint64(m.After), UpTo: uint64(m.UpTo), Origin: uint32(m.As.Origin), At: uint64(m.As.At),
 		}}}, nil
 	case replication.Audit:
 		return &wire.Frame{Body: &wire.Frame_Audit{Audit: wireAudit(m)}}, nil

@@ -54,7 +54,7 @@ func goldenMessages(t fataler) []named {
 			Audit: replication.Audit{Shard: drivers, Cut: 400, Horizon: 50, Bucket: 3}, Progress: hlc.Vector{4: 310}, Collected: 40,
 			Rows: []replication.AuditedRow{{View: 1, Key: feature.Key("c"), Hash: 5, Newest: 300}},
 		}},
-		{"relogged", replication.Relogged{Shard: drivers, UpTo: 310, As: hlc.Position{Origin: 5, At: 900}}},
+		{"relogged", replication.Relogged{Shard: drivers, After: 300, UpTo: 310, As: hlc.Position{Origin: 5, At: 900}}},
 	}
 }
 

@@ -1709,6 +1709,7 @@ type Relogged struct {
 	UpTo          uint64                 `protobuf:"fixed64,2,opt,name=up_to,json=upTo,proto3" json:"up_to,omitempty"`
 	Origin        uint32                 `protobuf:"fixed32,3,opt,name=origin,proto3" json:"origin,omitempty"` // with at: where they went
 	At            uint64                 `protobuf:"fixed64,4,opt,name=at,proto3" json:"at,omitempty"`
+	After         uint64                 `protobuf:"fixed64,5,opt,name=after,proto3" json:"after,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1767,6 +1768,13 @@ func (x *Relogged) GetOrigin() uint32 {
 func (x *Relogged) GetAt() uint64 {
 	if x != nil {
 		return x.At
+	}
+	return 0
+}
+
+func (x *Relogged) GetAfter() uint64 {
+	if x != nil {
+		return x.After
 	}
 	return 0
 }
@@ -2114,12 +2122,13 @@ const file_replication_peer_wire_peer_proto_rawDesc = "" +
 	"\x05shard\x18\x01 \x01(\aR\x05shard\"3\n" +
 	"\x05Relog\x12\x14\n" +
 	"\x05shard\x18\x01 \x01(\aR\x05shard\x12\x14\n" +
-	"\x05entry\x18\x02 \x03(\fR\x05entry\"]\n" +
+	"\x05entry\x18\x02 \x03(\fR\x05entry\"s\n" +
 	"\bRelogged\x12\x14\n" +
 	"\x05shard\x18\x01 \x01(\aR\x05shard\x12\x13\n" +
 	"\x05up_to\x18\x02 \x01(\x06R\x04upTo\x12\x16\n" +
 	"\x06origin\x18\x03 \x01(\aR\x06origin\x12\x0e\n" +
-	"\x02at\x18\x04 \x01(\x06R\x02at\"a\n" +
+	"\x02at\x18\x04 \x01(\x06R\x02at\x12\x14\n" +
+	"\x05after\x18\x05 \x01(\x06R\x05after\"a\n" +
 	"\x05Audit\x12\x14\n" +
 	"\x05shard\x18\x01 \x01(\aR\x05shard\x12\x10\n" +
 	"\x03cut\x18\x02 \x01(\x06R\x03cut\x12\x18\n" +
