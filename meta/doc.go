@@ -10,8 +10,8 @@
 //
 //	M1. An origin is never given to a second store, nor to a second life of one.
 //	M2. Only active members acknowledge writes, vote, or count in a majority.
-//	M3. Documents are totally ordered by (epoch, revision), and a store never
-//	    goes back to an older one.
+//	M3. Documents are totally ordered by (epoch, home, revision), and a store never
+//	    goes back to an older one. No two differ that are equal in that.
 //	M4. A member writes only while it is active, and everyone who was active
 //	    then knows its origin before it begins.
 //	M5. An origin is sealed only after every member that counts has stopped

@@ -29,9 +29,9 @@ func TestASealIsLoweredToWhatIsLeftOfTheLog(t *testing.T) {
 	}
 	told := func(heads hlc.Vector) Heard {
 		return Heard{
-			Epoch: fenced.Epoch, Revision: fenced.Revision,
-			Head:   func(_ feature.Shard, o hlc.Origin) hlc.Timestamp { return heads[o] },
-			Covers: func(_ feature.Shard, p hlc.Position) bool { return heads.CoversPosition(p) },
+			Version: fenced.Version(),
+			Head:    func(_ feature.Shard, o hlc.Origin) hlc.Timestamp { return heads[o] },
+			Covers:  func(_ feature.Shard, p hlc.Position) bool { return heads.CoversPosition(p) },
 		}
 	}
 	for _, c := range []struct {

@@ -170,6 +170,20 @@ func (m *Membership) TakeOver(by StoreID) (*Membership, error) {
 // a document that is as new, and none would come.
 const unseenRevisions = 1000
 
+// maxOutrun bounds the revisions that a home believes in.
+const maxOutrun = 1 << 62
+
+// Outrun raises the revision beyond that of a document that does not hold though
+// its revision is greater, for the same reason. It returns m when it is not.
+func (m *Membership) Outrun(v Version) *Membership {
+	if v.Compare(m.Version()) >= 0 || v.Revision <= m.Revision || v.Revision > maxOutrun {
+		return m
+	}
+	n := m.next()
+	n.Revision = v.Revision + 1
+	return n
+}
+
 // AddSalvage notes where the tail of a sealed origin was logged again.
 func (m *Membership) AddSalvage(o hlc.Origin, salvage map[feature.Shard]Salvage) (*Membership, error) {
 	i := slices.IndexFunc(m.Seals, func(s Seal) bool { return s.Origin == o })
@@ -192,8 +206,8 @@ func (m *Membership) AddSalvage(o hlc.Origin, salvage map[feature.Shard]Salvage)
 
 // Heard is what a member told of itself last.
 type Heard struct {
-	// Epoch and Revision are those of the document that it keeps.
-	Epoch, Revision uint64
+	// Version is of the document that it keeps.
+	Version Version
 	// Whole says that it has copied all that it holds.
 	Whole bool
 	// Head is the last entry of an origin that it has in a shard.
@@ -202,8 +216,10 @@ type Heard struct {
 	Covers func(feature.Shard, hlc.Position) bool
 }
 
+// has reports whether it keeps m as of a revision, or a later one. One that keeps
+// a document of another line may lack what m says, whatever its revision.
 func (h Heard) has(m *Membership, since uint64) bool {
-	return h.Epoch == m.Epoch && h.Revision >= since
+	return h.Version.IsOfLine(m.Version()) && h.Version.Revision >= since
 }
 
 // Advance makes the one step that what was heard allows, or returns m: a

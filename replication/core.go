@@ -53,8 +53,8 @@ type Core struct {
 	membership *meta.Membership // nil until known
 	keeping    *meta.Membership // on its way to the disk
 	nextKeep   time.Duration    // when this store may change it by itself again, after the disk took none
-	// told is the revision that others may rely on: kept and obeyed.
-	told struct{ epoch, revision uint64 }
+	// told is the document that others may rely on: kept and obeyed.
+	told meta.Version
 
 	peers     map[meta.StoreID]*peer
 	shards    map[feature.Shard]*shard
@@ -107,7 +107,7 @@ func NewCore(cfg CoreConfig) *Core {
 	}
 	c.refreshShards()
 	if m := c.membership; m != nil {
-		c.told.epoch, c.told.revision = m.Epoch, m.Revision
+		c.told = m.Version()
 	}
 	return c
 }

@@ -151,7 +151,7 @@ func (n *Node) View() View {
 		out := PeerView{
 			Member: p.hello.Member, Live: p.isReached(now.Mono, n.cfg.Stall),
 			RoundTrip: p.clock.roundTrip, ClockOffset: p.clock.offset, ClockAhead: p.clock.ahead(n.cfg.MaxSkew),
-			Progress: maps.Clone(p.progress), Epoch: p.epoch, Revision: p.revision, Registry: p.registry,
+			Progress: maps.Clone(p.progress), Membership: p.membership, Registry: p.registry,
 		}
 		if c.membership != nil {
 			if x, ok := c.membership.Member(id); ok {

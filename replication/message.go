@@ -60,9 +60,9 @@ type Status struct {
 	// fenced, and while one is fenced of those that have ended: what a seal is
 	// decided from.
 	Heads map[feature.Shard]hlc.Vector
-	// Epoch and Revision are those of the membership that the sender keeps on
-	// disk and obeys.
-	Epoch, Revision uint64
+	// Membership is the version of the document that the sender keeps on disk and
+	// obeys; zero when it knows none.
+	Membership meta.Version
 	// Registry is the revision of the definitions in force there.
 	Registry uint64
 	// Whole says that the sender is rebuilding nothing: it may be a source.

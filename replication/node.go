@@ -300,6 +300,9 @@ func (n *Node) note(in Input) {
 		n.mu.writing = make(chan struct{})
 	case Kept:
 		if m := n.mu.core.Membership(); m != n.membership.Load() {
+			if why := deposed(n.cfg.Self.Store, n.membership.Load(), m); why != "" {
+				n.cfg.Logger.Warn(why, "home", m.Home, "epoch", m.Epoch, "last_revision", n.membership.Load().Revision)
+			}
 			n.membership.Store(m)
 			close(n.mu.kept)
 			n.mu.kept = make(chan struct{})

@@ -21,16 +21,16 @@ type peer struct {
 	heard           time.Duration // when it said something last
 	ever            bool          // it said something in this life
 	// What it told of itself.
-	progress        map[feature.Shard]hlc.Vector
-	heads           map[feature.Shard]hlc.Vector
-	epoch, revision uint64
-	registry        uint64
-	whole           bool
-	statusSeen      bool
-	told            map[feature.Shard]hlc.Vector // what it was told
-	nextNews        time.Duration                // when it may be told of a newer membership again
-	nextRegistry    time.Duration
-	cursors         map[hlc.Origin]map[feature.Shard]*cursor
+	progress     map[feature.Shard]hlc.Vector
+	heads        map[feature.Shard]hlc.Vector
+	membership   meta.Version
+	registry     uint64
+	whole        bool
+	statusSeen   bool
+	told         map[feature.Shard]hlc.Vector // what it was told
+	nextNews     time.Duration                // when it may be told of a newer membership again
+	nextRegistry time.Duration
+	cursors      map[hlc.Origin]map[feature.Shard]*cursor
 	// early is what it asked for in shards that are not known here yet.
 	early      map[hlc.Origin]map[feature.Shard]hlc.Timestamp
 	chunks     map[feature.Shard]bool // of these, one is on its way to it
@@ -120,7 +120,7 @@ func (c *Core) receiveStatus(p *peer, m Status) {
 		p.heads[id] = v
 	}
 	p.echo = max(p.echo, m.ID)
-	p.epoch, p.revision, p.registry, p.whole, p.statusSeen = m.Epoch, m.Revision, m.Registry, m.Whole, true
+	p.membership, p.registry, p.whole, p.statusSeen = m.Membership, m.Registry, m.Whole, true
 }
 
 // receiveRegistry takes newer definitions of a member. Those of a store that was
@@ -157,7 +157,7 @@ func (c *Core) tellStatus(p *peer, all bool) {
 		return
 	}
 	c.emit(Send{To: p.id, Message: Status{
-		Progress: progress, Heads: c.endingHeads(), Epoch: c.told.epoch, Revision: c.told.revision,
+		Progress: progress, Heads: c.endingHeads(), Membership: c.told,
 		Registry: c.cfg.Local.RegistryRevision(), Whole: c.isWhole() && c.knowsDefinitions(),
 		ID: p.echoes.next(c.now.Mono),
 	}})
@@ -242,8 +242,7 @@ func (c *Core) tellNews() {
 		if !p.dialed && !p.serving {
 			continue
 		}
-		older := meta.Membership{Epoch: p.epoch, Revision: p.revision}
-		if older.Compare(c.membership) < 0 && c.now.Mono >= p.nextNews {
+		if p.membership.Compare(c.membership.Version()) < 0 && c.now.Mono >= p.nextNews {
 			p.nextNews = c.now.Mono + 2*c.cfg.Heartbeat
 			c.emit(Send{To: id, Serving: !p.dialed, Message: MembershipNews{Membership: c.membership}})
 		}

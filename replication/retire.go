@@ -52,6 +52,9 @@ func (c *Core) retire() {
 	}
 	x, ok := c.membership.Member(c.cfg.Self.Store)
 	seal, sealed := c.membership.Sealed(c.cfg.Self.Origin)
+	if !sealed {
+		c.retiring.shards = nil // what sealed it is void
+	}
 	if !ok || !sealed || x.State != meta.Removed && x.Origin == c.cfg.Self.Origin || c.writing.allowed || c.writing.pending {
 		return
 	}

@@ -25,7 +25,7 @@ func statuses(out []Output) (revisions []uint64, heads []hlc.Timestamp) {
 	for _, o := range out {
 		if s, ok := o.(Send); ok {
 			if m, ok := s.Message.(Status); ok {
-				revisions, heads = append(revisions, m.Revision), append(heads, m.Heads[onlyShard][9])
+				revisions, heads = append(revisions, m.Membership.Revision), append(heads, m.Heads[onlyShard][9])
 			}
 		}
 	}

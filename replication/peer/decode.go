@@ -138,7 +138,7 @@ func helloOf(w *wire.Hello) (replication.Hello, error) {
 }
 
 func statusOf(w *wire.Status) (s replication.Status, err error) {
-	s = replication.Status{Epoch: w.Epoch, Revision: w.Revision, Registry: w.Registry, Whole: w.Whole, ID: w.Id}
+	s = replication.Status{Membership: meta.Version{Epoch: w.Epoch, Home: meta.StoreID(w.Home), Revision: w.Revision}, Registry: w.Registry, Whole: w.Whole, ID: w.Id}
 	if s.Progress, err = vectorsOf(w.Progress); err != nil {
 		return s, fmt.Errorf("progress: %w", err)
 	}

@@ -116,8 +116,8 @@ func drawChunk(t *rapid.T) replication.Message {
 
 func drawStatus(t *rapid.T) replication.Message {
 	s := replication.Status{
-		Epoch: rapid.Uint64().Draw(t, "epoch"), Revision: rapid.Uint64().Draw(t, "revision"),
-		Registry: rapid.Uint64().Draw(t, "registry"), Whole: rapid.Bool().Draw(t, "whole"), ID: rapid.Uint64().Draw(t, "id"),
+		Membership: meta.Version{Epoch: rapid.Uint64().Draw(t, "epoch"), Home: meta.StoreID(rapid.StringMatching(`[a-z0-9-]{0,8}`).Draw(t, "home")), Revision: rapid.Uint64().Draw(t, "revision")},
+		Registry:   rapid.Uint64().Draw(t, "registry"), Whole: rapid.Bool().Draw(t, "whole"), ID: rapid.Uint64().Draw(t, "id"),
 	}
 	s.Progress, s.Heads = drawVectors(t), drawVectors(t)
 	return s

@@ -93,7 +93,7 @@ func wireHello(h replication.Hello) *wire.Hello {
 func wireStatus(m replication.Status) *wire.Status {
 	return &wire.Status{
 		Progress: wireVectors(m.Progress), Heads: wireVectors(m.Heads),
-		Epoch: m.Epoch, Revision: m.Revision, Registry: m.Registry, Whole: m.Whole, Id: m.ID,
+		Epoch: m.Membership.Epoch, Home: string(m.Membership.Home), Revision: m.Membership.Revision, Registry: m.Registry, Whole: m.Whole, Id: m.ID,
 	}
 }
 

@@ -974,6 +974,7 @@ type Status struct {
 	Registry      uint64                 `protobuf:"varint,5,opt,name=registry,proto3" json:"registry,omitempty"`
 	Whole         bool                   `protobuf:"varint,6,opt,name=whole,proto3" json:"whole,omitempty"`
 	Id            uint64                 `protobuf:"varint,7,opt,name=id,proto3" json:"id,omitempty"`
+	Home          string                 `protobuf:"bytes,8,opt,name=home,proto3" json:"home,omitempty"` // with epoch and revision: the membership
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1055,6 +1056,13 @@ func (x *Status) GetId() uint64 {
 		return x.Id
 	}
 	return 0
+}
+
+func (x *Status) GetHome() string {
+	if x != nil {
+		return x.Home
+	}
+	return ""
 }
 
 type Fresh struct {
@@ -2069,7 +2077,7 @@ const file_replication_peer_wire_peer_proto_rawDesc = "" +
 	"\tTruncated\x12\x14\n" +
 	"\x05shard\x18\x01 \x01(\aR\x05shard\x12\x16\n" +
 	"\x06origin\x18\x02 \x01(\aR\x06origin\x12\x14\n" +
-	"\x05floor\x18\x03 \x01(\x06R\x05floor\"\xe6\x01\n" +
+	"\x05floor\x18\x03 \x01(\x06R\x05floor\"\xfa\x01\n" +
 	"\x06Status\x126\n" +
 	"\bprogress\x18\x01 \x01(\v2\x1a.featurestore.peer.VectorsR\bprogress\x120\n" +
 	"\x05heads\x18\x02 \x01(\v2\x1a.featurestore.peer.VectorsR\x05heads\x12\x14\n" +
@@ -2077,7 +2085,8 @@ const file_replication_peer_wire_peer_proto_rawDesc = "" +
 	"\brevision\x18\x04 \x01(\x04R\brevision\x12\x1a\n" +
 	"\bregistry\x18\x05 \x01(\x04R\bregistry\x12\x14\n" +
 	"\x05whole\x18\x06 \x01(\bR\x05whole\x12\x0e\n" +
-	"\x02id\x18\a \x01(\x04R\x02id\"_\n" +
+	"\x02id\x18\a \x01(\x04R\x02id\x12\x12\n" +
+	"\x04home\x18\b \x01(\tR\x04home\"_\n" +
 	"\x05Fresh\x12\x12\n" +
 	"\x04echo\x18\x01 \x01(\x04R\x04echo\x12\x16\n" +
 	"\x06origin\x18\x02 \x03(\aR\x06origin\x12\x18\n" +
