@@ -17,13 +17,13 @@ func (c *Coordinator) Anchor(t, brought *Token) {
 		return
 	}
 	m := c.Membership()
-	if len(m.Seals) == 0 {
+	if len(m.Seals) == 0 && len(m.Terms) == 0 {
 		return
 	}
 	var shards []feature.Shard
 	t.drop(func(shard feature.Shard, p hlc.Position) bool {
-		seal, ended := m.Sealed(p.Origin)
-		if !ended || p.At <= seal.Final[shard] || seal.Salvage[shard].Has(p.At) || brought.names(shard, p) || !c.peers.IsWhole(shard) {
+		end, ended := m.End(shard, p.Origin)
+		if !ended || p.At <= end.Final || end.Salvage.Has(p.At) || brought.names(shard, p) || !c.peers.IsWhole(shard) {
 			return false
 		}
 		shards = append(shards, shard)

@@ -1,11 +1,13 @@
 package consistency
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
+	"featurestore/feature"
 	"featurestore/meta"
 )
 
@@ -130,4 +132,38 @@ func count(in meta.Members, keep func(meta.Member) bool) (n int) {
 func (c Concern) Possible(members meta.Members, origin meta.Member) bool {
 	_, ok := c.Count(members, origin, func(meta.StoreID) bool { return true })
 	return ok
+}
+
+// Distinct is how many members an acknowledgement at a group's durability names,
+// out of those that hold its shards: whatever was acknowledged at it is at as
+// many, wherever it was accepted. A durability that is not set is that of the
+// concern with which the group writes.
+func Distinct(g *feature.Group, members meta.Members) int {
+	c, err := ParseConcern(cmp.Or(g.Durability, g.Write.Concern))
+	if err != nil {
+		return 1
+	}
+	active := members.Active()
+	least := 1
+	switch c.Kind {
+	case Any, Regions:
+		least = c.K + 1
+	case MemberQuorum:
+		least = len(active)/2 + 1
+	case All:
+		least = len(active)
+	case RegionQuorum, EachRegion:
+		each := 0
+		smallest := len(active)
+		for _, r := range active.Regions() {
+			majority := len(active.In(r))/2 + 1
+			each += majority
+			smallest = min(smallest, majority)
+		}
+		least = each
+		if c.Kind == RegionQuorum {
+			least = smallest
+		}
+	}
+	return max(1, min(least, len(active)))
 }

@@ -37,33 +37,20 @@ func CoveredPosition(progress hlc.Vector, origins Origins, shard feature.Shard, 
 	if progress[p.Origin] >= p.At {
 		return Covered, p
 	}
-	if origins.Membership == nil || len(origins.Membership.Seals) == 0 {
+	if origins.Membership == nil || !origins.Membership.HasEnds(shard) {
 		return origins.unsealed(p), p
 	}
-	// What was logged again may have been sealed off in turn. Each step leads to
-	// an origin that ended later, so there are at most as many as there are seals.
-	for range len(origins.Membership.Seals) + 1 {
-		if progress[p.Origin] >= p.At {
-			return Covered, p
-		}
-		seal, ended := origins.Membership.Sealed(p.Origin)
-		final := seal.Final[shard]
-		if !ended {
-			return origins.unsealed(p), p
-		}
-		if p.At <= final {
-			return Behind, p
-		}
-		salvage, kept := seal.Salvage[shard]
-		if !kept || !salvage.Has(p.At) {
-			return Lost, p
-		}
-		if progress[p.Origin] < final {
-			return Behind, hlc.Position{Origin: p.Origin, At: final}
-		}
-		p = salvage.As
+	stands, ok := origins.Membership.Follow(shard, p, progress.CoversPosition)
+	switch {
+	case !ok:
+		return Lost, stands
+	case progress.CoversPosition(stands):
+		return Covered, stands
 	}
-	return Lost, p
+	if _, ended := origins.Membership.End(shard, stands.Origin); ended {
+		return Behind, stands
+	}
+	return origins.unsealed(stands), stands
 }
 
 func (o Origins) unsealed(p hlc.Position) Coverage {

@@ -38,12 +38,16 @@ func (w world) lagOf(o hlc.Origin, at hlc.Timestamp) time.Duration {
 // because it may write before those who did not hear of it know.
 func lags(w world, shard feature.Shard, progress hlc.Vector, own hlc.Origin, visit func(Lag)) {
 	m, g := w.membership, w.group(shard.Group)
-	for i := range m.Seals {
-		s := &m.Seals[i]
-		if at := progress[s.Origin]; at < s.Final[shard] {
-			x, _ := m.Member(s.Store)
-			visit(Lag{Store: s.Store, Region: x.Region, Time: w.lagOf(s.Origin, at)})
+	m.Ends(shard, func(o hlc.Origin, writer meta.StoreID, end meta.End) bool {
+		if at := progress[o]; at < end.Final {
+			x, _ := m.Member(writer)
+			visit(Lag{Store: writer, Region: x.Region, Time: w.lagOf(o, at)})
 		}
+		return true
+	})
+	if g != nil && g.Placement == feature.Leader {
+		w.lagOfLeader(shard, progress, own, visit)
+		return
 	}
 	for i := range m.Members {
 		x := &m.Members[i]
@@ -56,6 +60,21 @@ func lags(w world, shard feature.Shard, progress hlc.Vector, own hlc.Origin, vis
 		}
 		visit(Lag{Store: x.Store, Region: x.Region, Time: bound})
 	}
+}
+
+// lagOfLeader calls visit with the bound of a shard that one store writes.
+func (w world) lagOfLeader(shard feature.Shard, progress hlc.Vector, own hlc.Origin, visit func(Lag)) {
+	t, led := w.membership.Term(shard)
+	if !led {
+		visit(Lag{Time: UnknownLag})
+		return
+	}
+	x, _ := w.membership.Member(t.Leader)
+	bound := time.Duration(0) // what is accepted here is here
+	if x.Origin != own || t.State != meta.Open {
+		bound = w.lagOf(t.Origin, progress[t.Origin])
+	}
+	visit(Lag{Store: t.Leader, Region: x.Region, Time: bound})
 }
 
 // worst returns the greatest lag of a shard.

@@ -39,10 +39,17 @@ func (w world) acked(store meta.StoreID, shard feature.Shard, p hlc.Position) bo
 // safeTime is up to when nothing of any origin is missing in a shard for a
 // replica with this progress, whose own log is complete up to closed.
 func (w world) safeTime(shard feature.Shard, progress hlc.Vector, own hlc.Origin, closed hlc.Timestamp) hlc.Timestamp {
+	if t, led := w.membership.Term(shard); led {
+		own = 0
+		if t.Leader == w.self.Store && t.State == meta.Open {
+			own = t.Origin
+		}
+	}
 	if own != 0 && closed > progress[own] {
 		progress = progress.Clone()
 		progress[own] = closed
 	}
 	g := w.group(shard.Group)
-	return w.membership.SafeTime(shard, progress, func(m meta.Member) bool { return holds(g, m.Region) })
+	led := g != nil && g.Placement == feature.Leader
+	return w.membership.SafeTime(shard, led, progress, func(m meta.Member) bool { return holds(g, m.Region) })
 }

@@ -195,6 +195,61 @@ func (m *Membership) unused(draw func() hlc.Origin) hlc.Origin {
 	}
 }
 
+// ShardOf returns the shard that an origin writes, or wrote, as a term's; false
+// for the origin of a store.
+func (m *Membership) ShardOf(o hlc.Origin) (feature.Shard, bool) {
+	for i := range m.Terms {
+		t := &m.Terms[i]
+		if t.Origin == o || slices.ContainsFunc(t.Ended, func(e TermEnd) bool { return e.Origin == o }) {
+			return t.Shard, true
+		}
+	}
+	return feature.Shard{}, false
+}
+
+// IsWriter reports whether a member writes an origin now.
+func (m *Membership) IsWriter(x Member, o hlc.Origin) bool {
+	if x.Origin == o {
+		return true
+	}
+	t, ok := m.TermOf(o)
+	return ok && t.Leader == x.Store
+}
+
+// StoreOrigin returns the origin of the store that writes a term's: o itself for
+// any other.
+func (m *Membership) StoreOrigin(o hlc.Origin) hlc.Origin {
+	if len(m.Terms) == 0 {
+		return o
+	}
+	shard, ofTerm := m.ShardOf(o)
+	if !ofTerm {
+		return o
+	}
+	t, _ := m.Term(shard)
+	leader := t.Leader
+	for _, e := range t.Ended {
+		if e.Origin == o {
+			leader = e.Leader
+		}
+	}
+	x, _ := m.Member(leader)
+	return x.Origin
+}
+
+// IsEnded reports whether an origin writes nothing any more.
+func (m *Membership) IsEnded(o hlc.Origin) bool {
+	if _, sealed := m.Sealed(o); sealed {
+		return true
+	}
+	shard, ofTerm := m.ShardOf(o)
+	if !ofTerm {
+		return false
+	}
+	_, ended := m.End(shard, o)
+	return ended
+}
+
 // Writes reports whether a store writes, or wrote, an origin in a shard.
 func (m *Membership) Writes(store StoreID, shard feature.Shard, o hlc.Origin) bool {
 	if t, led := m.Term(shard); led {

@@ -176,6 +176,20 @@ func (m *Membership) TakeOver(by StoreID) (*Membership, error) {
 // a document that is as new, and none would come.
 const unseenRevisions = 1000
 
+// maxOutrun bounds the revisions that a home believes in.
+const maxOutrun = 1 << 62
+
+// Outrun raises the revision beyond that of a document that does not hold though
+// its revision is greater, for the same reason. It returns m when it is not.
+func (m *Membership) Outrun(v Version) *Membership {
+	if v.Compare(m.Version()) >= 0 || v.Revision <= m.Revision || v.Revision > maxOutrun {
+		return m
+	}
+	n := m.next()
+	n.Revision = v.Revision + 1
+	return n
+}
+
 // AddSalvage notes where the tail of a sealed origin was logged again.
 func (m *Membership) AddSalvage(o hlc.Origin, salvage map[feature.Shard]Salvage) (*Membership, error) {
 	i := slices.IndexFunc(m.Seals, func(s Seal) bool { return s.Origin == o })
@@ -198,8 +212,8 @@ func (m *Membership) AddSalvage(o hlc.Origin, salvage map[feature.Shard]Salvage)
 
 // Heard is what a member told of itself last.
 type Heard struct {
-	// Epoch and Revision are those of the document that it keeps.
-	Epoch, Revision uint64
+	// Version is of the document that it keeps.
+	Version Version
 	// Whole says that it has copied all that it holds.
 	Whole bool
 	// Head is the last entry of an origin that it has in a shard.
@@ -208,8 +222,10 @@ type Heard struct {
 	Covers func(feature.Shard, hlc.Position) bool
 }
 
+// has reports whether it keeps m as of a revision, or a later one. One that keeps
+// a document of another line may lack what m says, whatever its revision.
 func (h Heard) has(m *Membership, since uint64) bool {
-	return h.Epoch == m.Epoch && h.Revision >= since
+	return h.Version.IsOfLine(m.Version()) && h.Version.Revision >= since
 }
 
 // Advance makes the one step that what was heard allows, or returns m: a term
@@ -233,8 +249,12 @@ func (m *Membership) Advance(heard func(StoreID) (Heard, bool), shards func(Memb
 			if slices.ContainsFunc(m.Terms, func(t Term) bool { return t.Leader == x.Store }) {
 				continue
 			}
-			if final, ok := m.final(x, heard, shards); ok {
-				return m.sealed(x, final)
+			voters, ok := m.voters(x, heard, shards)
+			if !ok {
+				continue
+			}
+			if final := finalOf(x, voters, shards(x)); x.State == Fenced || m.isDrained(x, final, voters) {
+				return m.sealed(x, final, voters)
 			}
 		}
 	}
@@ -257,60 +277,4 @@ func (m *Membership) mayServe(x Member, heard func(StoreID) (Heard, bool)) bool 
 		}
 	}
 	return true
-}
-
-// final decides where the log of a member ends, once that is certain (M5).
-func (m *Membership) final(x Member, heard func(StoreID) (Heard, bool), shards func(Member) []feature.Shard) (map[feature.Shard]hlc.Timestamp, bool) {
-	type voter struct {
-		Heard
-		holds []feature.Shard
-	}
-	var voters []voter
-	for _, y := range m.Members {
-		if y.Origin == 0 || y.State == Removed || y.State == Fenced || y.Store == x.Store && x.State == Fenced {
-			continue
-		}
-		h, ok := heard(y.Store)
-		if !ok || !h.has(m, x.Since) {
-			return nil, false
-		}
-		voters = append(voters, voter{h, shards(y)})
-	}
-	final := map[feature.Shard]hlc.Timestamp{}
-	for _, shard := range shards(x) {
-		for _, h := range voters {
-			if at := h.Head(shard, x.Origin); at > 0 {
-				final[shard] = max(final[shard], at)
-			}
-		}
-	}
-	if x.State == Fenced {
-		return final, true
-	}
-	// A leaving member takes nothing along, nor of the logs that have ended: it
-	// may be the last that has all of one.
-	ends := append([]Seal{{Origin: x.Origin, Final: final}}, m.Seals...)
-	for _, h := range voters {
-		for _, end := range ends {
-			for _, shard := range h.holds {
-				if at := end.Final[shard]; at > 0 && !h.Covers(shard, hlc.Position{Origin: end.Origin, At: at}) {
-					return nil, false
-				}
-			}
-		}
-	}
-	return final, true
-}
-
-func (m *Membership) sealed(x Member, final map[feature.Shard]hlc.Timestamp) *Membership {
-	n := m.next()
-	x.Drained = x.State == Leaving
-	x.State, x.Since = Removed, n.Revision
-	n.put(x)
-	seal := Seal{Origin: x.Origin, Store: x.Store, Final: final}
-	i, ok := slices.BinarySearchFunc(n.Seals, x.Origin, func(s Seal, o hlc.Origin) int { return cmp.Compare(s.Origin, o) })
-	if !ok {
-		n.Seals = slices.Insert(n.Seals, i, seal)
-	}
-	return n
 }

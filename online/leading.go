@@ -16,41 +16,31 @@ import (
 // yet. Nothing was written.
 var ErrNotLeading = errors.New("another store leads the shard")
 
-// Lead is a term in which this store leads a shard of a leader group.
-type Lead struct {
-	// Origin is the log of the term: nobody else writes it, in no other shard.
-	Origin hlc.Origin
-	// After are the ends of the logs of the terms before. All of them is here.
-	After []hlc.Position
-}
-
-// SetLeading says which shards of leader groups this store leads: those alone. It
-// returns once every write that was begun before is published or has failed, so
-// that afterwards the heads of terms that it leads no more stand still, and each
-// new term has a first entry: without rows, and after the terms before and all
-// that is here, so that whoever has anything of the term has all of that (I13).
+// SetLeading says which shards of leader groups this store leads, those alone,
+// each under an origin that nobody else writes. It returns once every write that
+// was begun before is published or has failed, so that afterwards the heads of
+// terms that it leads no more stand still, and each new term has a first entry:
+// without rows, and after all that is here, so that whoever has anything of the
+// term has all of the terms before (I13).
 //
 // A store that was never told leads all shards under its own origin: it is alone.
-// Errors are those of Append that concern disk and clock; then nothing changed.
-func (s *Store) SetLeading(ctx context.Context, leads map[feature.Shard]Lead) error {
+// Leads must not change afterwards. Errors are those of Append that concern disk
+// and clock; then nothing changed.
+func (s *Store) SetLeading(ctx context.Context, leads map[feature.Shard]hlc.Origin) error {
 	return s.queue.run(ctx, 0, func(ctx context.Context, c *committer) error {
-		next := make(map[feature.Shard]hlc.Origin, len(leads))
-		for shard, lead := range leads {
-			next[shard] = lead.Origin
-		}
 		if err := c.beginTerms(ctx, leads); err != nil {
 			return fmt.Errorf("begin to lead: %w", err)
 		}
-		s.leading.Store(&next)
+		s.leading.Store(&leads)
 		return nil
 	})
 }
 
 // beginTerms writes the first entries of the terms that have none.
-func (c *committer) beginTerms(ctx context.Context, leads map[feature.Shard]Lead) error {
+func (c *committer) beginTerms(ctx context.Context, leads map[feature.Shard]hlc.Origin) error {
 	begin := false
-	for shard, lead := range leads {
-		begin = begin || c.store.progress.shard(shard).heads[lead.Origin] == 0
+	for shard, origin := range leads {
+		begin = begin || c.store.progress.shard(shard).heads[origin] == 0
 	}
 	if !begin {
 		return nil
@@ -60,14 +50,11 @@ func (c *committer) beginTerms(ctx context.Context, leads map[feature.Shard]Lead
 	defer c.store.assigning.Unlock()
 	return c.alone(ctx, func(st *stage) error {
 		for _, shard := range slices.SortedFunc(maps.Keys(leads), feature.Shard.Compare) {
-			log := logID{shard: shard, origin: leads[shard].Origin}
+			log := logID{shard: shard, origin: leads[shard]}
 			if st.head(log).entry > 0 {
 				continue
 			}
-			for _, p := range leads[shard].After {
-				st.witness(p.At)
-			}
-			own, err := st.own(log, oplog.Entry{Kind: oplog.Noop, Deps: leads[shard].first(st.store.progress.shard(shard).heads)})
+			own, err := st.own(log, oplog.Entry{Kind: oplog.Noop, Deps: st.store.progress.shard(shard).heads.Positions()})
 			if err != nil {
 				return err
 			}
@@ -78,16 +65,6 @@ func (c *committer) beginTerms(ctx context.Context, leads map[feature.Shard]Lead
 		}
 		return nil
 	})
-}
-
-// first is what the first entry of a term waits for.
-func (l Lead) first(heads hlc.Vector) []hlc.Position {
-	after := heads.Clone()
-	for _, p := range l.After {
-		after[p.Origin] = p.At
-	}
-	delete(after, l.Origin)
-	return after.Positions()
 }
 
 // IsLed reports whether a group's shards are each written by one leader.

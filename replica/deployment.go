@@ -78,8 +78,9 @@ func (r *Replica) replicationConfig(secret []byte, transport replication.Transpo
 	return replication.Config{
 		Store: r.store, Transport: transport, Self: r.self(), Deployment: deploymentOf(secret), Incarnation: r.store.Identity().Incarnation,
 		Founder: founder, Founding: founding, Seeds: r.cfg.seeds(),
-		Invited: r.cfg.invites(func() *meta.Membership { return r.node.Membership() }),
-		Timing:  r.cfg.Replication, Logger: r.telemetry.log.With("room", "replication"), Meter: r.telemetry.meter("replication"),
+		Invited:  r.cfg.invites(func() *meta.Membership { return r.node.Membership() }),
+		Distinct: consistency.Distinct,
+		Timing:   r.cfg.Replication, Logger: r.telemetry.log.With("room", "replication"), Meter: r.telemetry.meter("replication"),
 	}
 }
 
@@ -108,7 +109,7 @@ func (m members) Change(ctx context.Context, c meta.Change) (*meta.Membership, e
 	if c.Action == meta.Assume {
 		return m.node.TakeHome(ctx)
 	}
-	return m.node.Change(ctx, func(old *meta.Membership) (*meta.Membership, error) { return old.Apply(c, m.store.Registry().Groups()) })
+	return m.node.Change(ctx, func(old *meta.Membership, r meta.Rules) (*meta.Membership, error) { return old.Apply(c, r) })
 }
 
 var _ replication.Store = (*online.Store)(nil)

@@ -256,9 +256,7 @@ func (n *Node) commonSafeTime(shard feature.Shard, peer meta.StoreID) hlc.Timest
 	if p == nil || !p.statusSeen {
 		return 0
 	}
-	holds := c.holds(shard)
-	own := c.membership.SafeTime(shard, c.withOwnClosed(c.cfg.Local.Progress(shard)), holds)
-	return min(own, c.membership.SafeTime(shard, p.progress[shard], holds))
+	return min(c.ownSafeTime(shard), c.safeTime(shard, p.progress[shard]))
 }
 
 // collectMargin is how far beyond what was collected a comparison passes over

@@ -47,8 +47,8 @@ func (n *Node) heads(shard feature.Shard) []hlc.Position {
 	m := n.membership.Load()
 	positions := n.cfg.Store.Heads(shard).Positions()
 	for i, p := range positions {
-		if seal, ended := m.Sealed(p.Origin); ended {
-			positions[i].At = min(p.At, seal.Final[shard])
+		if end, ended := m.End(shard, p.Origin); ended {
+			positions[i].At = min(p.At, end.Final)
 		}
 	}
 	return slices.DeleteFunc(positions, func(p hlc.Position) bool { return p.At == 0 })

@@ -18,8 +18,12 @@ type Local interface {
 	// Progress and Heads are those of Store.
 	Progress(shard feature.Shard) hlc.Vector
 	Heads(shard feature.Shard) hlc.Vector
-	// RegistryRevision is that of the definitions in force.
+	// RegistryRevision is that of the definitions in force, Groups are theirs. They
+	// are shared.
 	RegistryRevision() uint64
+	Groups() []*feature.Group
+	// IsLed reports whether a group's shards are each written by one leader.
+	IsLed(id feature.GroupID) bool
 }
 
 // CoreConfig says who a core decides for, and how patiently.
@@ -39,6 +43,11 @@ type CoreConfig struct {
 	// Begun is the store's clock when this life began: whatever it gave before
 	// lies at or before it. Zero: not known.
 	Begun hlc.Timestamp
+	// Distinct is how many members an acknowledgement at a group's durability
+	// names, out of those that hold a shard; Draw returns a random origin. Both are
+	// needed where there are leader groups.
+	Distinct func(g *feature.Group, members meta.Members) int
+	Draw     func() hlc.Origin
 	Timing
 	Faults fault.Set
 }
@@ -53,8 +62,8 @@ type Core struct {
 	membership *meta.Membership // nil until known
 	keeping    *meta.Membership // on its way to the disk
 	nextKeep   time.Duration    // when this store may change it by itself again, after the disk took none
-	// told is the revision that others may rely on: kept and obeyed.
-	told struct{ epoch, revision uint64 }
+	// told is the document that others may rely on: kept and obeyed.
+	told meta.Version
 
 	peers     map[meta.StoreID]*peer
 	shards    map[feature.Shard]*shard
@@ -74,7 +83,9 @@ type Core struct {
 	}
 	fencedClock bool
 	clockOff    time.Duration // by how much, while it is fenced
-	retiring    retiring
+	leading     leading
+	tails       map[tailID]*tail
+	retired     bool
 	outdated    string        // why the directory is not the one that told others; "" when it is
 	first       hlc.Timestamp // the first that closed was in this life
 	closed      hlc.Timestamp // own log, as of the last tick
@@ -107,7 +118,7 @@ func NewCore(cfg CoreConfig) *Core {
 	}
 	c.refreshShards()
 	if m := c.membership; m != nil {
-		c.told.epoch, c.told.revision = m.Epoch, m.Revision
+		c.told = m.Version()
 	}
 	return c
 }
@@ -191,7 +202,7 @@ func (c *Core) shard(s feature.Shard) *shard {
 func (c *Core) isWhole() bool {
 	for _, id := range c.order {
 		s := c.shards[id]
-		if s.rebuild != nil || !s.begun && c.self().State == meta.Joining {
+		if s.rebuild != nil || !s.begun && c.self().State == meta.Joining || c.hasTail(id) {
 			return false
 		}
 	}

@@ -2,6 +2,7 @@ package replication
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ type localFacts struct {
 	progress, heads hlc.Vector
 	shards          []feature.Shard // nil is onlyShard
 	revision        uint64
+	groups          []*feature.Group
 }
 
 func (l *localFacts) Shards(meta.Region) []feature.Shard {
@@ -31,6 +33,10 @@ func (l *localFacts) Shards(meta.Region) []feature.Shard {
 func (l *localFacts) Progress(feature.Shard) hlc.Vector { return l.progress }
 func (l *localFacts) Heads(feature.Shard) hlc.Vector    { return l.heads }
 func (l *localFacts) RegistryRevision() uint64          { return max(1, l.revision) }
+func (l *localFacts) Groups() []*feature.Group          { return l.groups }
+func (l *localFacts) IsLed(id feature.GroupID) bool {
+	return slices.ContainsFunc(l.groups, func(g *feature.Group) bool { return g.ID == id && g.Placement == feature.Leader })
+}
 
 // twoStores is the membership of eu-1 and us-1, whose home is eu-1.
 func twoStores(t *testing.T) *meta.Membership {

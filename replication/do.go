@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"featurestore/feature"
 	"featurestore/meta"
 )
 
@@ -72,6 +73,12 @@ func (n *Node) perform(ctx context.Context, o Output) {
 		}
 		n.writing.Store(o.Allowed)
 		n.offer(WritingSet(o))
+	case SetLeading:
+		err := n.cfg.Store.SetLeading(ctx, o.Origins)
+		n.complain("change what is led", err)
+		n.offer(LeadingSet{Origins: o.Origins, Err: err})
+	case Cut:
+		n.complain("remove what lies beyond the end of a log", n.cfg.Store.Cut(ctx, o.Shard, o.End))
 	case SetNote:
 		n.complain("keep how far a rebuilding is", n.cfg.Store.SetNote(ctx, o.Shard, o.Note))
 	case JoinChunk:
@@ -121,25 +128,25 @@ func (n *Node) relogFor(ctx context.Context, o RelogFor) {
 	if n.complain("log another store's tail again", err); err != nil {
 		return // it will ask again
 	}
-	n.links.send(Send{To: o.To, Serving: true, Message: Relogged{Shard: o.Shard, UpTo: o.Entries[len(o.Entries)-1].At, As: p}})
+	n.links.send(Send{To: o.To, Serving: true, Message: o.answer(p)})
 }
 
-// salvage offers a piece of the own tail.
+// salvage offers a piece of a tail.
 func (n *Node) salvage(ctx context.Context, o Salvage) {
-	iv, floor, err := n.cfg.Store.ReadLog(ctx, o.Shard, n.cfg.Self.Origin, o.After, n.cfg.ReadBytes)
-	if err == nil && floor > o.After {
+	iv, floor, err := n.cfg.Store.ReadLog(ctx, o.Shard, o.After.Origin, o.After.At, n.cfg.ReadBytes)
+	if err == nil && floor > o.After.At {
 		n.cfg.Logger.Warn("what this store wrote after it was cut off is in part too old to be handed over; it is kept with the old data",
 			"group", o.Shard.Group, "partition", o.Shard.Partition, "up_to", floor)
-		iv, _, err = n.cfg.Store.ReadLog(ctx, o.Shard, n.cfg.Self.Origin, floor, n.cfg.ReadBytes)
+		iv, _, err = n.cfg.Store.ReadLog(ctx, o.Shard, o.After.Origin, floor, n.cfg.ReadBytes)
 	}
-	n.complain("read the own tail", err)
+	n.complain("read what lies beyond the end of a log", err)
 	if err == nil && len(iv.Entries) > 0 {
 		n.links.send(Send{To: o.To, Message: Relog{Shard: o.Shard, Entries: iv.Entries}})
 	}
-	if floor <= o.After {
+	if floor <= o.After.At {
 		floor = 0
 	}
-	n.offer(Salvaged{Shard: o.Shard, Floor: floor, Empty: err == nil && len(iv.Entries) == 0})
+	n.offer(Salvaged{Shard: o.Shard, Origin: o.After.Origin, Floor: floor, Empty: err == nil && len(iv.Entries) == 0})
 }
 
 // serveReads reads logs and sends them, one interval each. A log that cannot be
@@ -192,5 +199,6 @@ func (n *Node) complain(what string, err error) {
 // localStore is what the core reads of the store.
 type localStore struct{ Store }
 
-// RegistryRevision is that of the definitions in force.
+// RegistryRevision is that of the definitions in force, Groups are theirs.
 func (l localStore) RegistryRevision() uint64 { return l.Registry().Revision() }
+func (l localStore) Groups() []*feature.Group { return l.Registry().Groups() }

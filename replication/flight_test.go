@@ -17,6 +17,8 @@ func (emptyStore) Shards(meta.Region) []feature.Shard { return []feature.Shard{{
 func (emptyStore) Progress(feature.Shard) hlc.Vector  { return nil }
 func (emptyStore) Heads(feature.Shard) hlc.Vector     { return nil }
 func (emptyStore) RegistryRevision() uint64           { return 1 }
+func (emptyStore) Groups() []*feature.Group           { return nil }
+func (emptyStore) IsLed(feature.GroupID) bool         { return false }
 
 // coreOfTwo is the core of a store whose one peer writes origin 2.
 func coreOfTwo() *Core {

@@ -73,8 +73,35 @@ func (c *Core) wanted() []hlc.Origin {
 			out = append(out, s.Origin)
 		}
 	}
+	for i := range c.membership.Terms {
+		t := &c.membership.Terms[i]
+		s := c.shards[t.Shard]
+		if s == nil {
+			continue
+		}
+		if t.Leader != c.cfg.Self.Store {
+			out = append(out, t.Origin)
+		}
+		for _, e := range t.Ended {
+			if s.pending[e.Origin] < e.Final {
+				out = append(out, e.Origin)
+			}
+		}
+	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// writtenBy are the shards, out of those held here, whose logs an origin writes,
+// or wrote: one for that of a term, else those that nobody leads.
+func (c *Core) writtenBy(o hlc.Origin, shards []feature.Shard) []feature.Shard {
+	if shard, ofTerm := c.membership.ShardOf(o); ofTerm {
+		if slices.Contains(shards, shard) {
+			return []feature.Shard{shard}
+		}
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(shards), c.isLed)
 }
 
 // isComplete reports whether all that counts of a sealed origin is here.
@@ -113,7 +140,7 @@ func (c *Core) followOrigin(o hlc.Origin) {
 	if at == "" {
 		return
 	}
-	ready := c.readyShards()
+	ready := c.writtenBy(o, c.readyShards())
 	moved := at != f.peer
 	if !moved && c.isAhead(at, o) && c.now.Mono-max(f.moved, f.asked) > c.cfg.Stall {
 		f.gap = true // what it was asked, or what it said, was lost
@@ -149,10 +176,10 @@ func (c *Core) sources(o hlc.Origin) []source {
 	for _, id := range slices.Sorted(maps.Keys(c.peers)) {
 		p := c.peers[id]
 		x, ok := c.membership.Member(id)
-		if !ok || !p.dialed || x.State == meta.Removed || !p.isLive(c.now.Mono, c.cfg.Stall) {
+		if !ok || !p.dialed || x.State == meta.Removed || x.State == meta.Fenced && c.membership.IsEnded(o) || !p.isLive(c.now.Mono, c.cfg.Stall) {
 			continue
 		}
-		s := source{id: id, owner: x.Origin == o, roundTrip: p.clock.roundTrip}
+		s := source{id: id, owner: c.membership.IsWriter(x, o), roundTrip: p.clock.roundTrip}
 		s.ahead = c.isAhead(id, o)
 		live = append(live, s)
 	}
@@ -163,6 +190,10 @@ func (c *Core) sources(o hlc.Origin) []source {
 // is not here.
 func (c *Core) isAhead(id meta.StoreID, o hlc.Origin) bool {
 	p := c.peers[id]
+	if shard, ofTerm := c.membership.ShardOf(o); ofTerm {
+		s := c.shards[shard]
+		return s != nil && p.progress[shard][o] > s.pending[o]
+	}
 	return slices.ContainsFunc(c.order, func(s feature.Shard) bool { return p.progress[s][o] > c.shards[s].pending[o] })
 }
 

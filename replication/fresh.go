@@ -125,6 +125,7 @@ func (c *Core) receiveFresh(p *peer, m Fresh) {
 	if !ok {
 		return
 	}
+	c.takePromise(p, sent, m.Membership)
 	for _, f := range m.Facts {
 		if f.Origin == c.cfg.Self.Origin {
 			continue
@@ -139,7 +140,8 @@ func (c *Core) tellFresh(p *peer) {
 	if p.echo == 0 {
 		return
 	}
-	m := Fresh{Echo: p.echo}
+	m := Fresh{Echo: p.echo, Membership: c.membership.Version()}
+	c.promise(p)
 	for _, o := range slices.Sorted(maps.Keys(c.facts)) {
 		facts := c.facts[o]
 		last := facts[len(facts)-1]

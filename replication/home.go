@@ -3,6 +3,7 @@ package replication
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"featurestore/feature"
 	"featurestore/hlc"
@@ -28,7 +29,7 @@ var ErrBusy = errors.New("another change of the membership is under way")
 
 // Propose changes the membership, at its home. The document that change returns
 // holds once a Keep with it was answered by Kept.
-func (c *Core) Propose(change func(*meta.Membership) (*meta.Membership, error)) (*meta.Membership, []Output, error) {
+func (c *Core) Propose(change func(*meta.Membership, meta.Rules) (*meta.Membership, error)) (*meta.Membership, []Output, error) {
 	switch {
 	case c.membership == nil:
 		return nil, nil, &NotHomeError{}
@@ -37,7 +38,7 @@ func (c *Core) Propose(change func(*meta.Membership) (*meta.Membership, error)) 
 	case c.keeping != nil:
 		return nil, nil, ErrBusy
 	}
-	next, err := change(c.membership)
+	next, err := change(c.membership, c.rules())
 	if err != nil || next == c.membership {
 		return next, nil, err
 	}
@@ -81,7 +82,7 @@ func (c *Core) found() {
 // membership.
 func (c *Core) isUnfounded(region meta.Region) bool {
 	for _, p := range c.peers {
-		if p.hello.Member.Region == region && p.statusSeen && p.epoch == 0 {
+		if p.hello.Member.Region == region && p.statusSeen && p.membership.Epoch == 0 {
 			return true
 		}
 	}
@@ -94,6 +95,18 @@ func (c *Core) hear(m *meta.Membership) {
 		return
 	}
 	c.keep(m)
+}
+
+// deposed says what became of a store that was the home when it takes another
+// document, "" when nothing did.
+func deposed(self meta.StoreID, old, next *meta.Membership) string {
+	switch {
+	case old == nil || old.Home != self || next.Home == self:
+		return ""
+	case old.Epoch == next.Epoch:
+		return "another store took over as the home at the same time, and its membership holds; what this one changed since it took over is void"
+	}
+	return "another store has taken over as the home; what this one changed and the other had not seen is void"
 }
 
 // kept puts a document into force.
@@ -126,6 +139,10 @@ func (c *Core) lead() {
 		return
 	}
 	for _, p := range c.peers {
+		if next := c.membership.Outrun(p.membership); next != c.membership {
+			c.keep(next)
+			return
+		}
 		if p.introduced || p.hello.Member.Origin == 0 {
 			continue
 		}
@@ -138,7 +155,11 @@ func (c *Core) lead() {
 		p.introduced = true
 	}
 	shards := func(x meta.Member) []feature.Shard { return c.cfg.Local.Shards(x.Region) }
-	if next := c.membership.Advance(c.heardOf, shards); next != c.membership {
+	next := c.membership.Advance(c.heardOf, shards, c.rules())
+	if next == c.membership {
+		next = c.firstLeaders()
+	}
+	if next != c.membership {
 		c.keep(next)
 	}
 }
@@ -147,7 +168,7 @@ func (c *Core) lead() {
 func (c *Core) heardOf(id meta.StoreID) (meta.Heard, bool) {
 	if id == c.cfg.Self.Store {
 		return meta.Heard{
-			Epoch: c.told.epoch, Revision: c.told.revision, Whole: c.isWhole(),
+			Version: c.told, Whole: c.isWhole(),
 			Head:   func(s feature.Shard, o hlc.Origin) hlc.Timestamp { return c.cfg.Local.Heads(s)[o] },
 			Covers: func(s feature.Shard, p hlc.Position) bool { return c.cfg.Local.Progress(s).CoversPosition(p) },
 		}, true
@@ -157,7 +178,7 @@ func (c *Core) heardOf(id meta.StoreID) (meta.Heard, bool) {
 		return meta.Heard{}, false
 	}
 	return meta.Heard{
-		Epoch: p.epoch, Revision: p.revision, Whole: p.whole,
+		Version: p.membership, Whole: p.whole,
 		Head:   func(s feature.Shard, o hlc.Origin) hlc.Timestamp { return p.heads[s][o] },
 		Covers: func(s feature.Shard, q hlc.Position) bool { return p.progress[s].CoversPosition(q) },
 	}, true
@@ -171,21 +192,38 @@ func (c *Core) obey() {
 	}
 	x := c.self()
 	allowed := c.isMember() && x.State == meta.Active && !c.fencedClock && c.outdated == ""
+	c.setLeading()
 	c.setWriting(allowed)
-	if c.writing.pending || c.writing.allowed != allowed {
+	if !c.obeysTerms() || c.writing.pending || c.writing.allowed != allowed {
 		return
 	}
 	for _, y := range c.membership.Members {
-		if y.State != meta.Fenced {
-			continue
-		}
-		for _, id := range c.order { // what was taken before the fence lands first
-			if c.shards[id].flight[y.Origin] > 0 {
-				return
-			}
+		if y.State == meta.Fenced && c.isLanding(y) { // what was taken before the fence lands first
+			return
 		}
 	}
-	c.told.epoch, c.told.revision = c.membership.Epoch, c.membership.Revision
+	c.told = c.membership.Version()
+}
+
+// isLanding reports whether something is on its way into the store that is not
+// taken any more of a fenced member: its own log, what it passed on of logs that
+// have ended, and rows.
+func (c *Core) isLanding(fenced meta.Member) bool {
+	for _, id := range c.order {
+		s := c.shards[id]
+		if s.flight[fenced.Origin] > 0 || s.rebuild != nil && s.rebuild.joining && s.rebuild.sender == fenced.Store {
+			return true
+		}
+		for _, seal := range c.membership.Seals {
+			if s.flight[seal.Origin] > 0 {
+				return true
+			}
+		}
+		if t, led := c.membership.Term(id); led && slices.ContainsFunc(t.Ended, func(e meta.TermEnd) bool { return s.flight[e.Origin] > 0 }) {
+			return true
+		}
+	}
+	return false
 }
 
 // recall looks at how far another store has this one's own log. A time after

@@ -81,6 +81,12 @@ type Kept struct {
 // WritingSet says that the store obeys SetWriting.
 type WritingSet struct{ Allowed bool }
 
+// LeadingSet answers SetLeading.
+type LeadingSet struct {
+	Origins map[feature.Shard]hlc.Origin
+	Err     error
+}
+
 // ChunkJoined says what became of a JoinChunk.
 type ChunkJoined struct {
 	Shard feature.Shard
@@ -94,13 +100,13 @@ type BeyondRelogged struct {
 	Err    error
 }
 
-// Salvaged says that a piece of the own tail of a shard was offered to a peer;
-// Empty that there is none, and Floor, where it is not zero, that what lies
-// before it is gone.
+// Salvaged says that a piece of a tail was offered to a peer; Empty that there is
+// none, and Floor, where it is not zero, that what lies before it is gone.
 type Salvaged struct {
-	Shard feature.Shard
-	Floor hlc.Timestamp
-	Empty bool
+	Shard  feature.Shard
+	Origin hlc.Origin
+	Floor  hlc.Timestamp
+	Empty  bool
 }
 
 func (Opened) input()         {}
@@ -116,6 +122,7 @@ func (Adopted) input()        {}
 func (Diverged) input()       {}
 func (Kept) input()           {}
 func (WritingSet) input()     {}
+func (LeadingSet) input()     {}
 func (ChunkJoined) input()    {}
 func (BeyondRelogged) input() {}
 func (Salvaged) input()       {}
@@ -182,6 +189,16 @@ type Keep struct{ Membership *meta.Membership }
 // SetWriting allows or refuses writes of clients; WritingSet answers.
 type SetWriting struct{ Allowed bool }
 
+// SetLeading says which shards the store leads, and under which origins. See
+// Store.SetLeading; LeadingSet answers.
+type SetLeading struct{ Origins map[feature.Shard]hlc.Origin }
+
+// Cut removes what lies beyond the end of a log.
+type Cut struct {
+	Shard feature.Shard
+	End   hlc.Position
+}
+
 // AdoptRegistry takes the definitions of another store; Adopted answers.
 type AdoptRegistry struct{ Encoded []byte }
 
@@ -211,6 +228,11 @@ type RelogFor struct {
 	Entries []oplog.Logged
 }
 
+// answer says where the entries went.
+func (o RelogFor) answer(as hlc.Position) Relogged {
+	return Relogged{Shard: o.Shard, Origin: o.Entries[0].Origin, After: o.Entries[0].Prev, UpTo: o.Entries[len(o.Entries)-1].At, As: as}
+}
+
 // RelogBeyond logs again, under this store's origin, what rows hold of ended
 // origins beyond their seals; BeyondRelogged answers.
 type RelogBeyond struct {
@@ -218,11 +240,11 @@ type RelogBeyond struct {
 	Finals hlc.Vector
 }
 
-// Salvage offers the own tail after a position to a peer; Salvaged answers.
+// Salvage offers the tail of a log after a position to a peer; Salvaged answers.
 type Salvage struct {
 	To    meta.StoreID
 	Shard feature.Shard
-	After hlc.Timestamp
+	After hlc.Position
 }
 
 // ServeAudit answers an Audit of a peer.
@@ -245,6 +267,8 @@ func (JoinChunk) output()     {}
 func (SetNote) output()       {}
 func (Keep) output()          {}
 func (SetWriting) output()    {}
+func (SetLeading) output()    {}
+func (Cut) output()           {}
 func (AdoptRegistry) output() {}
 func (SendRegistry) output()  {}
 func (TruncateLog) output()   {}

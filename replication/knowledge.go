@@ -59,8 +59,27 @@ func (n *Node) AsOf(o hlc.Origin, at hlc.Timestamp) (ago time.Duration, ok bool)
 	if facts == nil {
 		return 0, false
 	}
+	o = n.Membership().StoreOrigin(o) // facts are about all that a store writes
 	since, ok := asOf((*facts)[o], at)
 	return time.Since(n.began) - since, ok
+}
+
+// Leads returns from which position on this store leads a shard, under the origin
+// of its term; false when it does not.
+func (n *Node) Leads(shard feature.Shard) (from hlc.Position, leads bool) {
+	terms := n.leading.Load()
+	if terms == nil {
+		return hlc.Position{}, false
+	}
+	from, leads = (*terms)[shard]
+	return from, leads
+}
+
+// HasLease reports whether nobody else can lead a shard that this store leads.
+func (n *Node) HasLease(shard feature.Shard) bool {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	return n.mu.core.hasLease(shard, time.Since(n.began))
 }
 
 // Writable returns nil while clients' writes are taken, else why they are not:
@@ -100,7 +119,7 @@ func (n *Node) Active(ctx context.Context) error {
 
 // Change changes the membership, at its home, and returns it once it is kept.
 // Errors: meta.ErrRefused, ErrNotHome, or ctx's.
-func (n *Node) Change(ctx context.Context, change func(*meta.Membership) (*meta.Membership, error)) (*meta.Membership, error) {
+func (n *Node) Change(ctx context.Context, change func(*meta.Membership, meta.Rules) (*meta.Membership, error)) (*meta.Membership, error) {
 	return n.propose(ctx, func(c *Core) (*meta.Membership, []Output, error) { return c.Propose(change) })
 }
 
@@ -151,7 +170,7 @@ func (n *Node) View() View {
 		out := PeerView{
 			Member: p.hello.Member, Live: p.isReached(now.Mono, n.cfg.Stall),
 			RoundTrip: p.clock.roundTrip, ClockOffset: p.clock.offset, ClockAhead: p.clock.ahead(n.cfg.MaxSkew),
-			Progress: maps.Clone(p.progress), Epoch: p.epoch, Revision: p.revision, Registry: p.registry,
+			Progress: maps.Clone(p.progress), Membership: p.membership, Registry: p.registry,
 		}
 		if c.membership != nil {
 			if x, ok := c.membership.Member(id); ok {

@@ -57,11 +57,12 @@ type Status struct {
 	// has not changed since the last Status.
 	Progress map[feature.Shard]hlc.Vector
 	// Heads are the last entries there of origins whose members leave or are
-	// fenced: what a seal is decided from.
+	// fenced, and while one is fenced of those that have ended: what a seal is
+	// decided from.
 	Heads map[feature.Shard]hlc.Vector
-	// Epoch and Revision are those of the membership that the sender keeps on
-	// disk and obeys.
-	Epoch, Revision uint64
+	// Membership is the version of the document that the sender keeps on disk and
+	// obeys; zero when it knows none.
+	Membership meta.Version
 	// Registry is the revision of the definitions in force there.
 	Registry uint64
 	// Whole says that the sender is rebuilding nothing: it may be a source.
@@ -76,6 +77,9 @@ type Status struct {
 type Fresh struct {
 	Echo  uint64 // ID of the last Status of the reader
 	Facts []Fact
+	// Membership is of the document in force at the sender. For a while it obeys
+	// none in which the reader is deposed.
+	Membership meta.Version
 }
 
 // Fact is what Fresh tells of one origin. Age is zero for the sender's own.
@@ -122,12 +126,13 @@ type Relog struct {
 	Entries []oplog.Logged
 }
 
-// Relogged answers Relog: where the entries, up to and including UpTo, went. A
-// zero position says that they were refused.
+// Relogged answers Relog: where all entries after After, up to and including
+// UpTo, went. A zero position says that they were refused.
 type Relogged struct {
-	Shard feature.Shard
-	UpTo  hlc.Timestamp
-	As    hlc.Position
+	Shard       feature.Shard
+	Origin      hlc.Origin
+	After, UpTo hlc.Timestamp
+	As          hlc.Position
 }
 
 // Audit asks what a store has of a shard, to compare (anti-entropy). Without a

@@ -169,7 +169,7 @@ func (c *Core) lagOf(o hlc.Origin, now time.Duration) (lag time.Duration, ok boo
 // not known.
 func (c *Core) safe() hlc.Timestamp {
 	at, _ := c.least(func(id feature.Shard) (hlc.Timestamp, meta.StoreID) {
-		return c.membership.SafeTime(id, c.withOwnClosed(c.cfg.Local.Progress(id)), c.holds(id)), ""
+		return c.ownSafeTime(id), ""
 	})
 	return at
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -52,6 +53,12 @@ type Config struct {
 
 	Logger *slog.Logger // nil is silence
 	Meter  metric.Meter // nil is none
+	// Distinct is how many members an acknowledgement at a group's durability
+	// names, out of those that hold a shard; nil: the one that accepts. It decides
+	// about leader groups, as does Draw, which returns a random origin; nil: from
+	// the system's randomness.
+	Distinct func(g *feature.Group, members meta.Members) int
+	Draw     func() hlc.Origin
 	// Faults are planted by tests of the checkers.
 	Faults fault.Set
 }
@@ -66,6 +73,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.ChunkBytes == 0 {
 		c.ChunkBytes = 512 << 10
+	}
+	if c.Distinct == nil {
+		c.Distinct = func(*feature.Group, meta.Members) int { return 1 }
+	}
+	if c.Draw == nil {
+		c.Draw = func() hlc.Origin { return hlc.Origin(rand.Uint32()) }
 	}
 	if c.Meter == nil {
 		c.Meter = noop.Meter{}
@@ -118,6 +131,7 @@ type Node struct {
 
 	membership atomic.Pointer[meta.Membership]
 	facts      atomic.Pointer[map[hlc.Origin][]fact]
+	leading    atomic.Pointer[map[feature.Shard]hlc.Position]
 	writing    atomic.Bool           // clients' writes are taken
 	refusal    atomic.Pointer[error] // why they are not, of the last tick
 
@@ -162,7 +176,7 @@ func New(cfg Config) (*Node, error) {
 	n.kept = m
 	n.mu.core = NewCore(CoreConfig{
 		Self: cfg.Self, Local: localStore{cfg.Store}, Membership: m, Founder: cfg.Founder, Founding: cfg.Founding, Invited: cfg.Invited,
-		Notes: notes, Begun: cfg.Store.Clock().Last(), Timing: cfg.Timing, Faults: cfg.Faults,
+		Distinct: cfg.Distinct, Draw: cfg.Draw, Notes: notes, Begun: cfg.Store.Clock().Last(), Timing: cfg.Timing, Faults: cfg.Faults,
 	})
 	if m == nil {
 		m = &meta.Membership{}
@@ -293,6 +307,11 @@ func (n *Node) note(in Input) {
 				}
 			}
 		}
+	case LeadingSet:
+		terms := n.mu.core.leading.terms
+		n.leading.Store(&terms)
+		close(n.mu.changed)
+		n.mu.changed = make(chan struct{})
 	case WritingSet:
 		why := n.mu.core.refusal()
 		n.refusal.Store(&why)
@@ -300,6 +319,9 @@ func (n *Node) note(in Input) {
 		n.mu.writing = make(chan struct{})
 	case Kept:
 		if m := n.mu.core.Membership(); m != n.membership.Load() {
+			if why := deposed(n.cfg.Self.Store, n.membership.Load(), m); why != "" {
+				n.cfg.Logger.Warn(why, "home", m.Home, "epoch", m.Epoch, "last_revision", n.membership.Load().Revision)
+			}
 			n.membership.Store(m)
 			close(n.mu.kept)
 			n.mu.kept = make(chan struct{})

@@ -21,16 +21,16 @@ type peer struct {
 	heard           time.Duration // when it said something last
 	ever            bool          // it said something in this life
 	// What it told of itself.
-	progress        map[feature.Shard]hlc.Vector
-	heads           map[feature.Shard]hlc.Vector
-	epoch, revision uint64
-	registry        uint64
-	whole           bool
-	statusSeen      bool
-	told            map[feature.Shard]hlc.Vector // what it was told
-	nextNews        time.Duration                // when it may be told of a newer membership again
-	nextRegistry    time.Duration
-	cursors         map[hlc.Origin]map[feature.Shard]*cursor
+	progress     map[feature.Shard]hlc.Vector
+	heads        map[feature.Shard]hlc.Vector
+	membership   meta.Version
+	registry     uint64
+	whole        bool
+	statusSeen   bool
+	told         map[feature.Shard]hlc.Vector // what it was told
+	nextNews     time.Duration                // when it may be told of a newer membership again
+	nextRegistry time.Duration
+	cursors      map[hlc.Origin]map[feature.Shard]*cursor
 	// early is what it asked for in shards that are not known here yet.
 	early      map[hlc.Origin]map[feature.Shard]hlc.Timestamp
 	chunks     map[feature.Shard]bool // of these, one is on its way to it
@@ -40,7 +40,9 @@ type peer struct {
 	echoes     echoes // of what it was told
 	echo       uint64 // the last that it told
 	nextFresh  time.Duration
-	introduced bool // the home has taken its hello into account
+	promised   time.Duration // when it was promised that it is not deposed
+	lease      time.Duration // until when its promise of that counts
+	introduced bool          // the home has taken its hello into account
 }
 
 func (p *peer) isLive(now, stall time.Duration) bool {
@@ -114,13 +116,16 @@ func (c *Core) ended(in Ended) {
 func (c *Core) receiveStatus(p *peer, m Status) {
 	for id, v := range m.Progress {
 		c.recall(v[c.cfg.Self.Origin])
+		if o := c.leading.terms[id].Origin; o != 0 {
+			c.recall(v[o])
+		}
 		p.progress[id] = v
 	}
 	for id, v := range m.Heads {
 		p.heads[id] = v
 	}
 	p.echo = max(p.echo, m.ID)
-	p.epoch, p.revision, p.registry, p.whole, p.statusSeen = m.Epoch, m.Revision, m.Registry, m.Whole, true
+	p.membership, p.registry, p.whole, p.statusSeen = m.Membership, m.Registry, m.Whole, true
 }
 
 // receiveRegistry takes newer definitions of a member. Those of a store that was
@@ -148,7 +153,7 @@ func (c *Core) tellStatus(p *peer, all bool) {
 		}
 		// Always: else what was told of an own log without entries would be taken
 		// back by the next Status that tells of others' entries.
-		v = c.withOwnClosed(v)
+		v = c.withOwnClosed(id, v)
 		if known, ok := p.told[id]; !ok || !known.Equal(v) {
 			progress[id], p.told[id] = v, v
 		}
@@ -157,46 +162,85 @@ func (c *Core) tellStatus(p *peer, all bool) {
 		return
 	}
 	c.emit(Send{To: p.id, Message: Status{
-		Progress: progress, Heads: c.endingHeads(), Epoch: c.told.epoch, Revision: c.told.revision,
+		Progress: progress, Heads: c.endingHeads(), Membership: c.told,
 		Registry: c.cfg.Local.RegistryRevision(), Whole: c.isWhole() && c.knowsDefinitions(),
 		ID: p.echoes.next(c.now.Mono),
 	}})
 }
 
-// withOwnClosed adds to a vector up to when the own log is complete.
-func (c *Core) withOwnClosed(v hlc.Vector) hlc.Vector {
-	if c.closed <= v[c.cfg.Self.Origin] {
+// withOwnClosed adds to a shard's vector up to when the own log is complete.
+func (c *Core) withOwnClosed(id feature.Shard, v hlc.Vector) hlc.Vector {
+	own := c.ownLog(id)
+	if own == 0 || c.closed <= v[own] {
 		return v
 	}
 	v = v.Clone()
-	v[c.cfg.Self.Origin] = c.closed
+	v[own] = c.closed
 	return v
 }
 
+// safeTime is up to when nothing is missing in a shard, with this progress.
+func (c *Core) safeTime(id feature.Shard, progress hlc.Vector) hlc.Timestamp {
+	return c.membership.SafeTime(id, c.isLed(id), progress, c.holds(id))
+}
+
+// ownSafeTime is that of this store.
+func (c *Core) ownSafeTime(id feature.Shard) hlc.Timestamp {
+	return c.safeTime(id, c.withOwnClosed(id, c.cfg.Local.Progress(id)))
+}
+
 // endingHeads are the last entries here of origins that leave or are fenced,
-// once none of them is on its way.
+// once none of them is on its way; and of those that have ended while a member is
+// fenced that may alone have all of one.
 func (c *Core) endingHeads() map[feature.Shard]hlc.Vector {
 	if c.membership == nil {
 		return nil
 	}
-	var out map[feature.Shard]hlc.Vector
+	var ending []hlc.Origin
+	fenced := false
 	for _, x := range c.membership.Members {
-		if x.State != meta.Leaving && x.State != meta.Fenced {
+		if x.State == meta.Leaving || x.State == meta.Fenced {
+			ending = append(ending, x.Origin)
+		}
+		fenced = fenced || x.State == meta.Fenced
+	}
+	if fenced {
+		for _, seal := range c.membership.Seals {
+			ending = append(ending, seal.Origin)
+		}
+	}
+	out := headsOf{}
+	for _, id := range c.order {
+		heads := c.cfg.Local.Heads(id)
+		for _, o := range ending {
+			out.add(id, o, heads)
+		}
+		t, led := c.membership.Term(id)
+		if !led {
 			continue
 		}
-		for _, id := range c.order {
-			if at := c.cfg.Local.Heads(id)[x.Origin]; at > 0 {
-				if out == nil {
-					out = map[feature.Shard]hlc.Vector{}
-				}
-				if out[id] == nil {
-					out[id] = hlc.Vector{}
-				}
-				out[id][x.Origin] = at
+		if t.State != meta.Open {
+			out.add(id, t.Origin, heads)
+		}
+		if fenced {
+			for _, e := range t.Ended {
+				out.add(id, e.Origin, heads)
 			}
 		}
 	}
 	return out
+}
+
+type headsOf map[feature.Shard]hlc.Vector
+
+func (h headsOf) add(id feature.Shard, o hlc.Origin, heads hlc.Vector) {
+	if heads[o] == 0 {
+		return
+	}
+	if h[id] == nil {
+		h[id] = hlc.Vector{}
+	}
+	h[id][o] = heads[o]
 }
 
 // knowsDefinitions reports whether the definitions here are as new as those of
@@ -231,8 +275,7 @@ func (c *Core) tellNews() {
 		if !p.dialed && !p.serving {
 			continue
 		}
-		older := meta.Membership{Epoch: p.epoch, Revision: p.revision}
-		if older.Compare(c.membership) < 0 && c.now.Mono >= p.nextNews {
+		if p.membership.Compare(c.membership.Version()) < 0 && c.now.Mono >= p.nextNews {
 			p.nextNews = c.now.Mono + 2*c.cfg.Heartbeat
 			c.emit(Send{To: id, Serving: !p.dialed, Message: MembershipNews{Membership: c.membership}})
 		}

@@ -14,6 +14,8 @@ type nothing struct{ registry uint64 }
 func (nothing) Shards(meta.Region) []feature.Shard { return nil }
 func (nothing) Progress(feature.Shard) hlc.Vector  { return nil }
 func (nothing) Heads(feature.Shard) hlc.Vector     { return nil }
+func (nothing) Groups() []*feature.Group           { return nil }
+func (nothing) IsLed(feature.GroupID) bool         { return false }
 func (n nothing) RegistryRevision() uint64         { return n.registry }
 func member(id meta.StoreID, o hlc.Origin, s meta.State) meta.Member {
 	return meta.Member{Store: id, Region: meta.Region(id[:2]), Origin: o, State: s}

@@ -35,6 +35,7 @@ type rebuild struct {
 	asked   time.Duration // when a chunk was asked for; 0: it was not
 	refused bool          // and the source said that it cannot
 	joining bool          // a chunk is on its way into the store
+	sender  meta.StoreID  // who sent it
 	relog   bool          // what lies beyond seals is being logged again
 	last    bool          // it is the last
 }
@@ -198,7 +199,7 @@ func (c *Core) passBarrier(id feature.Shard, s *shard) {
 	high, beyond := c.upToSeals(id, r.High)
 	switch {
 	case r.relog || !c.withOwnHead(id).Covers(high):
-	case len(beyond) > 0:
+	case len(beyond) > 0 && !c.isLed(id):
 		r.relog = true
 		c.emit(RelogBeyond{Shard: id, Finals: beyond})
 	default:
@@ -212,8 +213,8 @@ func (c *Core) passBarrier(id feature.Shard, s *shard) {
 func (c *Core) upToSeals(id feature.Shard, v hlc.Vector) (counted, beyond hlc.Vector) {
 	counted, beyond = v.Clone(), hlc.Vector{}
 	for o, at := range v {
-		if seal, ok := c.membership.Sealed(o); ok && at > seal.Final[id] {
-			counted[o], beyond[o] = seal.Final[id], seal.Final[id]
+		if end, ok := c.membership.End(id, o); ok && at > end.Final {
+			counted[o], beyond[o] = end.Final, end.Final
 		}
 	}
 	return counted, beyond
@@ -264,7 +265,7 @@ func (c *Core) receiveChunk(from *peer, m oplog.Chunk) {
 	if c.cfg.Faults.Has(fault.LastVectorWins) {
 		r.Low, r.High, out.Before = m.Progress.Clone(), m.Progress.Clone(), nil
 	}
-	r.After, r.joining, r.last = m.Next, true, m.Next == nil
+	r.After, r.joining, r.last, r.sender = m.Next, true, m.Next == nil, from.id
 	out.Note = encodeRebuild(r.joined())
 	if r.last {
 		out.Start = r.Low.Clone()

@@ -75,11 +75,11 @@ func judge(pending, limit hlc.Timestamp, iv oplog.Interval, covered func(hlc.Pos
 // receiveInterval takes a stretch of a log.
 func (c *Core) receiveInterval(from *peer, iv oplog.Interval) {
 	s := c.shards[iv.Shard]
-	if s == nil || iv.Origin == c.cfg.Self.Origin || s.isCopying() && c.self().State == meta.Joining {
+	if s == nil || c.writesLog(iv.Shard, iv.Origin) || s.isCopying() && c.self().State == meta.Joining {
 		return
 	}
 	limit, fenced := c.membership.Limit(iv.Shard, iv.Origin)
-	if _, known := c.membership.ByOrigin(iv.Origin); !known && !c.isSealed(iv.Origin) {
+	if !c.isKnown(iv.Shard, iv.Origin) {
 		return // nobody's origin yet: the membership that names it is on its way
 	}
 	if fenced {
@@ -87,6 +87,9 @@ func (c *Core) receiveInterval(from *peer, iv oplog.Interval) {
 			return
 		}
 		limit = ^hlc.Timestamp(0)
+	}
+	if from != nil && c.hasEnded(iv.Shard, iv.Origin) && c.isFenced(from.id) {
+		return // what it alone has is being given up (M6)
 	}
 	if c.cfg.Faults.Has(fault.AckOnReceipt) {
 		s.received = s.received.Merge(hlc.Vector{iv.Origin: iv.Through})
@@ -185,26 +188,33 @@ func (c *Core) isComing(id feature.Shard, p hlc.Position) bool {
 	if c.cfg.Faults.Has(fault.DropDependency) {
 		return true
 	}
-	for range len(c.membership.Seals) + 1 { // each step leads to an origin that ended later
-		if c.isHere(id, p) {
-			return true
-		}
-		seal, ended := c.membership.Sealed(p.Origin)
-		salvage, kept := seal.Salvage[id]
-		final := hlc.Position{Origin: p.Origin, At: seal.Final[id]}
-		if !ended || !kept || p.At <= final.At || !salvage.Has(p.At) || !c.isHere(id, final) {
-			return false
-		}
-		p = salvage.As
+	here := func(p hlc.Position) bool { return c.isHere(id, p) }
+	if here(p) {
+		return true
 	}
-	return false
+	stands, ok := c.membership.Follow(id, p, here)
+	return ok && here(stands)
 }
 
 func (c *Core) isHere(id feature.Shard, p hlc.Position) bool {
 	return c.shards[id].pending[p.Origin] >= p.At || c.cfg.Local.Progress(id)[p.Origin] >= p.At
 }
 
-func (c *Core) isSealed(o hlc.Origin) bool {
-	_, ok := c.membership.Sealed(o)
+func (c *Core) isFenced(id meta.StoreID) bool {
+	x, ok := c.membership.Member(id)
+	return ok && x.State == meta.Fenced
+}
+
+func (c *Core) hasEnded(id feature.Shard, o hlc.Origin) bool {
+	_, ok := c.membership.End(id, o)
 	return ok
+}
+
+// isKnown reports whether the membership names an origin that writes a shard.
+func (c *Core) isKnown(id feature.Shard, o hlc.Origin) bool {
+	if t, led := c.membership.Term(id); led && t.Origin == o {
+		return true
+	}
+	_, known := c.membership.ByOrigin(o)
+	return known || c.hasEnded(id, o)
 }

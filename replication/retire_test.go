@@ -86,7 +86,7 @@ func TestFewTailsAreOfferedAtOnceAndWithPatience(t *testing.T) {
 		for _, o := range core.Settle(core.now) {
 			if o, ok := o.(Salvage); ok {
 				offered[o.Shard]++
-				core.Step(core.now, Salvaged{Shard: o.Shard})
+				core.Step(core.now, Salvaged{Shard: o.Shard, Origin: 10})
 			}
 		}
 	}
@@ -104,7 +104,7 @@ func TestFewTailsAreOfferedAtOnceAndWithPatience(t *testing.T) {
 		}
 	}
 	for id := range offered {
-		core.Step(core.now, Received{From: "us-1", Message: Relogged{Shard: id, UpTo: 50}}) // it is too old
+		core.Step(core.now, Received{From: "us-1", Message: Relogged{Shard: id, Origin: 10, UpTo: 50}}) // it is too old
 	}
 	settle()
 	if len(offered) != 2*maxOffers {

@@ -33,7 +33,7 @@ func (c *Core) receiveFollow(p *peer, m Follow) {
 	cursors := make(map[feature.Shard]*cursor, len(m.After))
 	delete(p.early, m.Origin)
 	for id, after := range m.After {
-		if m.Origin == c.cfg.Self.Origin {
+		if o := m.Origin; o == c.cfg.Self.Origin || o == c.leading.terms[id].Origin {
 			c.recall(after)
 		}
 		if c.shards[id] == nil {
@@ -182,7 +182,7 @@ func (c *Core) closeLogs(p *peer) {
 
 // closedThrough is up to when a log is known to be complete here.
 func (c *Core) closedThrough(id feature.Shard, o hlc.Origin) hlc.Timestamp {
-	if o == c.cfg.Self.Origin {
+	if o == c.ownLog(id) {
 		return c.closed
 	}
 	return c.cfg.Local.Progress(id)[o]

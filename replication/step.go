@@ -44,6 +44,8 @@ func (c *Core) Step(now Instant, in Input) []Output {
 	case WritingSet:
 		c.writing.pending = false
 		c.writing.allowed = in.Allowed
+	case LeadingSet:
+		c.leadingSet(in)
 	case ChunkJoined:
 		c.chunkJoined(in)
 	case BeyondRelogged:

@@ -78,6 +78,15 @@ type Store interface {
 	// SetWriting allows or refuses writes of clients. It returns after the last
 	// write that was begun before is published, so that the own head stands.
 	SetWriting(ctx context.Context, allowed bool) error
+	// IsLed reports whether a group's shards are each written by one leader.
+	IsLed(id feature.GroupID) bool
+	// SetLeading says which shards of leader groups this store leads, each under an
+	// origin of its own. It returns after the last write that was begun before is
+	// published, and after each new term has a first entry that waits for all that
+	// is here.
+	SetLeading(ctx context.Context, leads map[feature.Shard]hlc.Origin) error
+	// Cut removes entries of a log that has ended beyond its end.
+	Cut(ctx context.Context, shard feature.Shard, end hlc.Position) error
 	// Digest visits every row of a shard in one snapshot, by rising key, as it
 	// would be with tombstones below a horizon collected: with a hash of its
 	// contents and the youngest timestamp in it, until visit returns false.

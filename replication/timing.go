@@ -37,6 +37,9 @@ type Timing struct {
 	// Grace is how much younger than a tombstone everything everywhere must be
 	// before it is collected.
 	Grace time.Duration
+	// Lease is how long a member keeps what it promises a leader with each answer;
+	// 2 s. A leader that is away is deposed no sooner.
+	Lease time.Duration
 	// MaxSkew is by how much clocks of stores may differ. Beyond 0.8 of it a store
 	// stops writing.
 	MaxSkew time.Duration
@@ -60,6 +63,7 @@ func (t Timing) WithDefaults() Timing {
 	or(&t.LogMinAge, DefaultLogMinAge)
 	or(&t.LogMaxAge, DefaultLogMaxAge)
 	or(&t.Grace, DefaultGrace)
+	or(&t.Lease, 2*time.Second)
 	or(&t.MaxSkew, DefaultMaxSkew)
 	if t.LogMaxBytes == 0 {
 		t.LogMaxBytes = DefaultLogMaxBytes

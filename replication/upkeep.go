@@ -78,7 +78,7 @@ func (c *Core) stable(id feature.Shard) (hlc.Timestamp, bool) {
 // row away once its tombstone is gone.
 func (c *Core) stableAt(id feature.Shard) (at hlc.Timestamp, by meta.StoreID) {
 	holds := c.holds(id)
-	at, by = c.membership.SafeTime(id, c.withOwnClosed(c.cfg.Local.Progress(id)), holds), c.cfg.Self.Store
+	at, by = c.ownSafeTime(id), c.cfg.Self.Store
 	for _, x := range c.membership.Members {
 		if x.Origin == 0 || x.State == meta.Fenced || x.State == meta.Removed || x.Store == c.cfg.Self.Store || !holds(x) {
 			continue
@@ -87,7 +87,7 @@ func (c *Core) stableAt(id feature.Shard) (at hlc.Timestamp, by meta.StoreID) {
 		if p == nil || !p.statusSeen {
 			return 0, x.Store
 		}
-		if theirs := c.membership.SafeTime(id, p.progress[id], holds); theirs < at {
+		if theirs := c.safeTime(id, p.progress[id]); theirs < at {
 			at, by = theirs, x.Store
 		}
 	}

@@ -37,7 +37,7 @@ func (s *Server) replication(r *request) error {
 	out := api.Replication{
 		Region: s.cfg.Region, Store: s.cfg.Store, Origin: self.String(),
 		Shards: []api.ShardReplication{}, Peers: []api.PeerReplication{},
-		Membership: versionOf(view.Membership), RegistryRevision: view.Registry,
+		Membership: versionOf(view.Membership.Version()), RegistryRevision: view.Registry,
 	}
 	now := s.cfg.Now()
 	shards := s.shards()
@@ -127,7 +127,7 @@ func peerOf(p replication.PeerView, shards []groupShard) api.PeerReplication {
 	out := api.PeerReplication{
 		Store: string(p.Member.Store), Region: string(p.Member.Region), State: p.Member.State.String(), URL: p.Member.URL,
 		Live: p.Live, RoundTripMs: ms(p.RoundTrip), ClockOffsetMs: ms(p.ClockOffset),
-		Membership: api.MembershipVersion{Epoch: p.Epoch, Revision: p.Revision}, RegistryRevision: p.Registry,
+		Membership: versionOf(p.Membership), RegistryRevision: p.Registry,
 		Following: []string{}, Acked: []api.ShardAcked{},
 	}
 	if !p.Heard.IsZero() {

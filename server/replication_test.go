@@ -33,8 +33,8 @@ func TestReplicationTellsOfPeers(t *testing.T) {
 		Membership: x.peers.Membership(), Registry: 1, LogBytes: map[feature.Shard]int64{shard: 4096},
 		Peers: []replication.PeerView{{
 			Member: member, Live: true, Heard: noon, RoundTrip: 1500 * time.Microsecond, ClockOffset: -20 * time.Millisecond,
-			Progress: map[feature.Shard]hlc.Vector{shard: {us: at(time.Second)}},
-			Epoch:    1, Revision: 5, Registry: 1, Following: []hlc.Origin{us},
+			Progress:   map[feature.Shard]hlc.Vector{shard: {us: at(time.Second)}},
+			Membership: meta.Version{Epoch: 1, Home: "eu-1", Revision: 5}, Registry: 1, Following: []hlc.Origin{us},
 		}},
 	}
 	got := answer[api.Replication](x.eu, x.eu.do(http.MethodGet, "/v1/replication", ""))

@@ -98,14 +98,14 @@ func (s *Scenario) change(ctx context.Context, region meta.Region, how string) e
 	if err != nil {
 		return err
 	}
-	_, err = home.Node.Change(ctx, func(m *meta.Membership) (*meta.Membership, error) {
+	_, err = home.Node.Change(ctx, func(m *meta.Membership, r meta.Rules) (*meta.Membership, error) {
 		switch how {
 		case "invite":
 			return m.Invite(meta.Member{Store: storeOf(region), Region: region, Address: string(region)})
 		case "evict":
-			return m.Evict(storeOf(region))
+			return m.Evict(storeOf(region), r)
 		}
-		return m.Remove(storeOf(region), home.Store.Registry().Groups())
+		return m.Remove(storeOf(region), r)
 	})
 	return err
 }

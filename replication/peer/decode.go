@@ -117,7 +117,7 @@ func decodeSmall(b []byte) (replication.Message, error) {
 	case *wire.Frame_Relogged:
 		r := x.Relogged
 		return replication.Relogged{
-			Shard: unpackShard(r.Shard), UpTo: hlc.Timestamp(r.UpTo),
+			Shard: unpackShard(r.Shard), Origin: hlc.Origin(r.Of), After: hlc.Timestamp(r.After), UpTo: hlc.Timestamp(r.UpTo),
 			As: hlc.Position{Origin: hlc.Origin(r.Origin), At: hlc.Timestamp(r.At)},
 		}, nil
 	case *wire.Frame_Audit:
@@ -138,7 +138,7 @@ func helloOf(w *wire.Hello) (replication.Hello, error) {
 }
 
 func statusOf(w *wire.Status) (s replication.Status, err error) {
-	s = replication.Status{Epoch: w.Epoch, Revision: w.Revision, Registry: w.Registry, Whole: w.Whole, ID: w.Id}
+	s = replication.Status{Membership: meta.Version{Epoch: w.Epoch, Home: meta.StoreID(w.Home), Revision: w.Revision}, Registry: w.Registry, Whole: w.Whole, ID: w.Id}
 	if s.Progress, err = vectorsOf(w.Progress); err != nil {
 		return s, fmt.Errorf("progress: %w", err)
 	}
@@ -149,7 +149,7 @@ func statusOf(w *wire.Status) (s replication.Status, err error) {
 }
 
 func freshOf(w *wire.Fresh) (replication.Fresh, error) {
-	m := replication.Fresh{Echo: w.Echo}
+	m := replication.Fresh{Echo: w.Echo, Membership: meta.Version{Epoch: w.Epoch, Home: meta.StoreID(w.Home), Revision: w.Revision}}
 	if len(w.Origin) != len(w.Through) || len(w.Origin) != len(w.Age) {
 		return m, fmt.Errorf("%d origins, %d timestamps and %d ages are no facts", len(w.Origin), len(w.Through), len(w.Age))
 	}

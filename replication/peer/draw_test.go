@@ -52,7 +52,7 @@ var draws = []func(*rapid.T) replication.Message{
 	func(t *rapid.T) replication.Message { return replication.Refused{Shard: shards.Draw(t, "shard")} },
 	func(t *rapid.T) replication.Message {
 		return replication.Relogged{
-			Shard: shards.Draw(t, "shard"), UpTo: timestamps.Draw(t, "up to"),
+			Shard: shards.Draw(t, "shard"), Origin: origins.Draw(t, "of"), After: timestamps.Draw(t, "after"), UpTo: timestamps.Draw(t, "up to"),
 			As: hlc.Position{Origin: origins.Draw(t, "origin"), At: timestamps.Draw(t, "at")},
 		}
 	},
@@ -116,15 +116,19 @@ func drawChunk(t *rapid.T) replication.Message {
 
 func drawStatus(t *rapid.T) replication.Message {
 	s := replication.Status{
-		Epoch: rapid.Uint64().Draw(t, "epoch"), Revision: rapid.Uint64().Draw(t, "revision"),
-		Registry: rapid.Uint64().Draw(t, "registry"), Whole: rapid.Bool().Draw(t, "whole"), ID: rapid.Uint64().Draw(t, "id"),
+		Membership: drawVersion(t),
+		Registry:   rapid.Uint64().Draw(t, "registry"), Whole: rapid.Bool().Draw(t, "whole"), ID: rapid.Uint64().Draw(t, "id"),
 	}
 	s.Progress, s.Heads = drawVectors(t), drawVectors(t)
 	return s
 }
 
+func drawVersion(t *rapid.T) meta.Version {
+	return meta.Version{Epoch: rapid.Uint64().Draw(t, "epoch"), Home: meta.StoreID(rapid.StringMatching(`[a-z0-9-]{0,8}`).Draw(t, "home")), Revision: rapid.Uint64().Draw(t, "revision")}
+}
+
 func drawFresh(t *rapid.T) replication.Message {
-	m := replication.Fresh{Echo: rapid.Uint64().Draw(t, "echo")}
+	m := replication.Fresh{Echo: rapid.Uint64().Draw(t, "echo"), Membership: drawVersion(t)}
 	for range rapid.IntRange(0, 4).Draw(t, "facts") {
 		m.Facts = append(m.Facts, replication.Fact{
 			Origin: origins.Draw(t, "origin"), Through: timestamps.Draw(t, "through"), Age: time.Duration(rapid.Int64Min(0).Draw(t, "age")),

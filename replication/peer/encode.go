@@ -73,7 +73,7 @@ func frameOf(m replication.Message) (*wire.Frame, error) {
 		return &wire.Frame{Body: &wire.Frame_Relog{Relog: &wire.Relog{Shard: packShard(m.Shard), Entry: raws(m.Entries)}}}, nil
 	case replication.Relogged:
 		return &wire.Frame{Body: &wire.Frame_Relogged{Relogged: &wire.Relogged{
-			Shard: packShard(m.Shard), UpTo: uint64(m.UpTo), Origin: uint32(m.As.Origin), At: uint64(m.As.At),
+			Shard: packShard(m.Shard), Of: uint32(m.Origin), After: uint64(m.After), UpTo: uint64(m.UpTo), Origin: uint32(m.As.Origin), At: uint64(m.As.At),
 		}}}, nil
 	case replication.Audit:
 		return &wire.Frame{Body: &wire.Frame_Audit{Audit: wireAudit(m)}}, nil
@@ -93,12 +93,13 @@ func wireHello(h replication.Hello) *wire.Hello {
 func wireStatus(m replication.Status) *wire.Status {
 	return &wire.Status{
 		Progress: wireVectors(m.Progress), Heads: wireVectors(m.Heads),
-		Epoch: m.Epoch, Revision: m.Revision, Registry: m.Registry, Whole: m.Whole, Id: m.ID,
+		Epoch: m.Membership.Epoch, Home: string(m.Membership.Home), Revision: m.Membership.Revision, Registry: m.Registry, Whole: m.Whole, Id: m.ID,
 	}
 }
 
 func wireFresh(m replication.Fresh) *wire.Fresh {
-	w := &wire.Fresh{Echo: m.Echo}
+	v := m.Membership
+	w := &wire.Fresh{Echo: m.Echo, Epoch: v.Epoch, Home: string(v.Home), Revision: v.Revision}
 	for _, f := range m.Facts {
 		w.Origin, w.Through, w.Age = append(w.Origin, uint32(f.Origin)), append(w.Through, uint64(f.Through)), append(w.Age, uint64(max(0, f.Age)))
 	}

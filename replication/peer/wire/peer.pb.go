@@ -974,6 +974,7 @@ type Status struct {
 	Registry      uint64                 `protobuf:"varint,5,opt,name=registry,proto3" json:"registry,omitempty"`
 	Whole         bool                   `protobuf:"varint,6,opt,name=whole,proto3" json:"whole,omitempty"`
 	Id            uint64                 `protobuf:"varint,7,opt,name=id,proto3" json:"id,omitempty"`
+	Home          string                 `protobuf:"bytes,8,opt,name=home,proto3" json:"home,omitempty"` // with epoch and revision: the membership
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1057,12 +1058,22 @@ func (x *Status) GetId() uint64 {
 	return 0
 }
 
+func (x *Status) GetHome() string {
+	if x != nil {
+		return x.Home
+	}
+	return ""
+}
+
 type Fresh struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Echo          uint64                 `protobuf:"varint,1,opt,name=echo,proto3" json:"echo,omitempty"`
 	Origin        []uint32               `protobuf:"fixed32,2,rep,packed,name=origin,proto3" json:"origin,omitempty"` // with through and age, one of each for a fact
 	Through       []uint64               `protobuf:"fixed64,3,rep,packed,name=through,proto3" json:"through,omitempty"`
 	Age           []uint64               `protobuf:"varint,4,rep,packed,name=age,proto3" json:"age,omitempty"` // nanoseconds
+	Epoch         uint64                 `protobuf:"varint,5,opt,name=epoch,proto3" json:"epoch,omitempty"`    // with home and revision: the membership in force there
+	Home          string                 `protobuf:"bytes,6,opt,name=home,proto3" json:"home,omitempty"`
+	Revision      uint64                 `protobuf:"varint,7,opt,name=revision,proto3" json:"revision,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1123,6 +1134,27 @@ func (x *Fresh) GetAge() []uint64 {
 		return x.Age
 	}
 	return nil
+}
+
+func (x *Fresh) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *Fresh) GetHome() string {
+	if x != nil {
+		return x.Home
+	}
+	return ""
+}
+
+func (x *Fresh) GetRevision() uint64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
 }
 
 // Vectors are vectors by shard: that of shard[i] takes the next positions[i]
@@ -1709,6 +1741,8 @@ type Relogged struct {
 	UpTo          uint64                 `protobuf:"fixed64,2,opt,name=up_to,json=upTo,proto3" json:"up_to,omitempty"`
 	Origin        uint32                 `protobuf:"fixed32,3,opt,name=origin,proto3" json:"origin,omitempty"` // with at: where they went
 	At            uint64                 `protobuf:"fixed64,4,opt,name=at,proto3" json:"at,omitempty"`
+	After         uint64                 `protobuf:"fixed64,5,opt,name=after,proto3" json:"after,omitempty"`
+	Of            uint32                 `protobuf:"fixed32,6,opt,name=of,proto3" json:"of,omitempty"` // the origin of the entries
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1767,6 +1801,20 @@ func (x *Relogged) GetOrigin() uint32 {
 func (x *Relogged) GetAt() uint64 {
 	if x != nil {
 		return x.At
+	}
+	return 0
+}
+
+func (x *Relogged) GetAfter() uint64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+func (x *Relogged) GetOf() uint32 {
+	if x != nil {
+		return x.Of
 	}
 	return 0
 }
@@ -2061,7 +2109,7 @@ const file_replication_peer_wire_peer_proto_rawDesc = "" +
 	"\tTruncated\x12\x14\n" +
 	"\x05shard\x18\x01 \x01(\aR\x05shard\x12\x16\n" +
 	"\x06origin\x18\x02 \x01(\aR\x06origin\x12\x14\n" +
-	"\x05floor\x18\x03 \x01(\x06R\x05floor\"\xe6\x01\n" +
+	"\x05floor\x18\x03 \x01(\x06R\x05floor\"\xfa\x01\n" +
 	"\x06Status\x126\n" +
 	"\bprogress\x18\x01 \x01(\v2\x1a.featurestore.peer.VectorsR\bprogress\x120\n" +
 	"\x05heads\x18\x02 \x01(\v2\x1a.featurestore.peer.VectorsR\x05heads\x12\x14\n" +
@@ -2069,12 +2117,16 @@ const file_replication_peer_wire_peer_proto_rawDesc = "" +
 	"\brevision\x18\x04 \x01(\x04R\brevision\x12\x1a\n" +
 	"\bregistry\x18\x05 \x01(\x04R\bregistry\x12\x14\n" +
 	"\x05whole\x18\x06 \x01(\bR\x05whole\x12\x0e\n" +
-	"\x02id\x18\a \x01(\x04R\x02id\"_\n" +
+	"\x02id\x18\a \x01(\x04R\x02id\x12\x12\n" +
+	"\x04home\x18\b \x01(\tR\x04home\"\xa5\x01\n" +
 	"\x05Fresh\x12\x12\n" +
 	"\x04echo\x18\x01 \x01(\x04R\x04echo\x12\x16\n" +
 	"\x06origin\x18\x02 \x03(\aR\x06origin\x12\x18\n" +
 	"\athrough\x18\x03 \x03(\x06R\athrough\x12\x10\n" +
-	"\x03age\x18\x04 \x03(\x04R\x03age\"e\n" +
+	"\x03age\x18\x04 \x03(\x04R\x03age\x12\x14\n" +
+	"\x05epoch\x18\x05 \x01(\x04R\x05epoch\x12\x12\n" +
+	"\x04home\x18\x06 \x01(\tR\x04home\x12\x1a\n" +
+	"\brevision\x18\a \x01(\x04R\brevision\"e\n" +
 	"\aVectors\x12\x14\n" +
 	"\x05shard\x18\x01 \x03(\aR\x05shard\x12\x1c\n" +
 	"\tpositions\x18\x02 \x03(\rR\tpositions\x12\x16\n" +
@@ -2114,12 +2166,14 @@ const file_replication_peer_wire_peer_proto_rawDesc = "" +
 	"\x05shard\x18\x01 \x01(\aR\x05shard\"3\n" +
 	"\x05Relog\x12\x14\n" +
 	"\x05shard\x18\x01 \x01(\aR\x05shard\x12\x14\n" +
-	"\x05entry\x18\x02 \x03(\fR\x05entry\"]\n" +
+	"\x05entry\x18\x02 \x03(\fR\x05entry\"\x83\x01\n" +
 	"\bRelogged\x12\x14\n" +
 	"\x05shard\x18\x01 \x01(\aR\x05shard\x12\x13\n" +
 	"\x05up_to\x18\x02 \x01(\x06R\x04upTo\x12\x16\n" +
 	"\x06origin\x18\x03 \x01(\aR\x06origin\x12\x0e\n" +
-	"\x02at\x18\x04 \x01(\x06R\x02at\"a\n" +
+	"\x02at\x18\x04 \x01(\x06R\x02at\x12\x14\n" +
+	"\x05after\x18\x05 \x01(\x06R\x05after\x12\x0e\n" +
+	"\x02of\x18\x06 \x01(\aR\x02of\"a\n" +
 	"\x05Audit\x12\x14\n" +
 	"\x05shard\x18\x01 \x01(\aR\x05shard\x12\x10\n" +
 	"\x03cut\x18\x02 \x01(\x06R\x03cut\x12\x18\n" +

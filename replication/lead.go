@@ -1,0 +1,209 @@
+package replication
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"featurestore/feature"
+	"featurestore/hlc"
+	"featurestore/meta"
+)
+
+// leading is what this store leads of leader groups.
+type leading struct {
+	// terms are those that the store leads, as it confirmed last: from which
+	// position on, by shard. The map is replaced, never changed.
+	terms map[feature.Shard]hlc.Position
+	// asked is what it was told last; pending says that it has not confirmed it.
+	asked   map[feature.Shard]hlc.Origin
+	pending bool
+	begun   bool // it was told once
+	// unassigned is since when shards have waited for a first leader.
+	unassigned time.Duration
+}
+
+// isLed reports whether a shard is written by one leader.
+func (c *Core) isLed(id feature.Shard) bool { return c.cfg.Local.IsLed(id.Group) }
+
+// ownLog is the origin under which this store writes a shard now, zero for none.
+func (c *Core) ownLog(id feature.Shard) hlc.Origin {
+	if c.isLed(id) {
+		return c.leading.terms[id].Origin
+	}
+	return c.cfg.Self.Origin
+}
+
+// writesLog reports whether a log is this store's, now or before.
+func (c *Core) writesLog(id feature.Shard, o hlc.Origin) bool {
+	return o == c.cfg.Self.Origin || c.membership != nil && c.membership.Writes(c.cfg.Self.Store, id, o)
+}
+
+// setLeading tells the store what it leads, where that has changed.
+func (c *Core) setLeading() {
+	if c.leading.pending || !c.leading.begun && !slices.ContainsFunc(c.order, c.isLed) {
+		return
+	}
+	leads := map[feature.Shard]hlc.Origin{}
+	for i := range c.membership.Terms {
+		t := &c.membership.Terms[i]
+		if t.Leader == c.cfg.Self.Store && t.State == meta.Open && c.isMember() && c.mayLead(t) {
+			leads[t.Shard] = t.Origin
+		}
+	}
+	if c.leading.begun && maps.Equal(leads, c.leading.asked) {
+		return
+	}
+	c.leading.asked, c.leading.pending, c.leading.begun = leads, true, true
+	c.emit(SetLeading{Origins: leads})
+}
+
+// mayLead reports whether this store may begin, or go on, to lead: it has all of
+// the terms before, and nothing beyond their ends (I10).
+func (c *Core) mayLead(t *meta.Term) bool {
+	if c.leading.terms[t.Shard].Origin == t.Origin {
+		return true
+	}
+	s := c.shards[t.Shard]
+	if s == nil || s.rebuild != nil {
+		return false
+	}
+	have, heads := c.cfg.Local.Progress(t.Shard), c.cfg.Local.Heads(t.Shard)
+	for _, e := range t.Ended {
+		if have[e.Origin] < e.Final || heads[e.Origin] > e.Final {
+			return false
+		}
+	}
+	return true
+}
+
+// leadingSet takes what the store confirmed.
+func (c *Core) leadingSet(in LeadingSet) {
+	c.leading.pending = false
+	if in.Err != nil {
+		c.leading.asked, c.leading.begun = nil, false // again, with the next tick
+		return
+	}
+	terms := make(map[feature.Shard]hlc.Position, len(in.Origins))
+	for id, o := range in.Origins {
+		terms[id] = c.leading.terms[id]
+		if terms[id].Origin != o {
+			terms[id] = hlc.Position{Origin: o, At: c.cfg.Local.Heads(id)[o]}
+		}
+	}
+	c.leading.terms = terms
+}
+
+// obeysTerms reports whether this store does what the terms in force say: it
+// writes no log of a term that is to end, has joined what it took of a deposed
+// leader's log, and has let pass what it promised that leader.
+func (c *Core) obeysTerms() bool {
+	if c.leading.pending {
+		return false
+	}
+	for i := range c.membership.Terms {
+		t := &c.membership.Terms[i]
+		switch {
+		case t.State == meta.Open:
+			continue
+		case t.Leader == c.cfg.Self.Store:
+			if c.leading.terms[t.Shard].Origin == t.Origin {
+				return false
+			}
+		case t.State == meta.Deposed:
+			if s := c.shards[t.Shard]; s != nil && s.flight[t.Origin] > 0 {
+				return false
+			}
+			// Of what was promised in the life before nothing is known but that it
+			// was before this one.
+			promised := time.Duration(0)
+			if p := c.peers[t.Leader]; p != nil {
+				promised = p.promised
+			}
+			if c.now.Mono < promised+c.cfg.Lease {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// A leader reads what it wrote for as long as it is certain that nobody else can
+// lead: members promise, with each answer to its Status, to obey no document for
+// a while in which it is deposed. Nobody compares clocks: the promise lasts from
+// when it is given, and counts from when it was asked for (Gray and Cheriton,
+// "Leases", 1989). One that was given under a newer document than the leader's
+// says nothing: in that it may be deposed.
+
+// drift is what a second on one monotonic clock may differ by on another: leases
+// are counted shorter by it than they are kept.
+const drift = 50 // one fiftieth
+
+// promise notes what a Fresh to a peer promises.
+func (c *Core) promise(p *peer) { p.promised = c.now.Mono }
+
+// takePromise notes what a Fresh that was asked for at a time promises.
+func (c *Core) takePromise(p *peer, asked time.Duration, under meta.Version) {
+	if c.membership != nil && under.Compare(c.membership.Version()) <= 0 {
+		p.lease = max(p.lease, asked+c.cfg.Lease-c.cfg.Lease/drift)
+	}
+}
+
+// hasLease reports whether nobody else can lead a shard that this store leads:
+// those who promised, and those whose word decides about an end, have one in
+// common. Members that join count, for others may count them already.
+func (c *Core) hasLease(id feature.Shard, now time.Duration) bool {
+	g := c.group(id.Group)
+	if g == nil || c.membership == nil {
+		return false
+	}
+	holding := c.membership.Members.Of(g)
+	members, promised := 1, 0
+	for _, x := range holding {
+		if x.Store == c.cfg.Self.Store || x.State != meta.Active && x.State != meta.Joining && x.State != meta.Leaving {
+			continue
+		}
+		members++
+		if p := c.peers[x.Store]; p != nil && now < p.lease {
+			promised++
+		}
+	}
+	votes := min(meta.SealQuorum(members, c.cfg.Distinct(g, holding)), members-1) // of others
+	return promised+votes > members-1
+}
+
+func (c *Core) group(id feature.GroupID) *feature.Group {
+	for _, g := range c.cfg.Local.Groups() {
+		if g.ID == id {
+			return g
+		}
+	}
+	return nil
+}
+
+// rules are what transitions of the membership go by.
+func (c *Core) rules() meta.Rules {
+	return meta.Rules{Groups: c.cfg.Local.Groups(), Distinct: c.cfg.Distinct, Draw: c.cfg.Draw}
+}
+
+// firstLeaders gives shards that nobody leads yet their first leaders. It waits a
+// while for stores that are about to join: they may be preferred.
+func (c *Core) firstLeaders() *meta.Membership {
+	next := c.membership.Lead(c.rules())
+	if next == c.membership {
+		c.leading.unassigned = 0
+		return next
+	}
+	if c.leading.unassigned == 0 {
+		c.leading.unassigned = max(1, c.now.Mono)
+	}
+	for _, x := range c.membership.Members {
+		if x.State == meta.Joining && c.now.Mono-c.leading.unassigned < joinPatience {
+			return c.membership
+		}
+	}
+	return next
+}
+
+// joinPatience is how long a first leader is waited for.
+const joinPatience = 10 * time.Second
