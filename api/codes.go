@@ -68,16 +68,17 @@ const (
 
 // Codes of a store that cannot serve now.
 const (
-	CodeDeadlineExceeded Code = "deadline_exceeded"
-	CodeCanceled         Code = "canceled"
-	CodeOverloaded       Code = "overloaded"
-	CodeDraining         Code = "draining"
-	CodeNotActive        Code = "not_active"       // it joins, leaves or was evicted
-	CodeNotHeld          Code = "not_held"         // the group's rows are in other regions
-	CodeHomeUnreachable  Code = "home_unreachable" // the store that changes definitions and membership is away
-	CodeReadOnly         Code = "read_only"
-	CodeCorruptData      Code = "corrupt_data"
-	CodeInternal         Code = "internal"
+	CodeDeadlineExceeded  Code = "deadline_exceeded"
+	CodeCanceled          Code = "canceled"
+	CodeOverloaded        Code = "overloaded"
+	CodeDraining          Code = "draining"
+	CodeNotActive         Code = "not_active"         // it joins, leaves or was evicted
+	CodeNotHeld           Code = "not_held"           // the group's rows are in other regions
+	CodeLeaderUnreachable Code = "leader_unreachable" // the store that leads the rows' shard is away
+	CodeHomeUnreachable   Code = "home_unreachable"   // the store that changes definitions and membership is away
+	CodeReadOnly          Code = "read_only"
+	CodeCorruptData       Code = "corrupt_data"
+	CodeInternal          Code = "internal"
 )
 
 // CodeInfo is one row of the table of codes.
@@ -145,6 +146,7 @@ var codes = []CodeInfo{
 	{CodeDraining, http.StatusServiceUnavailable, "the store is stopping", "use another store"},
 	{CodeNotActive, http.StatusServiceUnavailable, "this store joins, leaves or was evicted", "use another store"},
 	{CodeNotHeld, http.StatusMisdirectedRequest, "this store does not hold the group's rows", "use a store in a region that detail names"},
+	{CodeLeaderUnreachable, http.StatusGatewayTimeout, "the leader did not answer", "the rows may have been stored: repeat with the same Idempotency-Key"},
 	{CodeHomeUnreachable, http.StatusServiceUnavailable, "the store that changes definitions and membership is not in reach", "retry; lookups and pushes go on meanwhile"},
 	{CodeReadOnly, http.StatusServiceUnavailable, "the store takes no writes", "use another store; tell its operator"},
 	{CodeCorruptData, http.StatusInternalServerError, "stored data is damaged", "tell the operator, with the request id"},

@@ -12,6 +12,7 @@ const (
 	HeaderStaleness    = "Featurestore-Staleness-Ms"  // bound over all origins
 	HeaderWaited       = "Featurestore-Waited-Ms"     // time spent waiting for the level
 	HeaderForwarded    = "Featurestore-Forwarded"     // region/store that sent the request on; between stores
+	HeaderPart         = "Featurestore-Part"          // shards whose rows are to be written; between stores
 	HeaderRequestID    = "X-Request-Id"               // taken when sensible, made up otherwise; in every answer and log line
 )
 

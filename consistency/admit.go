@@ -112,7 +112,7 @@ func (c *Coordinator) maySendOn(r *Read, unmet error) bool {
 	if c.isAlone || r.Forwarded || isFinal(unmet) {
 		return false
 	}
-	return r.Fallback.Forward || errors.Is(unmet, ErrElsewhere) || errors.Is(unmet, ErrNotActive)
+	return r.Fallback.Forward || errors.Is(unmet, ErrElsewhere) || errors.Is(unmet, ErrNotActive) || errors.Is(unmet, ErrNotLeader)
 }
 
 // isFinal reports whether neither time, nor another store, nor a weaker level
@@ -181,6 +181,10 @@ func (c *Coordinator) await(ctx context.Context, a Alternative, t *Token, target
 			if !c.waitFor(ctx, behind) {
 				return err
 			}
+		case errors.Is(err, ErrNoLeader):
+			if none := c.awaitLeader(ctx, targets, budget, c.leaderUnmet); none != nil {
+				return none
+			}
 		case errors.As(err, &behind), errors.Is(err, ErrTooStale):
 			pause(ctx, safeTimeInterval)
 		default:
@@ -234,8 +238,13 @@ func (c *Coordinator) unmet(a Alternative, t *Token, targets []Target) error {
 		membership = c.Membership()
 	}
 	for _, target := range targets {
-		if a.Level >= Quorum && !c.isAlone && len(c.Members(target.Shard).Active()) > 1 {
+		if a.Level == Quorum && !c.isAlone && len(c.Members(target.Shard).Active()) > 1 {
 			return fmt.Errorf("%w: %v, of several members; ask for session, and write with concern quorum", ErrLevelNotOffered, a.Level)
+		}
+		if a.Level == Leader && c.isLed(target) {
+			if err := c.leaderUnmet(target); err != nil {
+				return err
+			}
 		}
 		var r Replica
 		if bounded || !t.IsEmpty() {

@@ -36,7 +36,10 @@ func (e *ForwardError) Unwrap() error { return e.Unmet }
 // arguments. What a member has told only grows, so it still has it when asked;
 // what it has beyond that is never guessed at.
 func forwards(w world, a Alternative, t *Token, targets []Target) meta.Members {
-	if a.Level == Leader || a.Level == Quorum {
+	switch a.Level {
+	case Leader:
+		return leaderToAsk(w, targets)
+	case Quorum:
 		return nil
 	}
 	type near struct {

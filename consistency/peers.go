@@ -29,6 +29,11 @@ type Peers interface {
 	// IsWhole reports whether the rows of a shard here are no more than the join of
 	// the logs here. While they are copied, they may hold what no log here names.
 	IsWhole(shard feature.Shard) bool
+	// Leads returns from which position on this store leads a shard, under its
+	// term's origin; false when it does not.
+	Leads(shard feature.Shard) (from hlc.Position, leads bool)
+	// HasLease reports whether nobody else can lead a shard that this store leads.
+	HasLease(shard feature.Shard) bool
 }
 
 // solo is the Peers of a store that is alone.
@@ -42,7 +47,9 @@ func (s solo) Reach(meta.StoreID) (time.Duration, bool)     { return 0, false }
 func (s solo) AsOf(hlc.Origin, hlc.Timestamp) (time.Duration, bool) {
 	return 0, false
 }
-func (s solo) IsWhole(feature.Shard) bool { return true }
+func (s solo) IsWhole(feature.Shard) bool               { return true }
+func (s solo) Leads(feature.Shard) (hlc.Position, bool) { return hlc.Position{}, true }
+func (s solo) HasLease(feature.Shard) bool              { return true }
 func alone(self meta.Member) solo {
 	self.State = meta.Active
 	return solo{&meta.Membership{Home: self.Store, Members: meta.Members{self}}}

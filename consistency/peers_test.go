@@ -28,6 +28,8 @@ type cluster struct {
 	groups  map[feature.GroupID]*feature.Group
 	closed  hlc.Timestamp
 	copying bool // rows here hold more than the logs
+	leads   map[feature.Shard]hlc.Position
+	lease   bool
 	now     func() int64
 }
 
@@ -110,6 +112,12 @@ func (c *cluster) Reach(store meta.StoreID) (time.Duration, bool) {
 // AsOf is what a store would know whose clock is that of the test: an origin
 // stamps by a clock that is ahead by so much.
 func (c *cluster) IsWhole(feature.Shard) bool { return !c.copying }
+
+func (c *cluster) Leads(s feature.Shard) (hlc.Position, bool) {
+	return c.leads[s], c.leads[s].Origin != 0
+}
+
+func (c *cluster) HasLease(feature.Shard) bool { return c.lease }
 
 func (c *cluster) AsOf(o hlc.Origin, at hlc.Timestamp) (time.Duration, bool) {
 	x, _ := c.Membership().ByOrigin(o)

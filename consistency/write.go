@@ -30,7 +30,7 @@ const DefaultConcernTimeout = 500 * time.Millisecond
 // AdmitWrite returns once the write may be made: the store takes writes, the
 // members could meet its concern, enough of them keep up, and what its session
 // has seen is here (monotonic writes, writes follow reads). Errors:
-// ErrNotActive, ErrElsewhere, ErrNotEnoughLive, ErrOverloaded, ErrTokenInvalid,
+// ErrNotActive, ErrElsewhere, ErrNotLeader, ErrNoLeader, ErrNotEnoughLive, ErrOverloaded, ErrTokenInvalid,
 // ErrDependencyUnavailable, ErrSessionLost, or ctx's. Nothing is written.
 func (c *Coordinator) AdmitWrite(ctx context.Context, w *Write, targets []Target) error {
 	at, begun := c.world(), c.cfg.Now()
@@ -45,6 +45,9 @@ func (c *Coordinator) AdmitWrite(ctx context.Context, w *Write, targets []Target
 		if err := c.elsewhere(targets); err != nil {
 			return err
 		}
+	}
+	if err := c.awaitLeader(ctx, targets, w.timeout(ctx), c.leads); err != nil {
+		return err
 	}
 	for _, target := range targets {
 		if err := at.enoughLive(w, target.Shard, c.cfg.Store); err != nil {

@@ -39,6 +39,21 @@ const (
 	CountTwice
 	// TellNoStaleness tells every read that it is as fresh as can be.
 	TellNoStaleness
+	// SkipLease reads at level leader without being certain to lead (I12).
+	SkipLease
+	// SkipCommitGate reads at level leader what may be lost with the leader (I12).
+	SkipCommitGate
+	// ObeyAtOnce follows another leader before what was promised to the one before
+	// has run out (I12).
+	ObeyAtOnce
+	// SealBySome decides where a term ends by the word of any one member (I9).
+	SealBySome
+	// LeadUncovered leads without having all of the terms before (I10).
+	LeadUncovered
+	// LeadWithTail leads with rows from beyond the ends of terms (I10).
+	LeadWithTail
+	// WriteAfterEnd goes on writing a term that is to end (I1).
+	WriteAfterEnd
 
 	end
 )
@@ -50,6 +65,8 @@ var names = [end]string{
 	PatchOutsideLog: "patch_outside_log", ForgetFloor: "forget_floor",
 	AdvancePastFence:  "advance_past_fence",
 	WipeBeforeSalvage: "wipe_before_salvage", CountTwice: "count_twice", TellNoStaleness: "tell_no_staleness",
+	SkipLease: "skip_lease", SkipCommitGate: "skip_commit_gate", ObeyAtOnce: "obey_at_once", SealBySome: "seal_by_some",
+	LeadUncovered: "lead_uncovered", LeadWithTail: "lead_with_tail", WriteAfterEnd: "write_after_end",
 }
 
 // String returns the fault's name, such as "drop_dependency".

@@ -18,6 +18,8 @@ type Rules struct {
 	Distinct func(g *feature.Group, members Members) int
 	// Draw returns a random origin.
 	Draw func() hlc.Origin
+	// Quorum is SealQuorum, nil for that; tests of checkers plant another.
+	Quorum func(members, distinct int) int
 }
 
 // led returns the leader group of an id, nil for any other.
@@ -172,7 +174,9 @@ func (m *Membership) endTerms(heard func(StoreID) (Heard, bool), r Rules) *Membe
 
 // termFinal decides where a term ends, once that is certain (M5, M6): where its
 // leader stopped, or the greatest position that a seal quorum has. The next
-// leader must have all of that, and nothing beyond the ends of logs.
+// leader has nothing beyond the ends of logs. Where its leader stopped in order,
+// it must have all of the term too, for until then the leader may be told to go
+// on; of a deposed leader's log nobody takes more before its end is known.
 func (m *Membership) termFinal(t *Term, g *feature.Group, heard func(StoreID) (Heard, bool), r Rules) (hlc.Timestamp, bool) {
 	next, ok := heard(t.Next)
 	if x, known := m.Member(t.Next); !ok || !known || x.State != Active || !next.Whole || !next.has(m, t.Since) {
@@ -200,11 +204,16 @@ func (m *Membership) termFinal(t *Term, g *feature.Group, heard func(StoreID) (H
 				final = max(final, h.Head(t.Shard, t.Origin))
 			}
 		}
-		if votes < SealQuorum(members, r.Distinct(g, holding.Active())) && !(t.Lossy && votes == others) {
+		quorum := SealQuorum
+		if r.Quorum != nil {
+			quorum = r.Quorum
+		}
+		if votes < quorum(members, r.Distinct(g, holding.Active())) && !(t.Lossy && votes == others) {
 			return 0, false
 		}
 	}
-	return final, final == 0 || next.Covers(t.Shard, hlc.Position{Origin: t.Origin, At: final})
+	covered := final == 0 || next.Covers(t.Shard, hlc.Position{Origin: t.Origin, At: final})
+	return final, covered || t.State == Deposed
 }
 
 // SealQuorum is how many of a shard's members must have stopped taking a log

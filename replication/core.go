@@ -117,6 +117,9 @@ func NewCore(cfg CoreConfig) *Core {
 		}
 	}
 	c.refreshShards()
+	if c.membership != nil {
+		c.bind(nil)
+	}
 	if m := c.membership; m != nil {
 		c.told = m.Version()
 	}

@@ -121,7 +121,9 @@ func (c *Core) kept(in Kept) {
 	if c.membership != nil && in.Membership.Compare(c.membership) <= 0 {
 		return
 	}
+	before := c.membership
 	c.membership = in.Membership
+	c.bind(before)
 	for _, p := range c.peers {
 		p.introduced = false
 	}

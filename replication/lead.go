@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"featurestore/fault"
 	"featurestore/feature"
 	"featurestore/hlc"
 	"featurestore/meta"
@@ -19,6 +20,9 @@ type leading struct {
 	asked   map[feature.Shard]hlc.Origin
 	pending bool
 	begun   bool // it was told once
+	// bound is until when this store is bound by what it promised leaders which are
+	// deposed now, by shard.
+	bound map[feature.Shard]time.Duration
 	// unassigned is since when shards have waited for a first leader.
 	unassigned time.Duration
 }
@@ -47,7 +51,8 @@ func (c *Core) setLeading() {
 	leads := map[feature.Shard]hlc.Origin{}
 	for i := range c.membership.Terms {
 		t := &c.membership.Terms[i]
-		if t.Leader == c.cfg.Self.Store && t.State == meta.Open && c.isMember() && c.mayLead(t) {
+		open := t.State == meta.Open || c.leading.terms[t.Shard].Origin == t.Origin && c.cfg.Faults.Has(fault.WriteAfterEnd)
+		if t.Leader == c.cfg.Self.Store && open && c.isMember() && c.mayLead(t) {
 			leads[t.Shard] = t.Origin
 		}
 	}
@@ -61,7 +66,7 @@ func (c *Core) setLeading() {
 // mayLead reports whether this store may begin, or go on, to lead: it has all of
 // the terms before, and nothing beyond their ends (I10).
 func (c *Core) mayLead(t *meta.Term) bool {
-	if c.leading.terms[t.Shard].Origin == t.Origin {
+	if c.leading.terms[t.Shard].Origin == t.Origin || c.cfg.Faults.Has(fault.LeadUncovered) {
 		return true
 	}
 	s := c.shards[t.Shard]
@@ -70,7 +75,7 @@ func (c *Core) mayLead(t *meta.Term) bool {
 	}
 	have, heads := c.cfg.Local.Progress(t.Shard), c.cfg.Local.Heads(t.Shard)
 	for _, e := range t.Ended {
-		if have[e.Origin] < e.Final || heads[e.Origin] > e.Final {
+		if have[e.Origin] < e.Final || heads[e.Origin] > e.Final && !c.cfg.Faults.Has(fault.LeadWithTail) {
 			return false
 		}
 	}
@@ -107,20 +112,14 @@ func (c *Core) obeysTerms() bool {
 		case t.State == meta.Open:
 			continue
 		case t.Leader == c.cfg.Self.Store:
-			if c.leading.terms[t.Shard].Origin == t.Origin {
+			if c.leading.terms[t.Shard].Origin == t.Origin && !c.cfg.Faults.Has(fault.WriteAfterEnd) {
 				return false
 			}
 		case t.State == meta.Deposed:
 			if s := c.shards[t.Shard]; s != nil && s.flight[t.Origin] > 0 {
 				return false
 			}
-			// Of what was promised in the life before nothing is known but that it
-			// was before this one.
-			promised := time.Duration(0)
-			if p := c.peers[t.Leader]; p != nil {
-				promised = p.promised
-			}
-			if c.now.Mono < promised+c.cfg.Lease {
+			if c.now.Mono < c.leading.bound[t.Shard] && !c.cfg.Faults.Has(fault.ObeyAtOnce) {
 				return false
 			}
 		}
@@ -141,6 +140,31 @@ const drift = 50 // one fiftieth
 
 // promise notes what a Fresh to a peer promises.
 func (c *Core) promise(p *peer) { p.promised = c.now.Mono }
+
+// bind notes until when this store is bound by promises to leaders that the
+// document which comes into force deposes. What is promised from then on says
+// nothing of them. Of promises of the life before nothing is known but that they
+// were given before this one.
+func (c *Core) bind(before *meta.Membership) {
+	bound := map[feature.Shard]time.Duration{}
+	for i := range c.membership.Terms {
+		t := &c.membership.Terms[i]
+		if t.State != meta.Deposed {
+			continue
+		}
+		if before != nil {
+			if old, led := before.Term(t.Shard); led && old.State == meta.Deposed && old.Origin == t.Origin {
+				bound[t.Shard] = c.leading.bound[t.Shard]
+				continue
+			}
+		}
+		bound[t.Shard] = c.cfg.Lease
+		if p := c.peers[t.Leader]; p != nil {
+			bound[t.Shard] += p.promised
+		}
+	}
+	c.leading.bound = bound
+}
 
 // takePromise notes what a Fresh that was asked for at a time promises.
 func (c *Core) takePromise(p *peer, asked time.Duration, under meta.Version) {
@@ -183,7 +207,11 @@ func (c *Core) group(id feature.GroupID) *feature.Group {
 
 // rules are what transitions of the membership go by.
 func (c *Core) rules() meta.Rules {
-	return meta.Rules{Groups: c.cfg.Local.Groups(), Distinct: c.cfg.Distinct, Draw: c.cfg.Draw}
+	r := meta.Rules{Groups: c.cfg.Local.Groups(), Distinct: c.cfg.Distinct, Draw: c.cfg.Draw}
+	if c.cfg.Faults.Has(fault.SealBySome) {
+		r.Quorum = func(int, int) int { return 1 }
+	}
+	return r
 }
 
 // firstLeaders gives shards that nobody leads yet their first leaders. It waits a

@@ -29,6 +29,9 @@ var sentinels = []struct {
 	{consistency.ErrTooStale, api.CodeTooStale},
 	{consistency.ErrLevelNotOffered, api.CodeInvalidRequest},
 	{consistency.ErrElsewhere, api.CodeNotHeld},
+	{consistency.ErrNotLeader, api.CodeNotLeader},
+	{consistency.ErrNoLeader, api.CodeNoLeader},
+	{online.ErrNotLeading, api.CodeNoLeader},       // it led when the write began
 	{replication.ErrClockOff, api.CodeClockFenced}, // before ErrNotActive, which it comes with
 	{consistency.ErrNotActive, api.CodeNotActive},
 	{online.ErrNotWriting, api.CodeNotActive}, // it was active when the write began

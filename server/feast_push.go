@@ -13,7 +13,7 @@ func (s *Server) feastPush(r *request) error {
 	err := s.feastWrite(r, api.ScanFeastPush, func(c *feature.Catalog, name string) ([]*feature.ResolvedView, error) {
 		return pushedViews(c, "", name)
 	})
-	if err != nil {
+	if err != nil || r.isPart() {
 		return err
 	}
 	return r.NoContent(http.StatusOK)
@@ -25,7 +25,7 @@ func (s *Server) feastWriteView(r *request) error {
 	err := s.feastWrite(r, api.ScanFeastWrite, func(c *feature.Catalog, name string) ([]*feature.ResolvedView, error) {
 		return pushedViews(c, name, "")
 	})
-	if err != nil {
+	if err != nil || r.isPart() {
 		return err
 	}
 	return r.Blob(http.StatusOK, api.MediaJSON, []byte("null"))
@@ -58,7 +58,7 @@ func (s *Server) feastWrite(r *request, scan func([]byte, int) (*api.ScannedFeas
 	}
 	views, unknown := viewsOf(catalog, scanned.Target)
 	if answer, err := s.repeated(r, id, views, 0); answer != nil || err != nil {
-		return err // the answer does not count rows
+		return r.answerFeastWrite(answer, err) // which does not count rows
 	}
 	if unknown != nil {
 		return unknown
@@ -67,8 +67,17 @@ func (s *Server) feastWrite(r *request, scan func([]byte, int) (*api.ScannedFeas
 	if err != nil {
 		return err
 	}
-	_, err = s.write(r, write{views: views, rows: rows, logOnly: scanned.To == api.ToOffline, idempotency: id})
-	return err
+	answer, err := s.write(r, write{views: views, rows: rows, logOnly: scanned.To == api.ToOffline, idempotency: id})
+	return r.answerFeastWrite(answer, err)
+}
+
+// answerFeastWrite sends what a part of a write came to; the dialect itself tells
+// clients nothing of a write that is done.
+func (r *request) answerFeastWrite(answer *api.PushResponse, err error) error {
+	if err != nil || !r.isPart() {
+		return err
+	}
+	return r.json(http.StatusOK, answer)
 }
 
 // feastRows returns the changes that a data frame means for the views.

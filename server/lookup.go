@@ -103,7 +103,14 @@ func (s *Server) run(l *lookup, r *request) (consistency.Met, bool, error) {
 			return met, done, err
 		}
 	}
-	return met, false, s.read(l, r)
+	if err := s.read(l, r); err != nil {
+		return met, false, err
+	}
+	if met.Met.Level != consistency.Leader {
+		return met, false, nil
+	}
+	met, err := s.cfg.Coordinator.Confirm(r.context(), &l.read, l.targets, met)
+	return met, false, err
 }
 
 // admit waits until the lookup may be answered here, or has it answered

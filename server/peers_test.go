@@ -91,7 +91,9 @@ func (p *peers) Reach(store meta.StoreID) (time.Duration, bool) {
 	return time.Duration(store[0]) * time.Millisecond, !p.far[store]
 }
 
-func (p *peers) IsWhole(feature.Shard) bool { return true }
+func (p *peers) IsWhole(feature.Shard) bool               { return true }
+func (p *peers) Leads(feature.Shard) (hlc.Position, bool) { return hlc.Position{}, false }
+func (p *peers) HasLease(feature.Shard) bool              { return false }
 
 // AsOf: what is stamped was accepted 7 ms before, by the clock at noon.
 func (p *peers) AsOf(_ hlc.Origin, at hlc.Timestamp) (time.Duration, bool) {

@@ -38,10 +38,26 @@ func (s *Server) write(r *request, w write) (*api.PushResponse, error) {
 	if err != nil {
 		return nil, err
 	}
+	if text := r.Request().Header.Get(api.HeaderPart); text != "" {
+		p, err := parsePart(text)
+		if err != nil {
+			return nil, err
+		}
+		w = w.only(p.shards)
+	}
+	out, err := s.writeParts(r.context(), r, w, asked, token)
+	if err != nil {
+		return nil, err
+	}
+	return out, s.answered(r, asked, out)
+}
+
+// writeHere stores w in this store, and waits for those who must have it.
+func (s *Server) writeHere(ctx context.Context, r *request, w write, asked concerns, token consistency.Token) (*api.PushResponse, error) {
 	targets := w.targets()
 	for _, c := range asked.list {
 		admit := consistency.Write{Concern: c, RequireLive: asked.require, Token: token, Wait: asked.wait}
-		if err := s.cfg.Coordinator.AdmitWrite(r.context(), &admit, targets); err != nil {
+		if err := s.cfg.Coordinator.AdmitWrite(ctx, &admit, targets); err != nil {
 			return nil, err
 		}
 	}
@@ -49,9 +65,10 @@ func (s *Server) write(r *request, w write) (*api.PushResponse, error) {
 	if len(w.rows.changes) > 0 {
 		stored := online.Write{
 			Changes: w.rows.changes, Rows: w.rows.of, LogOnly: w.logOnly, Idempotency: w.idempotency,
-			Deps: dependencies(&token, targets, s.cfg.Online.Identity().Origin),
+			Deps: s.dependencies(&token, targets),
 		}
-		receipt, err = onceDue(r.context(), func(ctx context.Context) (online.Receipt, error) { return s.cfg.Online.Append(ctx, stored) })
+		var err error
+		receipt, err = onceDue(ctx, func(ctx context.Context) (online.Receipt, error) { return s.cfg.Online.Append(ctx, stored) })
 		if err != nil {
 			return nil, w.refused(err)
 		}
@@ -101,7 +118,11 @@ func (s *Server) repeated(r *request, id *online.Idempotency, views []*feature.R
 	if err != nil {
 		return nil, err
 	}
-	return s.acknowledge(r, n, asked, token, receipt)
+	out, err := s.acknowledge(r, n, asked, token, receipt)
+	if err != nil {
+		return nil, err
+	}
+	return out, s.answered(r, asked, out)
 }
 
 // targets are the shards that the write touches, each once.
@@ -127,13 +148,13 @@ func (w write) refused(err error) error {
 	return err
 }
 
-func dependencies(t *consistency.Token, targets []consistency.Target, self hlc.Origin) map[feature.Shard]hlc.Vector {
+func (s *Server) dependencies(t *consistency.Token, targets []consistency.Target) map[feature.Shard]hlc.Vector {
 	if t.IsEmpty() {
 		return nil
 	}
 	var out map[feature.Shard]hlc.Vector
 	for _, target := range targets {
-		if deps := t.Dependencies(target.Shard, self); len(deps) > 0 {
+		if deps := t.Dependencies(target.Shard, s.cfg.Coordinator.OwnLog(target)); len(deps) > 0 {
 			if out == nil {
 				out = map[feature.Shard]hlc.Vector{}
 			}
@@ -173,17 +194,23 @@ func (s *Server) acknowledge(r *request, n int, asked concerns, token consistenc
 	}
 	s.cfg.Coordinator.Trim(&token)
 	out.Session = string(s.cfg.Signer.Append(nil, &token))
+	return out, nil
+}
+
+// answered notes in the headers what a write came to, and returns an error when
+// its concern was not met, and that is one.
+func (s *Server) answered(r *request, asked concerns, out *api.PushResponse) error {
 	h := r.Response().Header()
 	h[api.HeaderServedBy] = s.servedBy
 	if out.Session != "" {
 		h.Set(api.HeaderSession, out.Session)
 	}
 	if !out.Concern.Met && !asked.degrade {
-		p := api.Problemf(api.CodeConcernTimeout, "", "%s not met; %d stores have the rows, which are applied here and go on replicating", asked, out.Concern.Acked.Stores)
+		p := api.Problemf(api.CodeConcernTimeout, "", "%s not met; %d stores have the rows, which are applied and go on replicating", asked, out.Concern.Acked.Stores)
 		p.Session, p.Concern, p.Position = out.Session, &out.Concern, &out.Position
-		return nil, p
+		return p
 	}
-	return out, nil
+	return nil
 }
 
 func acked(a consistency.Acks) api.Acked {
@@ -268,8 +295,12 @@ func (r *request) idempotency(body []byte) (*online.Idempotency, error) {
 	if len(key) > maxIdempotencyKey {
 		return nil, api.Problemf(api.CodeInvalidHeader, api.HeaderIdempotency, "%d characters; at most %d", len(key), maxIdempotencyKey)
 	}
+	id := digest([]byte(r.Param("project")), []byte(key))
+	if part := r.Request().Header.Get(api.HeaderPart); part != "" {
+		id = digest(id[:], []byte(part)) // the rest is not done when this part is
+	}
 	return &online.Idempotency{
-		ID:     digest([]byte(r.Param("project")), []byte(key)),
+		ID:     id,
 		Digest: digest([]byte(r.Request().URL.Path), body),
 	}, nil
 }

@@ -89,11 +89,36 @@ func (h *History) Push(ctx context.Context, c *Cluster, p Push) Operation {
 	return op
 }
 
+// push does what the edge does: what another store leads is sent on to it.
 func (c *Cluster) push(ctx context.Context, p *Push, op *Operation) error {
-	r := c.Replica(p.Region)
-	if r == nil {
-		return fmt.Errorf("no store runs in %s", p.Region)
+	for at := p.Region; ; {
+		r := c.Replica(at)
+		if r == nil {
+			return fmt.Errorf("no store runs in %s", at)
+		}
+		err := c.pushAt(ctx, r, p, op)
+		var not *consistency.NotLeaderError
+		if !errors.As(err, &not) {
+			return err
+		}
+		next := not.Leader.Region
+		if at != p.Region { // it was sent on once
+			if err := sleep(ctx, leaderPause); err != nil {
+				return not
+			}
+			next = p.Region
+		}
+		if l := c.Network.Link(at, next); l.Cut || c.Network.Link(next, at).Cut || sleep(ctx, l.Delay) != nil {
+			return not
+		}
+		at = next
 	}
+}
+
+// leaderPause is how long passes before another look at who leads.
+const leaderPause = 50 * time.Millisecond
+
+func (c *Cluster) pushAt(ctx context.Context, r *Replica, p *Push, op *Operation) error {
 	view, err := r.view(p.Driver)
 	if err != nil {
 		return err
@@ -114,18 +139,20 @@ func (c *Cluster) push(ctx context.Context, p *Push, op *Operation) error {
 		return err
 	}
 	placed := online.Placed{Change: change, Shard: view.Shard(change.Key)}
-	targets := []consistency.Target{{Shard: placed.Shard}}
+	target := consistency.Target{Shard: placed.Shard, Placement: view.Group.Placement}
+	targets := []consistency.Target{target}
 	w := consistency.Write{Concern: p.Concern, RequireLive: view.WriteDefaults().RequireLive, Token: p.Session.token, Wait: p.Timeout / 2, Timeout: p.Timeout}
 	if err := r.Coordinator.AdmitWrite(ctx, &w, targets); err != nil {
 		return err
 	}
 	receipt, err := r.Store.Append(ctx, online.Write{
 		Changes: []online.Placed{placed},
-		Deps:    dependencies(&p.Session.token, placed.Shard, r.Store.Identity().Origin),
+		Deps:    dependencies(&p.Session.token, placed.Shard, r.Coordinator.OwnLog(target)),
 	})
 	if err != nil {
 		return err
 	}
+	op.Region = r.Region // who accepted it
 	op.Position, op.Accepted, op.Superseded = receipt.Positions[0], time.Now(), len(receipt.Superseded) > 0
 	if op.Written, err = c.written(ctx, r, op.Position); err != nil {
 		return err
@@ -244,11 +271,15 @@ func (c *Cluster) lookupAt(ctx context.Context, r *Replica, read *consistency.Re
 		return err
 	}
 	shard := view.Shard(keyOf(l.Driver))
-	met, err := r.Coordinator.AdmitRead(ctx, read, []consistency.Target{{Shard: shard}})
+	targets := []consistency.Target{{Shard: shard, Placement: view.Group.Placement}}
+	met, err := r.Coordinator.AdmitRead(ctx, read, targets)
 	if err != nil {
 		return err
 	}
 	row, err := r.row(ctx, l.Driver)
+	if err == nil {
+		met, err = r.Coordinator.Confirm(ctx, read, targets, met)
+	}
 	if err != nil {
 		return err
 	}

@@ -139,6 +139,12 @@ func (c *Cluster) settleLogs(ctx context.Context) error {
 		for _, r := range c.running() {
 			for _, other := range c.running() {
 				for _, shard := range other.Store.Shards(other.Region) {
+					if r.Store.IsLed(shard.Group) {
+						if t, led := r.Node.Membership().Term(shard); !led || r.Store.Progress(shard)[t.Origin] == 0 {
+							return false
+						}
+						continue
+					}
 					if other != r && slices.Contains(r.Store.Shards(r.Region), shard) && r.Store.Progress(shard)[other.Store.Identity().Origin] == 0 {
 						return false
 					}

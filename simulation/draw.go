@@ -31,7 +31,13 @@ const (
 	Evictions
 	Losses // of disks
 	Limits // of the log
+
+	// Terms is no fault: a leader group, whose leaders are replaced now and then.
+	Terms
 )
+
+// DrawLeader is Draw of a leader group.
+func DrawLeader(seed uint64) []string { return DrawWith(seed, Terms) }
 
 // DrawWith is Draw of a scenario that has some kinds of faults for certain.
 func DrawWith(seed uint64, kinds Kinds) []string {
@@ -56,6 +62,7 @@ type drawing struct {
 	evicted       string
 	lost          bool // the evicted store lost its disk
 	counter       int64
+	durability    string // of a leader group
 }
 
 func (d *drawing) has(k Kinds) bool { return d.kinds&k != 0 }
@@ -100,6 +107,10 @@ func (d *drawing) begin() {
 	}
 	if d.chance(0.5) {
 		options += " logminage=200ms"
+	}
+	if d.has(Terms) {
+		d.durability = []string{"quorum", "quorum", "quorum", "any:1", "all", "local"}[d.random.IntN(6)]
+		options += fmt.Sprintf(" placement=leader home=%s durability=%s", d.region(), d.durability)
 	}
 	if d.has(Limits) { // too little for a member that is away
 		options += " logmaxage=2s"
@@ -174,13 +185,19 @@ func (d *drawing) push() {
 		values = append(values, fmt.Sprintf("w=%d", d.counter))
 	}
 	concern := ""
-	if d.chance(0.4) {
+	if d.has(Terms) && d.chance(0.7) {
+		concern = " concern=" + d.durability
+	} else if d.chance(0.4) {
 		concern = " concern=" + []string{"all", "regions:1", "any:1"}[d.random.IntN(3)]
 	}
 	d.say("async push %s driver=%d %s session=%s%s%s", d.region(), driver, strings.Join(values, " "), d.session(), d.age(), concern)
 }
 
 func (d *drawing) lookup() {
+	if d.has(Terms) && d.chance(0.6) {
+		d.say("async lookup %s driver=%d level=leader wait=%v session=s%d", d.region(), d.random.IntN(Drivers), d.between(time.Millisecond, 1500*time.Millisecond), d.random.IntN(9))
+		return
+	}
 	level := []string{
 		"session", "session", "session", "session", "eventual", "bounded;max-staleness=" + d.between(100*time.Millisecond, 3*time.Second).String(),
 		"session;within=20ms,bounded;max-staleness=1s,eventual", "session unmet=degrade", "session unmet=fail",
@@ -188,8 +205,21 @@ func (d *drawing) lookup() {
 	d.say("async lookup %s driver=%d level=%s wait=%v session=%s", d.region(), d.random.IntN(Drivers), level, d.between(time.Millisecond, 500*time.Millisecond), d.session())
 }
 
+// promote draws another leader, which may be the one that leads.
+func (d *drawing) promote() {
+	how := ""
+	if d.chance(0.5) {
+		how = " force"
+	}
+	d.say("promote %s%s maybe", d.region(), how)
+}
+
 // fault draws a fault, or the end of one.
 func (d *drawing) fault() {
+	if d.has(Terms) && d.chance(0.25) && !d.down["eu"] {
+		d.promote()
+		return
+	}
 	switch p := d.random.Float64(); {
 	case p < 0.4 && d.has(Cuts):
 		a, b := d.region(), d.region()

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"featurestore/consistency"
 	"featurestore/feature"
 	"featurestore/meta"
 	"featurestore/replication/oplog"
@@ -55,6 +56,9 @@ type Evidence struct {
 	// Tails says that nothing was too old, or gone, to be taken over from a store
 	// that was evicted and came back.
 	Tails bool
+	// Durability is what the leader group's failovers must not lose; unset for
+	// other groups.
+	Durability consistency.Concern
 	// Differing are rows that stores found to differ when they compared.
 	Differing []string
 }
@@ -62,7 +66,7 @@ type Evidence struct {
 // Join adds an entry of the log to what rows must hold in the end, unless it
 // lies beyond the seal of its origin. Driver names the driver of a key.
 func (e *Evidence) Join(shard feature.Shard, entry oplog.Entry, driver func(feature.Key) int64) {
-	if seal, ok := e.Membership.Sealed(entry.Origin); ok && entry.At > seal.Final[shard] {
+	if end, ok := e.Membership.End(shard, entry.Origin); ok && entry.At > end.Final {
 		return
 	}
 	for _, row := range entry.Rows {
@@ -79,6 +83,7 @@ func Check(e *Evidence) []Violation {
 	var out []Violation
 	for _, check := range []func(*Evidence) []Violation{
 		checkSessions, checkCausality, checkStaleness, checkLosses, checkConvergence, checkCounters, checkFiniteness,
+		checkLinearizable,
 	} {
 		out = append(out, check(e)...)
 	}
@@ -106,15 +111,15 @@ func (e *Evidence) writers() map[dot]*Operation {
 // before it, so that it is no part of the deployment as it was written.
 func (e *Evidence) isBeyondSeal(op *Operation) bool {
 	p := op.Position
-	seal, ok := e.Membership.Sealed(p.Position.Origin)
-	return ok && p.Position.At > seal.Final[p.Shard]
+	end, ok := e.Membership.End(p.Shard, p.Position.Origin)
+	return ok && p.Position.At > end.Final
 }
 
 // isLost reports whether a push was made beyond a seal and not taken over.
 func (e *Evidence) isLost(op *Operation) bool {
 	p := op.Position
-	seal, _ := e.Membership.Sealed(p.Position.Origin)
-	return e.isBeyondSeal(op) && !seal.Salvage[p.Shard].Has(p.Position.At)
+	end, _ := e.Membership.End(p.Shard, p.Position.Origin)
+	return e.isBeyondSeal(op) && !end.Salvage.Has(p.Position.At)
 }
 
 // kept is the row without the features that a lost write of its driver touched.

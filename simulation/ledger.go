@@ -104,6 +104,14 @@ func (r recorded) Truncate(ctx context.Context, shard feature.Shard, through hlc
 	return r.Store.Truncate(ctx, shard, through, minAge)
 }
 
+// Cut implements replication.Store.
+func (r recorded) Cut(ctx context.Context, shard feature.Shard, end hlc.Position) error {
+	if err := r.ledger.gather(ctx, r.Store, shard); err != nil {
+		return err
+	}
+	return r.Store.Cut(ctx, shard, end)
+}
+
 // TruncateTo implements replication.Store.
 func (r recorded) TruncateTo(ctx context.Context, shard feature.Shard, maxBytes int64, maxAge time.Duration) error {
 	if err := r.ledger.gather(ctx, r.Store, shard); err != nil {

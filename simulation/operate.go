@@ -44,6 +44,8 @@ func (s *Scenario) operate(ctx context.Context, command string, a arguments) (st
 			_, err = r.Node.TakeHome(ctx)
 		}
 		return "", err
+	case "promote":
+		return "", s.promote(ctx, region, a)
 	case "apply":
 		return "", s.apply(ctx, region)
 	case "log":
@@ -79,7 +81,13 @@ func (a arguments) groups() ([]feature.Group, error) {
 	if err := errors.Join(err, err2, err3); err != nil {
 		return nil, err
 	}
-	g := feature.Group{Name: feature.DefaultGroup, Placement: feature.MultiLeader}
+	g := feature.Group{Name: feature.DefaultGroup, Placement: feature.MultiLeader, Durability: a.named["durability"]}
+	if a.named["placement"] == feature.Leader.String() {
+		g.Placement = feature.Leader
+	}
+	if home := a.named["home"]; home != "" {
+		g.Home = strings.Split(home, ",")
+	}
 	if partitions != nil {
 		g.Partitions = uint16(*partitions)
 	}
@@ -107,6 +115,21 @@ func (s *Scenario) change(ctx context.Context, region meta.Region, how string) e
 		}
 		return m.Remove(storeOf(region), r)
 	})
+	return err
+}
+
+// promote makes the store of a region the leader, in order or by force.
+func (s *Scenario) promote(ctx context.Context, region meta.Region, a arguments) error {
+	home, err := s.home()
+	if err != nil {
+		return err
+	}
+	_, err = home.Node.Change(ctx, func(m *meta.Membership, r meta.Rules) (*meta.Membership, error) {
+		return m.Promote(r.Groups[0], -1, storeOf(region), a.at(1) == "force")
+	})
+	if errors.Is(err, meta.ErrRefused) && slices.Contains(a.plain, "maybe") {
+		return nil
+	}
 	return err
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"featurestore/consistency"
 	"featurestore/feature"
 	"featurestore/meta"
 	"featurestore/replication/oplog"
@@ -30,6 +31,9 @@ func (c *Cluster) settled() bool {
 		if r.Node.Membership().Compare(running[0].Node.Membership()) != 0 || r.Store.Registry().Revision() != running[0].Store.Registry().Revision() {
 			return false
 		}
+		if !c.leads(r) {
+			return false
+		}
 		for _, other := range running {
 			if _, live := r.Node.Reach(storeOf(other.Region)); !live && other != r {
 				return false
@@ -44,13 +48,23 @@ func (c *Cluster) settled() bool {
 	return true
 }
 
+// leads reports whether a store leads what it is to lead.
+func (c *Cluster) leads(r *Replica) bool {
+	for _, t := range r.Node.Membership().Terms {
+		if _, leads := r.Node.Leads(t.Shard); t.State != meta.Open || t.Leader == storeOf(r.Region) && !leads {
+			return false
+		}
+	}
+	return true
+}
+
 // covers reports whether a store has everything of a shard that another has
 // and that counts.
 func (c *Cluster) covers(r, other *Replica, shard feature.Shard) bool {
 	have := r.Store.Progress(shard)
 	for _, p := range other.Store.Heads(shard).Positions() {
-		if seal, ok := r.Node.Membership().Sealed(p.Origin); ok {
-			p.At = min(p.At, seal.Final[shard])
+		if end, ok := r.Node.Membership().End(shard, p.Origin); ok {
+			p.At = min(p.At, end.Final)
 		}
 		if !have.CoversPosition(p) {
 			return false
@@ -66,6 +80,10 @@ func (c *Cluster) describe() string {
 		m := r.Node.Membership()
 		x, _ := m.Member(storeOf(r.Region))
 		text += fmt.Sprintf("\n  %s: %v, membership %d.%d, not writing %q, rebuilding %v", r.Region, x.State, m.Epoch, m.Revision, r.Node.NotWriting(), r.Node.IsRebuilding())
+		for _, t := range m.Terms {
+			_, leads := r.Node.Leads(t.Shard)
+			text += fmt.Sprintf("\n    %d/%d term %d of %s under %v is %v, next %q, leads here %v, ended %v", t.Shard.Group, t.Shard.Partition, t.Number, t.Leader, t.Origin, t.State, t.Next, leads, t.Ended)
+		}
 		for _, shard := range r.Store.Shards(r.Region) {
 			text += fmt.Sprintf("\n    %d/%d progress %v heads %v", shard.Group, shard.Partition, r.Store.Progress(shard), r.Store.Heads(shard))
 		}
@@ -81,6 +99,14 @@ func (c *Cluster) Gather(ctx context.Context, h *History, drivers int64) (*Evide
 	}
 	running := c.running()
 	e.Membership = running[0].Node.Membership()
+	for _, g := range running[0].Store.Registry().Groups() {
+		if g.Placement == feature.Leader {
+			var err error
+			if e.Durability, err = consistency.ParseConcern(g.Durability); err != nil {
+				return nil, err
+			}
+		}
+	}
 	byKey := map[string]int64{}
 	for d := range drivers {
 		byKey[string(keyOf(d))] = d

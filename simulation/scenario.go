@@ -21,6 +21,7 @@ import (
 //	plant FAULT…          before the cluster: switch rules off (package fault)
 //	cluster REGION… [seed=N] [grace=D] [verify=D] [logminage=D] [logmaxage=D] [logbytes=N]
 //	        [partitions=N] [drivers=N] [held=REGION,…] [live=N maxlag=D]
+//	        [placement=leader home=REGION,… durability=CONCERN]
 //	link FROM TO [delay=D] [jitter=D] [loss=P] [repeat=P] [mix=P]   one direction
 //	cut A B | cut A > B | heal A B | heal                            both, one, all
 //	push REGION driver=N[..N] [x=] [w=] [n=] [m=] [z=] [add=] [remove=] [age=D] [session=] [concern=] [timeout=D]
@@ -36,6 +37,7 @@ import (
 //	invite REGION | remove REGION | left REGION | evict REGION | renew REGION
 //	await REGION STATE    until its store is active, or says why it takes no writes
 //	home REGION           it takes over as the home
+//	promote REGION [force] [maybe]    its store is to lead; or is not, if refused
 //	apply REGION          adds feature z to the drivers of even numbers
 //	patch REGION driver=N x=N       past the log: patch_outside_log is planted
 //	hand SESSION SESSION  the second gets the first one's token too

@@ -22,7 +22,7 @@ func TestScripts(t *testing.T) {
 	commands := map[string]func(*testscript.TestScript, bool, []string){}
 	for _, name := range strings.Fields(
 		`plant cluster link cut heal push delete lookup observe async sleep crash halt restart skew copy save restore lose
-		add invite remove left evict renew await home apply patch hand log status rest check`,
+		add invite remove left evict renew promote await home apply patch hand log status rest check`,
 	) {
 		commands[name] = func(ts *testscript.TestScript, neg bool, args []string) { command(ts, neg, name, args) }
 	}

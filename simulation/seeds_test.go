@@ -31,6 +31,18 @@ func TestSeeds(t *testing.T) {
 	}
 }
 
+// TestLeaderSeeds runs random scenarios of a leader group.
+func TestLeaderSeeds(t *testing.T) {
+	for i := range *seeds {
+		seed := *first + uint64(i)
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			if err := runLines(t, DrawLeader(seed), 0); err != nil {
+				t.Errorf("seed %d: %v\n\nas a script:\n\n%s", seed, err, strings.Join(DrawLeader(seed), "\n"))
+			}
+		})
+	}
+}
+
 // runLines runs a scenario in a bubble, and returns what was broken.
 func runLines(t *testing.T, lines []string, faults fault.Set) (err error) {
 	dir := scratch(t)
