@@ -209,7 +209,7 @@ func TestMetricsTellOfReplication(t *testing.T) {
 func TestAStoreThatWaitsForOthersSaysForWhom(t *testing.T) {
 	all := deployment(t, "ap", "eu")
 	ap := run(t, all["ap"])
-	if err := ap.started(); !errors.Is(err, replication.ErrNotWriting) || !strings.Contains(err.Error(), "missing: eu") {
+	if err := ap.Started(); !errors.Is(err, replication.ErrNotWriting) || !strings.Contains(err.Error(), "missing: eu") {
 		t.Errorf("got %v, want that a store in eu is missing", err)
 	}
 	status, body := get(t, ap.URL()+"/readyz")

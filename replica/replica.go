@@ -16,7 +16,6 @@ import (
 	"featurestore/feature"
 	"featurestore/feature/definition"
 	"featurestore/feature/ondemand"
-	"featurestore/meta"
 	"featurestore/online"
 	"featurestore/replication"
 	"featurestore/replication/peer"
@@ -127,17 +126,17 @@ func (r *Replica) serverConfig(secret []byte) (server.Config, error) {
 	}
 	c.URL = r.reachable()
 	c.Online = r.store
-	c.Ready = r.started
+	c.Ready = r.Started
 	c.Logger = r.telemetry.log.With("room", "server")
 	c.Meter = r.telemetry.meter("server")
 	c.Tracer = r.telemetry.tracer()
 	return c, nil
 }
 
-// started is what /readyz asks: the store takes part, and definitions are
-// applied. A store that can no longer write stays ready, and says so: its
-// lookups work.
-func (r *Replica) started() error {
+// Started is what /readyz asks: nil once the store takes part and definitions
+// are applied, before that the reason why not. A store that can no longer write
+// stays ready, and says so: its lookups work.
+func (r *Replica) Started() error {
 	select {
 	case <-r.ready:
 		return nil
@@ -171,6 +170,13 @@ func (r *Replica) reachable() string {
 // Ready returns a channel that is closed once definitions are applied and
 // requests are answered.
 func (r *Replica) Ready() <-chan struct{} { return r.ready }
+
+// Home returns the name of the store that changes definitions and membership, as
+// far as this one knows; "" when it knows of none.
+func (r *Replica) Home() string { return string(r.node.Membership().Home) }
+
+// IsHome reports whether that is this store.
+func (r *Replica) IsHome() bool { return r.Home() == r.cfg.Store }
 
 // Registry returns the definitions that are applied now.
 func (r *Replica) Registry() *feature.Registry { return r.store.Registry() }
@@ -253,9 +259,9 @@ func (r *Replica) begin(ctx context.Context) error {
 	if err := r.node.Active(ctx); err != nil {
 		return nil // ctx has ended
 	}
-	if r.node.Membership().Home != meta.StoreID(r.cfg.Store) {
+	if !r.IsHome() {
 		if r.cfg.Definitions != "" {
-			r.telemetry.log.Info("definitions of the configuration are left to the home of the deployment", "home", r.node.Membership().Home)
+			r.telemetry.log.Info("definitions of the configuration are left to the home of the deployment", "home", r.Home())
 		}
 		return nil
 	}
