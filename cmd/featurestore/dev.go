@@ -37,9 +37,9 @@ The first region listens at --listen, the others at the ports that follow.
 The sample is generated from a fixed seed: drivers of a ride service, with a
 conversion rate, a count of trips, and tags. No real person or trip is in it.
 
-A store that is evicted (featurestore members evict) puts its data aside and joins
-anew; one that is removed ends. The other regions go on, with --data also the
-next time.
+A store that is evicted (featurestore members evict) puts its data aside and
+joins anew; one that is removed ends. The other regions go on, with --data also
+the next time.
 
 Without --data everything is kept in a temporary folder that is removed at exit.
 With --definitions, those are applied in place of the sample.`,
