@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"featurestore/meta"
 	"featurestore/replica"
 )
 
@@ -62,7 +62,7 @@ const maxRegions = 7
 func (d *development) names() ([]string, error) {
 	var names []string
 	for name := range strings.SplitSeq(d.regions, ",") {
-		if name = strings.TrimSpace(name); !regionName.MatchString(name) || slices.Contains(names, name) {
+		if name = strings.TrimSpace(name); meta.Region(name).Validate() != nil || slices.Contains(names, name) {
 			return nil, fmt.Errorf("--regions is %q: write names of letters, digits and dashes, each once, such as eu,us,ap", d.regions)
 		}
 		names = append(names, name)
@@ -72,8 +72,6 @@ func (d *development) names() ([]string, error) {
 	}
 	return names, nil
 }
-
-var regionName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`)
 
 func (d *development) run(a *app, cmd *cobra.Command) (err error) {
 	names, err := d.names()
