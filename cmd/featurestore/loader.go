@@ -29,12 +29,10 @@ type loader struct {
 	parallel  int
 	skipBad   bool
 	concern   string // --write-concern
-	// retryFor is how long a batch is tried for while the store does not answer,
-	// is too busy, or a concern is not met.
-	retryFor time.Duration
-	session  session
-	again    bool      // do not recognize what an earlier run stored
-	report   io.Writer // progress, and rows that are left out
+	retries   retries
+	session   session
+	again     bool      // do not recognize what an earlier run stored
+	report    io.Writer // progress, and rows that are left out
 
 	nonce   string // sets the batches of this run apart; empty unless again
 	view    api.View
