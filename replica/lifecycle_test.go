@@ -223,6 +223,32 @@ func TestAStoreThatWaitsForOthersSaysForWhom(t *testing.T) {
 	all["eu"].PeerListener.Close()
 }
 
+// Two stores that do not share a secret never find each other; each says why,
+// where it says that it is not ready, and in its log.
+func TestStoresOfDifferentSecretsSayWhyTheyDoNotMeet(t *testing.T) {
+	all := deployment(t, "ap", "eu")
+	eu := all["eu"]
+	eu.SecretFile = filepath.Join(t.TempDir(), "other")
+	if err := os.WriteFile(eu.SecretFile, []byte(strings.Repeat("x", 32)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	all["eu"] = eu
+	for _, r := range []*running{run(t, all["ap"]), run(t, all["eu"])} {
+		overdue := time.After(time.Minute)
+		for !strings.Contains(r.Started().Error(), "stores of one deployment share one secret") {
+			select {
+			case <-time.After(10 * time.Millisecond):
+			case <-overdue:
+				t.Fatalf("it says only: %v", r.Started())
+			}
+		}
+		status, body := get(t, r.URL()+"/readyz")
+		if status != http.StatusServiceUnavailable || !strings.Contains(body, "share one secret") {
+			t.Errorf("/readyz answers %d %s", status, body)
+		}
+	}
+}
+
 // A store with peers that is not run gives everything back.
 func TestAStoreThatIsNotRunClosesItsPorts(t *testing.T) {
 	all := deployment(t, "ap", "eu")

@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -142,10 +144,23 @@ func (r *Replica) Started() error {
 		return nil
 	default:
 		if err := r.node.Writable(); err != nil {
-			return fmt.Errorf("starting: %w", err)
+			return fmt.Errorf("starting: %w%s", err, r.strangers())
 		}
 		return errors.New("starting")
 	}
+}
+
+// strangers says which peers did not fit lately, "" for none: a store that waits
+// for others may wait for one of them.
+func (r *Replica) strangers() string {
+	if r.peers == nil {
+		return ""
+	}
+	var b strings.Builder
+	for _, x := range r.peers.Refused() {
+		fmt.Fprintf(&b, "; peer %s does not fit: %v", cmp.Or(x.Peer, "without a name"), x.Err)
+	}
+	return b.String()
 }
 
 // Addr returns the address of the REST edge, with the port that was taken.
