@@ -70,6 +70,7 @@ func (s *Server) problemOf(r *request, err error) *api.Problem {
 	} else {
 		p = api.NewProblem(codeOf(err), err.Error())
 		describeDefinitions(p, err)
+		p.Of = writerOf(err)
 	}
 	if p.Code == api.CodeInternal || p.Code == api.CodeCorruptData {
 		s.cfg.Logger.Error("request failed", "request", r.id, "route", r.route.path, "code", string(p.Code), "error", err)
@@ -85,6 +86,29 @@ func (s *Server) problemOf(r *request, err error) *api.Problem {
 	}
 	p.RequestID = r.id
 	return p
+}
+
+// writerOf is the store whose writes are missed, nil where none is known.
+func writerOf(err error) *api.Writer {
+	var of consistency.Writer
+	var behind *consistency.BehindError
+	var lost *consistency.SessionLostError
+	var dependency *consistency.DependencyError
+	var stale *consistency.TooStaleError
+	switch {
+	case errors.As(err, &behind):
+		of = behind.Writer
+	case errors.As(err, &lost):
+		of = lost.Writer
+	case errors.As(err, &dependency):
+		of = dependency.Missing.Writer
+	case errors.As(err, &stale):
+		of = consistency.Writer{Store: stale.Staleness.Store, Region: stale.Staleness.Region}
+	}
+	if of.Store == "" {
+		return nil
+	}
+	return &api.Writer{Store: string(of.Store), Region: string(of.Region)}
 }
 
 // writeProblem answers with p as problem+json.
