@@ -149,10 +149,14 @@ type NotEnoughLiveError struct {
 // Error implements error.
 func (e *NotEnoughLiveError) Error() string {
 	if e.Live < e.Require.Members {
-		return fmt.Sprintf("%v: require_live asks for %d other members that lag at most %v, %d do", ErrNotEnoughLive, e.Require.Members, e.Require.MaxLag, e.Live)
+		return fmt.Sprintf("%v: require_live asks for other members that lag at most %v: %d, and there are %d", ErrNotEnoughLive, e.Require.MaxLag, e.Require.Members, e.Live)
 	}
 	where := "none is there"
-	if len(e.Others) > 0 {
+	switch len(e.Others) {
+	case 0:
+	case 1:
+		where = fmt.Sprintf("1 is there, in %v", e.Others.Regions())
+	default:
 		where = fmt.Sprintf("%d are there, in %v", len(e.Others), e.Others.Regions())
 	}
 	return fmt.Sprintf("%v: %v counts members beside the store that accepts, and %s", ErrNotEnoughLive, e.Concern, where)

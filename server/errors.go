@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"featurestore/api"
@@ -83,6 +84,11 @@ func (s *Server) problemOf(r *request, err error) *api.Problem {
 			p.Detail = "its disk failed, and what this request wrote may or may not be there once the store is opened anew: " +
 				"repeat it then with the same Idempotency-Key; lookups go on"
 		}
+	}
+	if p.Code == api.CodeIdempotencyKeyReused {
+		p.Field = api.HeaderIdempotency
+		p.Detail = fmt.Sprintf("%.64q named another request before, with another body: repeat that one byte for byte, or give this one a key of its own; nothing was stored",
+			r.Request().Header.Get(api.HeaderIdempotency))
 	}
 	p.RequestID = r.id
 	return p

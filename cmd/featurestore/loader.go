@@ -108,7 +108,7 @@ func (l *loader) explain(err error) error {
 func whatIsStored(err error, before int, again bool) string {
 	var note []string
 	if before > 0 {
-		note = append(note, fmt.Sprintf("%d rows were stored before", before))
+		note = append(note, counted(before, "row")+map[bool]string{true: " was", false: " were"}[before == 1]+" stored before")
 	}
 	var silent *unreachableError
 	switch {

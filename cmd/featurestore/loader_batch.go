@@ -205,7 +205,7 @@ func (l *loader) send(ctx context.Context, body []byte, at int64) (answer api.Pu
 		sent := l.session.send(header)
 		err := l.client.post(ctx, l.client.path("push"), header, body, &answer)
 		l.session.answered(sent, answer.Session)
-		return err
+		return l.session.explain(err)
 	})
 	return answer, err
 }

@@ -23,7 +23,7 @@ func TestARetrySaysWhyAndEnds(t *testing.T) {
 		told    int
 	}{
 		{"too few members", []error{refused(api.CodeNotEnoughLive)}, defaultRetryFor, 3, 1},
-		{"no answer", []error{&unreachableError{"http://127.0.0.1:1", errors.New("connection refused")}}, defaultRetryFor, 3, 1},
+		{"no answer", []error{&unreachableError{url: "http://127.0.0.1:1", err: errors.New("connection refused")}}, defaultRetryFor, 3, 1},
 		{"each reason", []error{refused(api.CodeOverloaded), refused(api.CodeOverloaded), refused(api.CodeConcernTimeout)}, defaultRetryFor, 4, 2},
 		{"the reason again, later", []error{refused(api.CodeNotEnoughLive)}, 35 * time.Second, 10, 3},
 		{"one try", []error{refused(api.CodeNotEnoughLive)}, 0, 1, 0},
