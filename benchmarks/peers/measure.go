@@ -192,6 +192,8 @@ type writesResult struct {
 	// replicas together, and ClientProcessor what this program used.
 	Processor       micros `json:"processor_per_write_us"`
 	ClientProcessor micros `json:"client_processor_per_write_us"`
+	// Others is how many processors all else on the machine used meanwhile.
+	Others float64 `json:"processors_of_others"`
 	// Behind is how long after the load the replica showed a further write.
 	Behind millis `json:"behind_at_the_end_ms"`
 }
@@ -199,7 +201,7 @@ type writesResult struct {
 func (m *meter) writes(ctx context.Context, clients, n int, limit time.Duration) (r writesResult, err error) {
 	took := make([][]time.Duration, clients)
 	pids := m.system.pids()
-	used, own := processorTime(pids), ownProcessorTime()
+	used, own, busy := processorTime(pids), ownProcessorTime(), busyTime()
 	acked, elapsed, err := m.each(ctx, clients, n, limit, func(ctx context.Context, k int, c client, id int) error {
 		begun := time.Now()
 		err := c.write(ctx, rowOf(id, m.stamps.Add(1)))
@@ -209,12 +211,13 @@ func (m *meter) writes(ctx context.Context, clients, n int, limit time.Duration)
 	if err != nil || acked == 0 {
 		return r, errors.Join(err, ctx.Err())
 	}
-	used, own = processorTime(pids)-used, ownProcessorTime()-own
+	used, own, busy = processorTime(pids)-used, ownProcessorTime()-own, busyTime()-busy
 	behind, err := m.settle(ctx)
 	each := time.Duration(acked)
 	return writesResult{
 		Clients: clients, Acked: acked, Seconds: elapsed.Seconds(), PerSecond: float64(acked) / elapsed.Seconds(),
-		Ack: quantilesOf(took...), Processor: micros(used / each), ClientProcessor: micros(own / each), Behind: millis(behind),
+		Ack: quantilesOf(took...), Processor: micros(used / each), ClientProcessor: micros(own / each),
+		Others: round(max(0, busy-used-own).Seconds() / elapsed.Seconds()), Behind: millis(behind),
 	}, err
 }
 
@@ -282,8 +285,8 @@ type readsResult struct {
 	Reads   int       `json:"reads"`
 	Stale   int       `json:"stale"`
 	Read    quantiles `json:"read_took"`
-	// Waited counts reads of which the replica says that they waited a
-	// millisecond or more, and Longest is the longest of them.
+	// Waited counts reads of which the replica says that they waited, and Longest
+	// is the longest of them, in whole milliseconds rounded up.
 	Waited  int    `json:"waited"`
 	Longest millis `json:"longest_wait_ms"`
 }

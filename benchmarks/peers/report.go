@@ -23,13 +23,13 @@ func (r report) writeJSON(w io.Writer) error {
 
 // writeTables prints the tables as Markdown: writes, lag, reads after writes.
 func (r report) writeTables(w io.Writer) {
-	writes := table{{"", "clients", "writes/s", "ack p50 / p99, ms", "processor, µs a write", "of the client", "replica behind after, ms", "disk sync p50 / p99, ms"}}
+	writes := table{{"", "clients", "writes/s", "ack p50 / p99, ms", "processor, µs a write", "of the client", "processors of others", "replica behind after, ms", "disk sync p50 / p99, ms"}}
 	lag := table{{"", "ack p50 / p99, ms", "shown after sending p50 / p99, ms", "after the ack p50 / p99, ms", "one poll p50, ms"}}
-	reads := table{{"", "read", "clients", "stale", "of", "share", "read p50 / p99, ms", "waited ≥ 1 ms", "longest wait, ms"}}
+	reads := table{{"", "read", "clients", "stale", "of", "share", "read p50 / p99, ms", "waited", "longest wait, ms"}}
 	for _, c := range r.Results {
 		for _, x := range c.Writes {
 			writes.add(c.Name, x.Clients, fmt.Sprintf("%.0f", x.PerSecond), x.Ack,
-				fmt.Sprintf("%.0f", x.Processor.value()), fmt.Sprintf("%.0f", x.ClientProcessor.value()), x.Behind, c.Sync)
+				fmt.Sprintf("%.0f", x.Processor.value()), fmt.Sprintf("%.0f", x.ClientProcessor.value()), fmt.Sprintf("%.1f", x.Others), x.Behind, c.Sync)
 		}
 		lag.add(c.Name, c.Lag.Ack, c.Lag.FromSent, c.Lag.FromAcked, c.Lag.Poll.P50)
 		for _, x := range c.Reads {

@@ -160,3 +160,22 @@ func processorTime(pids []int) (sum time.Duration) {
 	}
 	return sum
 }
+
+// busyTime is what all processors together have not been idle so far.
+func busyTime() (sum time.Duration) {
+	const tick = 10 * time.Millisecond
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	for i, f := range strings.Fields(line)[1:] {
+		const idle, ioWait, guest = 3, 4, 8 // what follows guest is counted in user
+		if i == idle || i == ioWait || i >= guest {
+			continue
+		}
+		n, _ := strconv.ParseInt(f, 10, 64)
+		sum += time.Duration(n) * tick
+	}
+	return sum
+}
