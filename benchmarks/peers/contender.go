@@ -58,6 +58,10 @@ type row struct {
 	features [features]float64
 }
 
+// ackLimit is how long a write waits for a replica. It is long enough for a
+// busy disk, so that a write which is late shows in the figures, not as a fault.
+const ackLimit = 10 * time.Second
+
 const (
 	entities = 10_000
 	features = 10

@@ -30,7 +30,7 @@ var (
 	three = []string{"us", "eu", "ap"}
 )
 
-const anyRegionWrites = `placement: multi_leader`
+var anyRegionWrites = "placement: multi_leader, write: {timeout: " + ackLimit.String() + "}"
 
 type featurestoreSystem struct {
 	*site
@@ -126,7 +126,8 @@ func (f *featurestoreSystem) client(context.Context) (client, error) {
 
 func (f *featurestoreSystem) connect(primary, replica string) *featurestoreClient {
 	return &featurestoreClient{
-		concern: concernHeader + ": " + f.concern + "\r\n", primary: httpClient{address: primary}, replica: httpClient{address: replica},
+		concern: concernHeader + ": " + f.concern + "\r\n" + timeoutHeader + ": " + (2 * ackLimit).String() + "\r\n",
+		primary: httpClient{address: primary}, replica: httpClient{address: replica},
 	}
 }
 
@@ -145,6 +146,7 @@ const (
 	consistencyHeader = "Featurestore-Consistency"
 	sessionHeader     = "Featurestore-Session"
 	waitedHeader      = "Featurestore-Waited-Ms"
+	timeoutHeader     = "Featurestore-Timeout"
 )
 
 func (c *featurestoreClient) write(ctx context.Context, r row) error {

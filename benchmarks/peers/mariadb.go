@@ -22,10 +22,6 @@ import (
 // its relay log, which syncRelayLog syncs at each event.
 type mariadb struct{ semisync, syncRelayLog bool }
 
-// semisyncMs is how long a commit waits for the replica. MariaDB goes on
-// without it then, which check finds.
-const semisyncMs = 10_000
-
 type mariadbSystem struct {
 	*site
 	semisync         bool
@@ -73,7 +69,7 @@ func (c mariadb) start(ctx context.Context, s *site) (system, error) {
 		switch {
 		case c.semisync && i == 0:
 			args = append(args, "--rpl-semi-sync-master-enabled=1", "--rpl-semi-sync-master-wait-point=AFTER_SYNC",
-				"--rpl-semi-sync-master-timeout="+strconv.Itoa(semisyncMs))
+				"--rpl-semi-sync-master-timeout="+strconv.FormatInt(ackLimit.Milliseconds(), 10))
 		case c.semisync:
 			args = append(args, "--rpl-semi-sync-slave-enabled=1")
 			if c.syncRelayLog {
@@ -187,8 +183,8 @@ func mariadbStatus(ctx context.Context, source, name, want string) error {
 func (m *mariadbSystem) version() string { return m.of }
 func (m *mariadbSystem) sessions() bool  { return false }
 
-// check finds commits that did not wait for the replica. MariaDB answers them
-// like others.
+// check finds commits that did not wait for the replica to the end. MariaDB
+// answers them like others.
 func (m *mariadbSystem) check(ctx context.Context) error {
 	if !m.semisync {
 		return nil

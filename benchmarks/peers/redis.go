@@ -16,9 +16,6 @@ import (
 // same pipeline, so that both take one round trip.
 type redis struct{ wait bool }
 
-// waitMs is how long WAIT waits for the replica.
-const waitMs = 2000
-
 type redisSystem struct {
 	*site
 	wait                 bool
@@ -103,7 +100,7 @@ func (c *redisClient) write(ctx context.Context, r row) error {
 	}
 	pipe := c.primary.Pipeline()
 	pipe.HSet(ctx, redisKey(r.id), c.fields[:]...)
-	replicas := pipe.Do(ctx, "WAIT", 1, waitMs)
+	replicas := pipe.Do(ctx, "WAIT", 1, ackLimit.Milliseconds())
 	if _, err := pipe.Exec(ctx); err != nil {
 		return err
 	}
