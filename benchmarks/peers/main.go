@@ -36,10 +36,15 @@ func runAll(ctx context.Context, args []string) error {
 	dir := set.String("dir", "", "folder for all data, removed part by part")
 	out := set.String("json", "", "file for the figures as JSON")
 	only := set.String("only", "", "contenders to run, comma-separated; by default all: "+strings.Join(names(), ", "))
+	parts := set.String("parts", "lag,writes,reads", "what to measure")
 	if err := set.Parse(args); err != nil {
 		return err
 	}
 	chosen, err := choose(*only)
+	if err != nil {
+		return err
+	}
+	todo, err := defaultPlan.only(strings.Split(*parts, ","))
 	if err != nil {
 		return err
 	}
@@ -50,7 +55,7 @@ func runAll(ctx context.Context, args []string) error {
 	var failed []error
 	for _, c := range chosen {
 		fmt.Fprintf(os.Stderr, "%s %s\n", time.Now().UTC().Format(time.TimeOnly), c.name)
-		one, err := contest(ctx, c, p, filepath.Join(*dir, c.name))
+		one, err := contest(ctx, c, p, todo, filepath.Join(*dir, c.name))
 		if err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", c.name, err))
 			fmt.Fprintln(os.Stderr, "peers:", failed[len(failed)-1])
@@ -100,7 +105,7 @@ func choose(only string) ([]contender, error) {
 
 // contest starts a contender in a folder of its own, measures it, stops it and
 // removes the folder.
-func contest(ctx context.Context, c contender, p programs, dir string) (r result, err error) {
+func contest(ctx context.Context, c contender, p programs, todo plan, dir string) (r result, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return r, err
 	}
@@ -115,7 +120,7 @@ func contest(ctx context.Context, c contender, p programs, dir string) (r result
 	if err != nil {
 		return r, err
 	}
-	r, err = run(ctx, running, defaultPlan)
+	r, err = run(ctx, running, todo)
 	r.Name, r.Acked, r.Sync = c.name, c.acked, disk
 	return r, err
 }
