@@ -31,7 +31,9 @@ func (r report) writeTables(w io.Writer) {
 			writes.add(c.Name, x.Clients, fmt.Sprintf("%.0f", x.PerSecond), x.Ack,
 				fmt.Sprintf("%.0f", x.Processor.value()), fmt.Sprintf("%.0f", x.ClientProcessor.value()), fmt.Sprintf("%.1f", x.Others), x.Behind, c.Sync)
 		}
-		lag.add(c.Name, c.Lag.Ack, c.Lag.FromSent, c.Lag.FromAcked, c.Lag.Poll.P50)
+		if c.Lag.Samples > 0 {
+			lag.add(c.Name, c.Lag.Ack, c.Lag.FromSent, c.Lag.FromAcked, c.Lag.Poll.P50)
+		}
 		for _, x := range c.Reads {
 			level := "plain"
 			if x.Session {
@@ -41,7 +43,9 @@ func (r report) writeTables(w io.Writer) {
 		}
 	}
 	for _, t := range []table{writes, lag, reads} {
-		t.print(w)
+		if len(t) > 1 {
+			t.print(w)
+		}
 	}
 }
 
