@@ -18,8 +18,8 @@ type Local interface {
 	// Progress and Heads are those of Store.
 	Progress(shard feature.Shard) hlc.Vector
 	Heads(shard feature.Shard) hlc.Vector
-	// RegistryRevision is that of the definitions in force.
-	RegistryRevision() uint64
+	// RegistryVersion is that of the definitions in force.
+	RegistryVersion() feature.RegistryVersion
 }
 
 // CoreConfig says who a core decides for, and how patiently.
@@ -63,9 +63,9 @@ type Core struct {
 	// facts are how recent each origin's log is, by origin, rising. The map and
 	// its slices are replaced, never changed.
 	facts map[hlc.Origin][]fact
-	// definitions is the revision that shards are of; adopting says that others
-	// are on their way to the disk.
-	definitions uint64
+	// definitions are those that shards are of; adopting says that others are on
+	// their way to the disk.
+	definitions feature.RegistryVersion
 	adopting    bool
 
 	writing struct {
@@ -157,11 +157,11 @@ func (c *Core) holds(s feature.Shard) func(meta.Member) bool {
 
 // refreshShards follows changes of the definitions.
 func (c *Core) refreshShards() {
-	revision := c.cfg.Local.RegistryRevision()
-	if c.definitions == revision && len(c.order) > 0 {
+	version := c.cfg.Local.RegistryVersion()
+	if c.definitions == version && len(c.order) > 0 {
 		return
 	}
-	c.definitions = revision
+	c.definitions = version
 	for _, s := range c.cfg.Local.Shards(c.cfg.Self.Region) {
 		if c.shards[s] == nil || !slices.Contains(c.order, s) {
 			c.shard(s)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"featurestore/feature"
 	"featurestore/meta"
 )
 
@@ -88,9 +89,9 @@ func (n *Node) perform(ctx context.Context, o Output) {
 		n.complain("take definitions of another store", n.cfg.Store.AdoptRegistry(ctx, o.Encoded))
 		n.offer(Adopted{})
 	case SendRegistry:
-		revision, encoded, err := n.cfg.Store.EncodedRegistry()
+		version, encoded, err := n.cfg.Store.EncodedRegistry()
 		if n.complain("encode definitions", err); err == nil {
-			n.links.send(Send{To: o.To, Message: RegistryNews{Revision: revision, Encoded: encoded}})
+			n.links.send(Send{To: o.To, Message: RegistryNews{Version: version, Encoded: encoded}})
 		}
 	case RelogFor:
 		n.relogFor(ctx, o)
@@ -192,5 +193,5 @@ func (n *Node) complain(what string, err error) {
 // localStore is what the core reads of the store.
 type localStore struct{ Store }
 
-// RegistryRevision is that of the definitions in force.
-func (l localStore) RegistryRevision() uint64 { return l.Registry().Revision() }
+// RegistryVersion is that of the definitions in force.
+func (l localStore) RegistryVersion() feature.RegistryVersion { return l.Registry().Version() }

@@ -24,7 +24,7 @@ type peer struct {
 	progress     map[feature.Shard]hlc.Vector
 	heads        map[feature.Shard]hlc.Vector
 	membership   meta.Version
-	registry     uint64
+	registry     feature.RegistryVersion
 	whole        bool
 	statusSeen   bool
 	told         map[feature.Shard]hlc.Vector // what it was told
@@ -127,7 +127,7 @@ func (c *Core) receiveStatus(p *peer, m Status) {
 // put out, such as a home that another took over from, do not count any more.
 func (c *Core) receiveRegistry(p *peer, m RegistryNews) {
 	x, ok := c.membership.Member(p.id)
-	if ok && c.isPeer(p) && x.State != meta.Fenced && m.Revision > c.cfg.Local.RegistryRevision() && !c.adopting {
+	if ok && c.isPeer(p) && x.State != meta.Fenced && m.Version.Compare(c.cfg.Local.RegistryVersion()) > 0 && !c.adopting {
 		c.adopting = true
 		c.emit(AdoptRegistry{Encoded: m.Encoded})
 	}
@@ -158,7 +158,7 @@ func (c *Core) tellStatus(p *peer, all bool) {
 	}
 	c.emit(Send{To: p.id, Message: Status{
 		Progress: progress, Heads: c.endingHeads(), Membership: c.told,
-		Registry: c.cfg.Local.RegistryRevision(), Whole: c.isWhole() && c.knowsDefinitions(),
+		Registry: c.cfg.Local.RegistryVersion(), Whole: c.isWhole() && c.knowsDefinitions(),
 		ID: p.echoes.next(c.now.Mono),
 	}})
 }
@@ -223,7 +223,7 @@ func (c *Core) knowsDefinitions() bool {
 			continue
 		}
 		heard = true
-		if p.registry > c.cfg.Local.RegistryRevision() {
+		if p.registry.Compare(c.cfg.Local.RegistryVersion()) > 0 {
 			return false
 		}
 	}
@@ -246,7 +246,7 @@ func (c *Core) tellNews() {
 			p.nextNews = c.now.Mono + 2*c.cfg.Heartbeat
 			c.emit(Send{To: id, Serving: !p.dialed, Message: MembershipNews{Membership: c.membership}})
 		}
-		if _, ok := c.membership.Member(id); ok && p.dialed && p.statusSeen && p.registry < c.cfg.Local.RegistryRevision() && c.now.Mono >= p.nextRegistry {
+		if _, ok := c.membership.Member(id); ok && p.dialed && p.statusSeen && p.registry.Compare(c.cfg.Local.RegistryVersion()) < 0 && c.now.Mono >= p.nextRegistry {
 			p.nextRegistry = c.now.Mono + 5*c.cfg.Heartbeat
 			c.emit(SendRegistry{To: id})
 		}

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,7 +46,7 @@ func (s *Scenario) operate(ctx context.Context, command string, a arguments) (st
 		}
 		return "", err
 	case "apply":
-		return "", s.apply(ctx, region)
+		return "", s.apply(ctx, region, cmp.Or(a.named["feature"], "z"))
 	case "log":
 		return s.log(ctx, region)
 	}
@@ -188,7 +189,7 @@ var errHomeUnreachable = errors.New("the home is not in reach")
 
 // apply applies more definitions as the edge does: at the home, wherever that
 // is, and until they are in force where it was asked.
-func (s *Scenario) apply(ctx context.Context, region meta.Region) error {
+func (s *Scenario) apply(ctx context.Context, region meta.Region, name string) error {
 	r, err := s.replica(region)
 	if err != nil {
 		return err
@@ -200,12 +201,12 @@ func (s *Scenario) apply(ctx context.Context, region meta.Region) error {
 	}
 	d := s.cluster.cfg.Definitions
 	d.Views = slices.Clone(d.Views)
-	d.Views[0].Fields = append(slices.Clone(d.Views[0].Fields), feature.Field{Name: "z", Type: feature.ScalarOf(feature.Int64), Rule: feature.EventTime})
+	d.Views[0].Fields = append(slices.Clone(d.Views[0].Fields), feature.Field{Name: name, Type: feature.ScalarOf(feature.Int64), Rule: feature.EventTime})
 	if _, err := home.Store.Apply(ctx, d, nil); err != nil {
 		return err
 	}
 	return s.cluster.until(ctx, "the definitions are in force", func() bool {
-		return r.Store.Registry().Revision() >= home.Store.Registry().Revision()
+		return r.Store.Registry().Version().Compare(home.Store.Registry().Version()) >= 0
 	})
 }
 

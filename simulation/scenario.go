@@ -36,7 +36,7 @@ import (
 //	invite REGION | remove REGION | left REGION | evict REGION | renew REGION
 //	await REGION STATE    until its store is active, or says why it takes no writes
 //	home REGION           it takes over as the home
-//	apply REGION          adds feature z to the drivers of even numbers
+//	apply REGION [feature=NAME]     adds a feature, z, to the drivers of even numbers
 //	patch REGION driver=N x=N       past the log: patch_outside_log is planted
 //	hand SESSION SESSION  the second gets the first one's token too
 //	log REGION | status | rest | check
