@@ -88,7 +88,7 @@ func TestAMemberServesOnlyOnceEveryoneCountsItsOrigin(t *testing.T) {
 
 // M5.
 func TestAFencedOriginEndsWhereAnyMemberHasIt(t *testing.T) {
-	m, err := three(t).Evict("ap-1")
+	m, err := three(t).Evict("ap-1", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +189,7 @@ func TestALeavingMemberGoesWhenOthersHaveAllOfIt(t *testing.T) {
 
 func TestChangesThatAreRefused(t *testing.T) {
 	m := three(t)
-	evicted, err := m.Evict("ap-1")
+	evicted, err := m.Evict("ap-1", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,12 +207,15 @@ func TestChangesThatAreRefused(t *testing.T) {
 		"no origin":           func() (*Membership, error) { return m.Introduce(Member{Store: "us-1", Region: "us"}, true) },
 		"removing the home":   func() (*Membership, error) { return m.Remove("eu-1", nil) },
 		"removing nobody":     func() (*Membership, error) { return m.Remove("sa-1", nil) },
-		"evicting twice":      func() (*Membership, error) { return evicted.Evict("ap-1") },
+		"evicting twice":      func() (*Membership, error) { return evicted.Evict("ap-1", nil) },
 		"draining an evicted": func() (*Membership, error) { return evicted.Remove("ap-1", nil) },
 		"the only holder": func() (*Membership, error) {
 			return m.Remove("ap-1", []*feature.Group{{Name: "everywhere"}, {Name: "local", Regions: []string{"ap"}}})
 		},
-		"the last one":        func() (*Membership, error) { return Found(eu).Evict("eu-1") },
+		"evicting the only holder": func() (*Membership, error) {
+			return m.Apply(Change{Action: Expel, Store: "ap-1"}, []*feature.Group{{Name: "everywhere"}, {Name: "local", Regions: []string{"ap"}}})
+		},
+		"the last one":        func() (*Membership, error) { return Found(eu).Evict("eu-1", nil) },
 		"an incomplete guest": func() (*Membership, error) { return m.Invite(Member{Store: "sa-1", Region: "sa"}) },
 		"a taken address":     func() (*Membership, error) { return m.Invite(Member{Store: "sa-1", Region: "sa", Address: us.Address}) },
 		"a guest twice":       func() (*Membership, error) { return m.Invite(us) },
@@ -226,7 +229,7 @@ func TestChangesThatAreRefused(t *testing.T) {
 }
 
 func TestAStoreComesBackUnderAnotherOrigin(t *testing.T) {
-	m, err := three(t).Evict("ap-1")
+	m, err := three(t).Evict("ap-1", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -374,4 +377,24 @@ func TestVersionsAreTotallyOrdered(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The rows of a group that a dead store alone held are lost anyhow: an operator
+// can say so.
+func TestTheOnlyHolderIsEvictedOnAnOperatorsWord(t *testing.T) {
+	groups := []*feature.Group{{Name: "local", Regions: []string{"ap"}}}
+	m, err := three(t).Apply(Change{Action: Expel, Store: "ap-1", Abandon: true}, groups)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if x, _ := m.Member("ap-1"); x.State != Fenced {
+		t.Errorf("it is %v, want fenced", x.State)
+	}
+	guest, err := three(t).Introduce(Member{Store: "sa-1", Region: "sa", Origin: 9, Address: "sa:1"}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := guest.Evict("sa-1", []*feature.Group{{Name: "far", Regions: []string{"sa"}}}); err != nil {
+		t.Errorf("one that has not come to hold anything yet stays: %v", err)
+	}
 }

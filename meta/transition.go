@@ -106,19 +106,39 @@ func (m *Membership) Introduce(x Member, invited bool) (*Membership, error) {
 // Remove begins to drain a member: it writes no more, and goes when the others
 // have all of its log. One that alone holds one of the groups stays.
 func (m *Membership) Remove(id StoreID, groups []*feature.Group) (*Membership, error) {
-	others := slices.DeleteFunc(m.Members.Active(), func(y Member) bool { return y.Store == id })
-	for _, g := range groups {
-		if x, ok := m.Member(id); ok && x.Origin != 0 && len(others) > 0 && len(others.Of(g)) == 0 && len(Members{x}.Of(g)) > 0 {
-			return nil, refuse("store %s alone holds the rows of group %s, whose regions are %v: add another active store's region to them first, or delete the group", id, g.Name, g.Regions)
-		}
+	if g := m.heldAlone(id, groups); g != nil {
+		return nil, refuse("store %s alone holds the rows of group %s, whose regions are %v: add another active store's region to them first, or delete the group", id, g.Name, g.Regions)
 	}
 	return m.retire(id, Leaving)
 }
 
+// heldAlone returns one of the groups that no other active store holds, nil when
+// there is none.
+func (m *Membership) heldAlone(id StoreID, groups []*feature.Group) *feature.Group {
+	x, ok := m.Member(id)
+	others := slices.DeleteFunc(m.Members.Active(), func(y Member) bool { return y.Store == id })
+	if !ok || x.State != Active && x.State != Leaving || len(others) == 0 {
+		return nil
+	}
+	for _, g := range groups {
+		if len(others.Of(g)) == 0 && len(Members{x}.Of(g)) > 0 {
+			return g
+		}
+	}
+	return nil
+}
+
 // Evict begins to end a member that is away: the others take no more of its
 // log, and agree on where it ended. What it has beyond that is not part of the
-// deployment any more, unless it comes back and hands it over.
-func (m *Membership) Evict(id StoreID) (*Membership, error) { return m.retire(id, Fenced) }
+// deployment any more, unless it comes back and hands it over. Of a group that it
+// alone holds that would be everything, and nobody could take it over: it stays,
+// unless these groups are not among those given.
+func (m *Membership) Evict(id StoreID, groups []*feature.Group) (*Membership, error) {
+	if g := m.heldAlone(id, groups); g != nil {
+		return nil, refuse("store %s alone holds the rows of group %s, whose regions are %v, and when it comes back nobody could take them over: add another active store's region to them first, or delete the group, or give its rows up: featurestore members evict %s --yes --abandon", id, g.Name, g.Regions, id)
+	}
+	return m.retire(id, Fenced)
+}
 
 func (m *Membership) retire(id StoreID, to State) (*Membership, error) {
 	x, ok := m.Member(id)

@@ -155,6 +155,14 @@ func (c *Core) holds(s feature.Shard) func(meta.Member) bool {
 	return func(x meta.Member) bool { return slices.Contains(c.cfg.Local.Shards(x.Region), s) }
 }
 
+// isElsewhere reports whether another member holds a shard, in one of some states.
+func (c *Core) isElsewhere(s feature.Shard, in ...meta.State) bool {
+	holds := c.holds(s)
+	return slices.ContainsFunc(c.membership.Members, func(x meta.Member) bool {
+		return x.Store != c.cfg.Self.Store && slices.Contains(in, x.State) && holds(x)
+	})
+}
+
 // refreshShards follows changes of the definitions.
 func (c *Core) refreshShards() {
 	version := c.cfg.Local.RegistryVersion()

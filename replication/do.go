@@ -45,6 +45,9 @@ func (n *Node) do(ctx context.Context, out []Output, bytes int64) {
 				n.complain("collect tombstones", n.cfg.Store.Collect(ctx, o.Shard, o.Horizon))
 			})
 		case Retired:
+			if len(o.Kept) > 0 {
+				n.cfg.Logger.Warn("this store was evicted, and no other one holds some of its groups: what it wrote there stays in its old directory", "shards", o.Kept)
+			}
 			n.ended <- map[bool]error{true: ErrDrained, false: ErrRetired}[o.Drained]
 		default:
 			n.tasks.add(func(ctx context.Context) { n.perform(ctx, o) })
@@ -91,7 +94,7 @@ func (n *Node) perform(ctx context.Context, o Output) {
 	case SendRegistry:
 		version, encoded, err := n.cfg.Store.EncodedRegistry()
 		if n.complain("encode definitions", err); err == nil {
-			n.links.send(Send{To: o.To, Message: RegistryNews{Version: version, Encoded: encoded}})
+			n.links.send(Send{To: o.To, Serving: o.Serving, Message: RegistryNews{Version: version, Encoded: encoded}})
 		}
 	case RelogFor:
 		n.relogFor(ctx, o)

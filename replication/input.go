@@ -185,8 +185,11 @@ type SetWriting struct{ Allowed bool }
 // AdoptRegistry takes the definitions of another store; Adopted answers.
 type AdoptRegistry struct{ Encoded []byte }
 
-// SendRegistry sends the definitions in force to a peer.
-type SendRegistry struct{ To meta.StoreID }
+// SendRegistry sends the definitions in force to a peer, as Send does.
+type SendRegistry struct {
+	To      meta.StoreID
+	Serving bool
+}
 
 // TruncateLog removes entries that everyone has; LimitLog bounds what is kept
 // in a shard for those who have not.
@@ -238,8 +241,12 @@ type ServeAudit struct {
 
 // Retired says that this store was removed, and that its tail is taken care of:
 // it has to begin anew, under another origin. Drained says that it had no tail,
-// because it left in order.
-type Retired struct{ Drained bool }
+// because it left in order. Kept are shards of which it has one that stays in its
+// directory, for no other member holds them.
+type Retired struct {
+	Drained bool
+	Kept    []feature.Shard
+}
 
 func (Send) output()          {}
 func (Join) output()          {}

@@ -163,6 +163,16 @@ func (c *Core) tellStatus(p *peer, all bool) {
 	}})
 }
 
+// tellEnded tells a store whose log has ended, and which nobody dials any more,
+// what it has to know before it gives anything up: whose definitions are newest.
+func (c *Core) tellEnded(p *peer) {
+	if c.membership != nil && p.serving && c.isSealed(p.hello.Member.Origin) {
+		c.emit(Send{To: p.id, Serving: true, Message: Status{
+			Membership: c.told, Registry: c.cfg.Local.RegistryVersion(), Whole: c.isWhole() && c.knowsDefinitions(),
+		}})
+	}
+}
+
 // withOwnClosed adds to a vector up to when the own log is complete.
 func (c *Core) withOwnClosed(v hlc.Vector) hlc.Vector {
 	if c.closed <= v[c.cfg.Self.Origin] {
@@ -217,6 +227,10 @@ func (c *Core) knowsDefinitions() bool {
 	if c.membership == nil || c.self().State != meta.Joining {
 		return c.membership != nil
 	}
+	return c.hasDefinitionsOfAll()
+}
+
+func (c *Core) hasDefinitionsOfAll() bool {
 	heard := false
 	for _, p := range c.peers {
 		if x, ok := c.membership.Member(p.id); !ok || x.State != meta.Active || !p.statusSeen {
@@ -246,9 +260,9 @@ func (c *Core) tellNews() {
 			p.nextNews = c.now.Mono + 2*c.cfg.Heartbeat
 			c.emit(Send{To: id, Serving: !p.dialed, Message: MembershipNews{Membership: c.membership}})
 		}
-		if _, ok := c.membership.Member(id); ok && p.dialed && p.statusSeen && p.registry.Compare(c.cfg.Local.RegistryVersion()) < 0 && c.now.Mono >= p.nextRegistry {
+		if _, ok := c.membership.Member(id); ok && p.statusSeen && p.registry.Compare(c.cfg.Local.RegistryVersion()) < 0 && c.now.Mono >= p.nextRegistry {
 			p.nextRegistry = c.now.Mono + 5*c.cfg.Heartbeat
-			c.emit(SendRegistry{To: id})
+			c.emit(SendRegistry{To: id, Serving: !p.dialed})
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 type retiring struct {
 	shards map[feature.Shard]*tail
 	done   bool
+	kept   []feature.Shard // of these nobody can take the tail over
 }
 
 // tail is the part of the own log in one shard that lies beyond the seal. It is
@@ -53,7 +54,7 @@ func (c *Core) retire() {
 	x, ok := c.membership.Member(c.cfg.Self.Store)
 	seal, sealed := c.membership.Sealed(c.cfg.Self.Origin)
 	if !sealed {
-		c.retiring.shards = nil // what sealed it is void
+		c.retiring = retiring{} // what sealed it is void
 	}
 	if !ok || !sealed || x.State != meta.Removed && x.Origin == c.cfg.Self.Origin || c.writing.allowed || c.writing.pending {
 		return
@@ -79,6 +80,12 @@ func (c *Core) retire() {
 				continue
 			}
 			c.tellTaken(t)
+		} else if c.isNobodys(id, t) {
+			t.settled = true
+			if c.cfg.Local.Heads(id)[c.cfg.Self.Origin] > t.from {
+				c.retiring.kept = append(c.retiring.kept, id)
+			}
+			continue
 		} else if offers < maxOffers {
 			c.offer(id, t)
 			if t.asked > 0 {
@@ -89,7 +96,7 @@ func (c *Core) retire() {
 	}
 	if !open {
 		c.retiring.done = true
-		c.emit(Retired{Drained: x.Drained})
+		c.emit(Retired{Drained: x.Drained, Kept: c.retiring.kept})
 	}
 }
 
@@ -114,6 +121,12 @@ func (c *Core) offer(id feature.Shard, t *tail) {
 	}
 	t.asked, t.busy = max(1, c.now.Mono), true
 	c.emit(Salvage{To: t.to, Shard: id, After: t.after})
+}
+
+// isNobodys reports whether no member holds a shard, or will, by definitions as
+// new as any: to wait for one that takes its tail would be to wait for ever.
+func (c *Core) isNobodys(id feature.Shard, t *tail) bool {
+	return !t.busy && !c.isElsewhere(id, meta.Joining, meta.Active, meta.Leaving, meta.Fenced) && c.hasDefinitionsOfAll()
 }
 
 // canTake reports whether a peer could take over a tail.

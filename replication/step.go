@@ -187,6 +187,8 @@ func (c *Core) tick(in Tick) {
 		}
 		if p.dialed {
 			c.tellStatus(p, true)
+		} else {
+			c.tellEnded(p)
 		}
 	}
 	if c.membership == nil {

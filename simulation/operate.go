@@ -32,7 +32,7 @@ func (s *Scenario) operate(ctx context.Context, command string, a arguments) (st
 	case "add":
 		return "", s.cluster.Start(ctx, region)
 	case "invite", "remove", "evict":
-		return "", s.change(ctx, region, command)
+		return "", s.change(ctx, region, command, a.named["abandon"] != "")
 	case "left":
 		return "", s.left(ctx, region)
 	case "renew":
@@ -93,20 +93,25 @@ func (a arguments) groups() ([]feature.Group, error) {
 	return []feature.Group{g}, nil
 }
 
-// change invites, drains or evicts the store of a region, at the home.
-func (s *Scenario) change(ctx context.Context, region meta.Region, how string) error {
+// change invites, drains or evicts the store of a region, at the home. Abandon
+// gives up groups that it alone holds.
+func (s *Scenario) change(ctx context.Context, region meta.Region, how string, abandon bool) error {
 	home, err := s.home()
 	if err != nil {
 		return err
+	}
+	groups := home.Store.Registry().Groups()
+	if abandon {
+		groups = nil
 	}
 	_, err = home.Node.Change(ctx, func(m *meta.Membership) (*meta.Membership, error) {
 		switch how {
 		case "invite":
 			return m.Invite(meta.Member{Store: storeOf(region), Region: region, Address: string(region)})
 		case "evict":
-			return m.Evict(storeOf(region))
+			return m.Evict(storeOf(region), groups)
 		}
-		return m.Remove(storeOf(region), home.Store.Registry().Groups())
+		return m.Remove(storeOf(region), groups)
 	})
 	return err
 }
