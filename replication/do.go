@@ -156,6 +156,7 @@ func (n *Node) serveReads(ctx context.Context, c Conversation, o Serve) error {
 			continue
 		}
 		iv, floor, err := n.cfg.Store.ReadLog(ctx, r.Shard, r.Origin, r.After, n.cfg.ReadBytes)
+		unreadable := err != nil && ctx.Err() == nil
 		switch {
 		case err != nil:
 			n.complain("read a log for another store", err)
@@ -168,7 +169,7 @@ func (n *Node) serveReads(ctx context.Context, c Conversation, o Serve) error {
 		if len(iv.Entries) == 0 {
 			through = r.After
 		}
-		n.offer(Served{To: o.To, Read: r, Through: through, Floor: floor, Err: err})
+		n.offer(Served{To: o.To, Read: r, Through: through, Floor: floor, Err: err, Unreadable: unreadable})
 	}
 	return ended
 }

@@ -38,13 +38,15 @@ type Joined struct {
 }
 
 // Served says how far one read of a Serve was sent, and whether the log began
-// only after Floor.
+// only after Floor. Unreadable says that the store could not read it.
 type Served struct {
 	To      meta.StoreID
 	Read    LogRead
 	Through hlc.Timestamp
 	Floor   hlc.Timestamp
 	Err     error
+
+	Unreadable bool
 }
 
 // ServeEnded says that all reads of a Serve were answered.

@@ -113,8 +113,12 @@ type Fetch struct {
 // Chunk answers a Fetch; so does Refused.
 type Chunk struct{ oplog.Chunk }
 
-// Refused answers a Fetch of a store that cannot serve the shard now.
-type Refused struct{ Shard feature.Shard }
+// Refused answers a Fetch of a store that cannot serve the shard now; with an
+// Origin, a Follow of a log that it has and cannot read.
+type Refused struct {
+	Shard  feature.Shard
+	Origin hlc.Origin
+}
 
 // Relog asks an active member to log entries again that the sender, which was
 // evicted, has beyond the seal of its origin.

@@ -32,7 +32,9 @@ type peer struct {
 	nextRegistry time.Duration
 	cursors      map[hlc.Origin]map[feature.Shard]*cursor
 	// early is what it asked for in shards that are not known here yet.
-	early      map[hlc.Origin]map[feature.Shard]hlc.Timestamp
+	early map[hlc.Origin]map[feature.Shard]hlc.Timestamp
+	// unreadable are logs that it said it cannot read, and until when that is believed.
+	unreadable map[hlc.Origin]time.Duration
 	chunks     map[feature.Shard]bool // of these, one is on its way to it
 	busy       bool                   // a Serve is under way
 	lastRead   LogRead                // the last of the last Serve
@@ -82,6 +84,7 @@ func (c *Core) opened(in Opened) {
 	p.dialed = true
 	c.pingPeer(p)
 	clear(p.told)
+	clear(p.unreadable)
 	p.nextNews, p.nextRegistry = 0, 0
 	for o, f := range c.following {
 		if f.peer == p.id {

@@ -147,7 +147,11 @@ func (c *Core) receive(in Received) {
 	case Chunk:
 		c.receiveChunk(p, m.Chunk)
 	case Refused:
-		c.refused(p, m.Shard)
+		if m.Origin != 0 {
+			p.refuses(m.Origin, c.now.Mono+refusalStalls*c.cfg.Stall)
+		} else {
+			c.refused(p, m.Shard)
+		}
 	case Audit:
 		if x, _ := c.membership.Member(p.id); c.shards[m.Shard] != nil && c.holds(m.Shard)(x) {
 			c.emit(ServeAudit{To: p.id, Ask: m})

@@ -113,7 +113,7 @@ func decodeSmall(b []byte) (replication.Message, error) {
 	case *wire.Frame_Fetch:
 		return replication.Fetch{Shard: unpackShard(x.Fetch.Shard), After: bytesOf(x.Fetch.After)}, nil
 	case *wire.Frame_Refused:
-		return replication.Refused{Shard: unpackShard(x.Refused.Shard)}, nil
+		return replication.Refused{Shard: unpackShard(x.Refused.Shard), Origin: hlc.Origin(x.Refused.Origin)}, nil
 	case *wire.Frame_Relogged:
 		r := x.Relogged
 		return replication.Relogged{

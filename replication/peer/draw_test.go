@@ -49,7 +49,9 @@ var draws = []func(*rapid.T) replication.Message{
 	func(t *rapid.T) replication.Message {
 		return replication.Fetch{Shard: shards.Draw(t, "shard"), After: drawBytes(t, "after")}
 	},
-	func(t *rapid.T) replication.Message { return replication.Refused{Shard: shards.Draw(t, "shard")} },
+	func(t *rapid.T) replication.Message {
+		return replication.Refused{Shard: shards.Draw(t, "shard"), Origin: origins.Draw(t, "origin")}
+	},
 	func(t *rapid.T) replication.Message {
 		return replication.Relogged{
 			Shard: shards.Draw(t, "shard"), After: timestamps.Draw(t, "after"), UpTo: timestamps.Draw(t, "up to"),

@@ -70,7 +70,7 @@ func frameOf(m replication.Message) (*wire.Frame, error) {
 	case replication.Chunk:
 		return &wire.Frame{Body: &wire.Frame_Chunk{Chunk: wireChunk(m.Chunk)}}, nil
 	case replication.Refused:
-		return &wire.Frame{Body: &wire.Frame_Refused{Refused: &wire.Refused{Shard: packShard(m.Shard)}}}, nil
+		return &wire.Frame{Body: &wire.Frame_Refused{Refused: &wire.Refused{Shard: packShard(m.Shard), Origin: uint32(m.Origin)}}}, nil
 	case replication.Relog:
 		return &wire.Frame{Body: &wire.Frame_Relog{Relog: &wire.Relog{Shard: packShard(m.Shard), Entry: raws(m.Entries)}}}, nil
 	case replication.Relogged:

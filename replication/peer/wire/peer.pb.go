@@ -1650,6 +1650,7 @@ func (x *Row) GetRow() []byte {
 type Refused struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Shard         uint32                 `protobuf:"fixed32,1,opt,name=shard,proto3" json:"shard,omitempty"`
+	Origin        uint32                 `protobuf:"fixed32,2,opt,name=origin,proto3" json:"origin,omitempty"` // of a log; zero: of rows
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1687,6 +1688,13 @@ func (*Refused) Descriptor() ([]byte, []int) {
 func (x *Refused) GetShard() uint32 {
 	if x != nil {
 		return x.Shard
+	}
+	return 0
+}
+
+func (x *Refused) GetOrigin() uint32 {
+	if x != nil {
+		return x.Origin
 	}
 	return 0
 }
@@ -2163,9 +2171,10 @@ const file_replication_peer_wire_peer_proto_rawDesc = "" +
 	"\x03Row\x12\x12\n" +
 	"\x04view\x18\x01 \x01(\rR\x04view\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\fR\x03key\x12\x10\n" +
-	"\x03row\x18\x03 \x01(\fR\x03row\"\x1f\n" +
+	"\x03row\x18\x03 \x01(\fR\x03row\"7\n" +
 	"\aRefused\x12\x14\n" +
-	"\x05shard\x18\x01 \x01(\aR\x05shard\"3\n" +
+	"\x05shard\x18\x01 \x01(\aR\x05shard\x12\x16\n" +
+	"\x06origin\x18\x02 \x01(\aR\x06origin\"3\n" +
 	"\x05Relog\x12\x14\n" +
 	"\x05shard\x18\x01 \x01(\aR\x05shard\x12\x14\n" +
 	"\x05entry\x18\x02 \x03(\fR\x05entry\"s\n" +
