@@ -96,8 +96,10 @@ func (n *Node) perform(ctx context.Context, o Output) {
 		if n.complain("encode definitions", err); err == nil {
 			n.links.send(Send{To: o.To, Serving: o.Serving, Message: RegistryNews{Version: version, Encoded: encoded}})
 		}
+		n.offer(RegistrySent{To: o.To})
 	case RelogFor:
 		n.relogFor(ctx, o)
+		n.offer(RelogEnded{To: o.To, Shard: o.Shard})
 	case RelogBeyond:
 		err := n.relogBeyond(ctx, o)
 		n.complain("log rows from beyond a seal again", err)

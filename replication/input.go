@@ -68,6 +68,15 @@ type Closing struct{ Closed hlc.Timestamp }
 // Adopted says that definitions of another store were taken, or refused.
 type Adopted struct{}
 
+// RegistrySent answers SendRegistry, sent or not.
+type RegistrySent struct{ To meta.StoreID }
+
+// RelogEnded answers RelogFor, logged or not.
+type RelogEnded struct {
+	To    meta.StoreID
+	Shard feature.Shard
+}
+
 // Diverged says how many rows of a shard differ from another member's.
 type Diverged struct {
 	Shard feature.Shard
@@ -115,6 +124,8 @@ func (ChunkServed) input()    {}
 func (Tick) input()           {}
 func (Closing) input()        {}
 func (Adopted) input()        {}
+func (RegistrySent) input()   {}
+func (RelogEnded) input()     {}
 func (Diverged) input()       {}
 func (Kept) input()           {}
 func (WritingSet) input()     {}
@@ -187,7 +198,8 @@ type SetWriting struct{ Allowed bool }
 // AdoptRegistry takes the definitions of another store; Adopted answers.
 type AdoptRegistry struct{ Encoded []byte }
 
-// SendRegistry sends the definitions in force to a peer, as Send does.
+// SendRegistry sends the definitions in force to a peer, as Send does;
+// RegistrySent answers. There is one at a time for each peer.
 type SendRegistry struct {
 	To      meta.StoreID
 	Serving bool
@@ -209,7 +221,8 @@ type Collect struct {
 	Horizon hlc.Timestamp
 }
 
-// RelogFor logs another store's tail again and tells it so.
+// RelogFor logs another store's tail again and tells it so; RelogEnded answers.
+// There is one at a time for each peer and shard, and maxOffers for each peer.
 type RelogFor struct {
 	To      meta.StoreID
 	Shard   feature.Shard

@@ -29,6 +29,8 @@ type peer struct {
 	statusSeen   bool
 	told         map[feature.Shard]hlc.Vector // what it was told
 	nextNews     time.Duration                // when it may be told of a newer membership again
+	defining     bool                         // definitions are on their way to it
+	relogs       map[feature.Shard]bool       // of these, a piece of its tail is being logged again
 	nextRegistry time.Duration
 	cursors      map[hlc.Origin]map[feature.Shard]*cursor
 	// early is what it asked for in shards that are not known here yet.
@@ -59,6 +61,7 @@ func (c *Core) peer(id meta.StoreID) *peer {
 		p = &peer{
 			id: id, progress: map[feature.Shard]hlc.Vector{}, heads: map[feature.Shard]hlc.Vector{},
 			told: map[feature.Shard]hlc.Vector{}, cursors: map[hlc.Origin]map[feature.Shard]*cursor{}, chunks: map[feature.Shard]bool{},
+			relogs: map[feature.Shard]bool{},
 		}
 		c.peers[id] = p
 	}
@@ -263,8 +266,9 @@ func (c *Core) tellNews() {
 			p.nextNews = c.now.Mono + 2*c.cfg.Heartbeat
 			c.emit(Send{To: id, Serving: !p.dialed, Message: MembershipNews{Membership: c.membership}})
 		}
-		if _, ok := c.membership.Member(id); ok && p.statusSeen && p.registry.Compare(c.cfg.Local.RegistryVersion()) < 0 && c.now.Mono >= p.nextRegistry {
+		if _, ok := c.membership.Member(id); ok && p.statusSeen && !p.defining && p.registry.Compare(c.cfg.Local.RegistryVersion()) < 0 && c.now.Mono >= p.nextRegistry {
 			p.nextRegistry = c.now.Mono + 5*c.cfg.Heartbeat
+			p.defining = true
 			c.emit(SendRegistry{To: id, Serving: !p.dialed})
 		}
 	}

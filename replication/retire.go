@@ -211,6 +211,10 @@ func (c *Core) receiveRelog(p *peer, m Relog) {
 		c.emit(Send{To: p.id, Serving: true, Message: takes.answer(hlc.Position{})})
 		return
 	}
+	if p.relogs[m.Shard] || len(p.relogs) >= maxOffers {
+		return // the disk is slow: it is offered again
+	}
+	p.relogs[m.Shard] = true
 	c.counts.Salvaged += uint64(len(m.Entries))
 	c.emit(takes)
 }

@@ -179,3 +179,52 @@ func TestAStoreThatHasEndedHearsOfDefinitions(t *testing.T) {
 		t.Errorf("told which definitions are newest %v, sent them %v; want both", told, sent)
 	}
 }
+
+// While the disk hangs, what is asked of it does not pile up.
+func TestTailsAndDefinitionsWaitForTheDiskOneAtATime(t *testing.T) {
+	self := member("us-1", 20, meta.Active)
+	local := &localFacts{revision: 7}
+	for p := range uint16(3 * maxOffers) {
+		local.shards = append(local.shards, feature.Shard{Group: 1, Partition: p})
+	}
+	core := NewCore(CoreConfig{Self: self, Local: local, Membership: &meta.Membership{
+		Epoch: 1, Revision: 5, Home: "us-1", Members: meta.Members{member("eu-1", 10, meta.Removed), self}, Seals: []meta.Seal{{Origin: 10, Store: "eu-1"}},
+	}})
+	relogs, news := 0, 0
+	count := func(out []Output) {
+		for _, o := range out {
+			switch o.(type) {
+			case RelogFor:
+				relogs++
+			case SendRegistry:
+				news++
+			}
+		}
+	}
+	now := func() Instant { return Instant{Mono: core.now.Mono, Wall: time.UnixMilli(1000)} }
+	count(core.Step(now(), Opened{Hello: Hello{Member: member("eu-1", 10, meta.Active)}, Serving: true}))
+	ask := func() {
+		for range 20 {
+			core.now.Mono += time.Second
+			count(core.Step(now(), Received{From: "eu-1", Message: Status{Registry: feature.RegistryVersion{Revision: 6}}}))
+			count(core.Step(now(), Tick{Closed: 40}))
+			for _, id := range local.shards {
+				at := hlc.New(900, 0)
+				entry := oplog.Logged{Entry: oplog.Entry{Kind: oplog.Noop, Origin: 10, At: at}}
+				count(core.Step(now(), Received{From: "eu-1", Message: Relog{Shard: id, Entries: []oplog.Logged{entry}}}))
+			}
+		}
+	}
+	ask()
+	if relogs != maxOffers || news != 1 {
+		t.Errorf("%d tails and %d times definitions wait for the disk, want %d and 1", relogs, news, maxOffers)
+	}
+	count(core.Step(now(), RegistrySent{To: "eu-1"}))
+	for _, id := range local.shards {
+		count(core.Step(now(), RelogEnded{To: "eu-1", Shard: id}))
+	}
+	ask()
+	if relogs != 2*maxOffers || news != 2 {
+		t.Errorf("%d tails and %d times definitions were asked for once the first were done, want %d and 2", relogs, news, 2*maxOffers)
+	}
+}

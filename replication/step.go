@@ -37,6 +37,14 @@ func (c *Core) Step(now Instant, in Input) []Output {
 		c.close(in.Closed)
 	case Adopted:
 		c.adopting = false
+	case RegistrySent:
+		if p := c.peers[in.To]; p != nil {
+			p.defining = false
+		}
+	case RelogEnded:
+		if p := c.peers[in.To]; p != nil {
+			delete(p.relogs, in.Shard)
+		}
 	case Diverged:
 		c.diverged(in)
 	case Kept:
