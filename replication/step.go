@@ -213,6 +213,7 @@ func (c *Core) tick(in Tick) {
 	}
 	if due(&c.nextUpkeep, c.now.Mono, c.cfg.Upkeep) && c.isMember() {
 		c.truncate()
+		c.forget()
 	}
 	if due(&c.nextCollect, c.now.Mono, c.cfg.Collect) && c.isMember() {
 		c.collect()
