@@ -88,7 +88,7 @@ func TestAMemberServesOnlyOnceEveryoneCountsItsOrigin(t *testing.T) {
 
 // M5.
 func TestAFencedOriginEndsWhereAnyMemberHasIt(t *testing.T) {
-	m, err := three(t).Evict("ap-1", Rules{})
+	m, err := three(t).Evict("ap-1", Rules{}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +189,7 @@ func TestALeavingMemberGoesWhenOthersHaveAllOfIt(t *testing.T) {
 
 func TestChangesThatAreRefused(t *testing.T) {
 	m := three(t)
-	evicted, err := m.Evict("ap-1", Rules{})
+	evicted, err := m.Evict("ap-1", Rules{}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,14 +207,18 @@ func TestChangesThatAreRefused(t *testing.T) {
 		"no origin":           func() (*Membership, error) { return m.Introduce(Member{Store: "us-1", Region: "us"}, true) },
 		"removing the home":   func() (*Membership, error) { return m.Remove("eu-1", Rules{}) },
 		"removing nobody":     func() (*Membership, error) { return m.Remove("sa-1", Rules{}) },
-		"evicting twice":      func() (*Membership, error) { return evicted.Evict("ap-1", Rules{}) },
+		"evicting twice":      func() (*Membership, error) { return evicted.Evict("ap-1", Rules{}, false) },
 		"draining an evicted": func() (*Membership, error) { return evicted.Remove("ap-1", Rules{}) },
 		"the only holder": func() (*Membership, error) {
 			return m.Remove("ap-1", Rules{Groups: []*feature.Group{{Name: "everywhere"}, {Name: "local", Regions: []string{"ap"}}}})
 		},
-		"the last one":        func() (*Membership, error) { return Found(eu).Evict("eu-1", Rules{}) },
+		"evicting the only holder": func() (*Membership, error) {
+			return m.Apply(Change{Action: Expel, Store: "ap-1"}, Rules{Groups: []*feature.Group{{Name: "everywhere"}, {Name: "local", Regions: []string{"ap"}}}})
+		},
+		"the last one":        func() (*Membership, error) { return Found(eu).Evict("eu-1", Rules{}, false) },
 		"an incomplete guest": func() (*Membership, error) { return m.Invite(Member{Store: "sa-1", Region: "sa"}) },
 		"a taken address":     func() (*Membership, error) { return m.Invite(Member{Store: "sa-1", Region: "sa", Address: us.Address}) },
+		"a full region":       func() (*Membership, error) { return m.Invite(Member{Store: "us-2", Region: "us", Address: "us:2"}) },
 		"a guest twice":       func() (*Membership, error) { return m.Invite(us) },
 		"a second takeover":   func() (*Membership, error) { return m.TakeOver("eu-1") },
 		"a stranger as home":  func() (*Membership, error) { return m.TakeOver("sa-1") },
@@ -226,7 +230,7 @@ func TestChangesThatAreRefused(t *testing.T) {
 }
 
 func TestAStoreComesBackUnderAnotherOrigin(t *testing.T) {
-	m, err := three(t).Evict("ap-1", Rules{})
+	m, err := three(t).Evict("ap-1", Rules{}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -374,4 +378,24 @@ func TestVersionsAreTotallyOrdered(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The rows of a group that a dead store alone held are lost anyhow: an operator
+// can say so.
+func TestTheOnlyHolderIsEvictedOnAnOperatorsWord(t *testing.T) {
+	groups := []*feature.Group{{Name: "local", Regions: []string{"ap"}}}
+	m, err := three(t).Apply(Change{Action: Expel, Store: "ap-1", Abandon: true}, Rules{Groups: groups})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if x, _ := m.Member("ap-1"); x.State != Fenced {
+		t.Errorf("it is %v, want fenced", x.State)
+	}
+	guest, err := three(t).Introduce(Member{Store: "sa-1", Region: "sa", Origin: 9, Address: "sa:1"}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := guest.Evict("sa-1", Rules{Groups: []*feature.Group{{Name: "far", Regions: []string{"sa"}}}}, false); err != nil {
+		t.Errorf("one that has not come to hold anything yet stays: %v", err)
+	}
 }

@@ -17,7 +17,7 @@ func TestASealIsLoweredToWhatIsLeftOfTheLog(t *testing.T) {
 	}
 	fenced := three(t)
 	fenced.Seals = []Seal{ended}
-	fenced, err := fenced.Evict("ap-1", Rules{})
+	fenced, err := fenced.Evict("ap-1", Rules{}, false)
 	if err != nil {
 		t.Fatal(err)
 	}

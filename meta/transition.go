@@ -51,6 +51,11 @@ func (m *Membership) Invite(x Member) (*Membership, error) {
 	if old, ok := m.Member(x.Store); ok && old.State != Removed {
 		return nil, refuse("store %s is %v already", x.Store, old.State)
 	}
+	for _, other := range m.Members.In(x.Region) {
+		if other.State != Removed && other.Store != x.Store {
+			return nil, refuse("region %s has store %s, which is %v, and this version has one store in each region: remove or evict it first, or name another region", x.Region, other.Store, other.State)
+		}
+	}
 	for _, other := range m.Members {
 		if other.Address == x.Address && other.State != Removed && other.Store != x.Store {
 			return nil, refuse("address %s belongs to store %s, which is %v; remove or evict it first, or give %s another", x.Address, other.Store, other.State, x.Store)
@@ -109,19 +114,37 @@ func (m *Membership) Introduce(x Member, invited bool) (*Membership, error) {
 // Remove begins to drain a member: it writes no more, and goes when the others
 // have all of its log. One that alone holds one of the groups stays.
 func (m *Membership) Remove(id StoreID, r Rules) (*Membership, error) {
-	others := slices.DeleteFunc(m.Members.Active(), func(y Member) bool { return y.Store == id })
-	for _, g := range r.Groups {
-		if x, ok := m.Member(id); ok && x.Origin != 0 && len(others) > 0 && len(others.Of(g)) == 0 && len(Members{x}.Of(g)) > 0 {
-			return nil, refuse("store %s alone holds the rows of group %s, whose regions are %v: add another active store's region to them first, or delete the group", id, g.Name, g.Regions)
-		}
+	if g := m.heldAlone(id, r.Groups); g != nil {
+		return nil, refuse("store %s alone holds the rows of group %s, whose regions are %v: add another active store's region to them first, or delete the group", id, g.Name, g.Regions)
 	}
 	return m.retire(id, Leaving, r)
 }
 
+// heldAlone returns one of the groups that no other active store holds, nil when
+// there is none.
+func (m *Membership) heldAlone(id StoreID, groups []*feature.Group) *feature.Group {
+	x, ok := m.Member(id)
+	others := slices.DeleteFunc(m.Members.Active(), func(y Member) bool { return y.Store == id })
+	if !ok || x.State != Active && x.State != Leaving || len(others) == 0 {
+		return nil
+	}
+	for _, g := range groups {
+		if len(others.Of(g)) == 0 && len(Members{x}.Of(g)) > 0 {
+			return g
+		}
+	}
+	return nil
+}
+
 // Evict begins to end a member that is away: the others take no more of its
 // log, and agree on where it ended. What it has beyond that is not part of the
-// deployment any more, unless it comes back and hands it over.
-func (m *Membership) Evict(id StoreID, r Rules) (*Membership, error) {
+// deployment any more, unless it comes back and hands it over. Of a group that it
+// alone holds that would be everything, and nobody could take it over: it stays,
+// unless these rows are abandoned.
+func (m *Membership) Evict(id StoreID, r Rules, abandon bool) (*Membership, error) {
+	if g := m.heldAlone(id, r.Groups); g != nil && !abandon {
+		return nil, refuse("store %s alone holds the rows of group %s, whose regions are %v, and when it comes back nobody could take them over: add another active store's region to them first, or delete the group, or give its rows up: featurestore members evict %s --yes --abandon", id, g.Name, g.Regions, id)
+	}
 	return m.retire(id, Fenced, r)
 }
 

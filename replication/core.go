@@ -18,9 +18,9 @@ type Local interface {
 	// Progress and Heads are those of Store.
 	Progress(shard feature.Shard) hlc.Vector
 	Heads(shard feature.Shard) hlc.Vector
-	// RegistryRevision is that of the definitions in force, Groups are theirs. They
+	// RegistryVersion is that of the definitions in force, Groups are theirs. They
 	// are shared.
-	RegistryRevision() uint64
+	RegistryVersion() feature.RegistryVersion
 	Groups() []*feature.Group
 	// IsLed reports whether a group's shards are each written by one leader.
 	IsLed(id feature.GroupID) bool
@@ -72,9 +72,9 @@ type Core struct {
 	// facts are how recent each origin's log is, by origin, rising. The map and
 	// its slices are replaced, never changed.
 	facts map[hlc.Origin][]fact
-	// definitions is the revision that shards are of; adopting says that others
-	// are on their way to the disk.
-	definitions uint64
+	// definitions are those that shards are of; adopting says that others are on
+	// their way to the disk.
+	definitions feature.RegistryVersion
 	adopting    bool
 
 	writing struct {
@@ -86,9 +86,10 @@ type Core struct {
 	leading     leading
 	tails       map[tailID]*tail
 	retired     bool
-	outdated    string        // why the directory is not the one that told others; "" when it is
-	first       hlc.Timestamp // the first that closed was in this life
-	closed      hlc.Timestamp // own log, as of the last tick
+	orphaned    []feature.Shard // of these nobody can take the tail over
+	outdated    string          // why the directory is not the one that told others; "" when it is
+	first       hlc.Timestamp   // the first that closed was in this life
+	closed      hlc.Timestamp   // own log, as of the last tick
 	nextPing    time.Duration
 	nextUpkeep  time.Duration
 	nextCollect time.Duration
@@ -169,13 +170,21 @@ func (c *Core) holds(s feature.Shard) func(meta.Member) bool {
 	return func(x meta.Member) bool { return slices.Contains(c.cfg.Local.Shards(x.Region), s) }
 }
 
+// isElsewhere reports whether another member holds a shard, in one of some states.
+func (c *Core) isElsewhere(s feature.Shard, in ...meta.State) bool {
+	holds := c.holds(s)
+	return slices.ContainsFunc(c.membership.Members, func(x meta.Member) bool {
+		return x.Store != c.cfg.Self.Store && slices.Contains(in, x.State) && holds(x)
+	})
+}
+
 // refreshShards follows changes of the definitions.
 func (c *Core) refreshShards() {
-	revision := c.cfg.Local.RegistryRevision()
-	if c.definitions == revision && len(c.order) > 0 {
+	version := c.cfg.Local.RegistryVersion()
+	if c.definitions == version && len(c.order) > 0 {
 		return
 	}
-	c.definitions = revision
+	c.definitions = version
 	for _, s := range c.cfg.Local.Shards(c.cfg.Self.Region) {
 		if c.shards[s] == nil || !slices.Contains(c.order, s) {
 			c.shard(s)

@@ -32,10 +32,12 @@ func (l *localFacts) Shards(meta.Region) []feature.Shard {
 
 func (l *localFacts) Progress(feature.Shard) hlc.Vector { return l.progress }
 func (l *localFacts) Heads(feature.Shard) hlc.Vector    { return l.heads }
-func (l *localFacts) RegistryRevision() uint64          { return max(1, l.revision) }
 func (l *localFacts) Groups() []*feature.Group          { return l.groups }
 func (l *localFacts) IsLed(id feature.GroupID) bool {
 	return slices.ContainsFunc(l.groups, func(g *feature.Group) bool { return g.ID == id && g.Placement == feature.Leader })
+}
+func (l *localFacts) RegistryVersion() feature.RegistryVersion {
+	return feature.RegistryVersion{Revision: max(1, l.revision)}
 }
 
 // twoStores is the membership of eu-1 and us-1, whose home is eu-1.

@@ -45,6 +45,9 @@ func (n *Node) do(ctx context.Context, out []Output, bytes int64) {
 				n.complain("collect tombstones", n.cfg.Store.Collect(ctx, o.Shard, o.Horizon))
 			})
 		case Retired:
+			if len(o.Kept) > 0 {
+				n.cfg.Logger.Warn("this store was evicted, and no other one holds some of its groups: what it wrote there stays in its old directory", "shards", o.Kept)
+			}
 			n.ended <- map[bool]error{true: ErrDrained, false: ErrRetired}[o.Drained]
 		default:
 			n.tasks.add(func(ctx context.Context) { n.perform(ctx, o) })
@@ -95,12 +98,14 @@ func (n *Node) perform(ctx context.Context, o Output) {
 		n.complain("take definitions of another store", n.cfg.Store.AdoptRegistry(ctx, o.Encoded))
 		n.offer(Adopted{})
 	case SendRegistry:
-		revision, encoded, err := n.cfg.Store.EncodedRegistry()
+		version, encoded, err := n.cfg.Store.EncodedRegistry()
 		if n.complain("encode definitions", err); err == nil {
-			n.links.send(Send{To: o.To, Message: RegistryNews{Revision: revision, Encoded: encoded}})
+			n.links.send(Send{To: o.To, Serving: o.Serving, Message: RegistryNews{Version: version, Encoded: encoded}})
 		}
+		n.offer(RegistrySent{To: o.To})
 	case RelogFor:
 		n.relogFor(ctx, o)
+		n.offer(RelogEnded{To: o.To, Shard: o.Shard})
 	case RelogBeyond:
 		err := n.relogBeyond(ctx, o)
 		n.complain("log rows from beyond a seal again", err)
@@ -159,6 +164,7 @@ func (n *Node) serveReads(ctx context.Context, c Conversation, o Serve) error {
 			continue
 		}
 		iv, floor, err := n.cfg.Store.ReadLog(ctx, r.Shard, r.Origin, r.After, n.cfg.ReadBytes)
+		unreadable := err != nil && ctx.Err() == nil
 		switch {
 		case err != nil:
 			n.complain("read a log for another store", err)
@@ -171,7 +177,7 @@ func (n *Node) serveReads(ctx context.Context, c Conversation, o Serve) error {
 		if len(iv.Entries) == 0 {
 			through = r.After
 		}
-		n.offer(Served{To: o.To, Read: r, Through: through, Floor: floor, Err: err})
+		n.offer(Served{To: o.To, Read: r, Through: through, Floor: floor, Err: err, Unreadable: unreadable})
 	}
 	return ended
 }
@@ -199,6 +205,6 @@ func (n *Node) complain(what string, err error) {
 // localStore is what the core reads of the store.
 type localStore struct{ Store }
 
-// RegistryRevision is that of the definitions in force, Groups are theirs.
-func (l localStore) RegistryRevision() uint64 { return l.Registry().Revision() }
-func (l localStore) Groups() []*feature.Group { return l.Registry().Groups() }
+// RegistryVersion is that of the definitions in force, Groups are theirs.
+func (l localStore) RegistryVersion() feature.RegistryVersion { return l.Registry().Version() }
+func (l localStore) Groups() []*feature.Group                 { return l.Registry().Groups() }

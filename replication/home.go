@@ -97,6 +97,15 @@ func (c *Core) hear(m *meta.Membership) {
 	c.keep(m)
 }
 
+// lineOf is the line of definitions that a store makes: that of the membership
+// whose home it is; zero when it is none.
+func lineOf(self meta.StoreID, m *meta.Membership) feature.Line {
+	if m.Home != self {
+		return feature.Line{}
+	}
+	return feature.Line{Epoch: m.Epoch, Home: string(m.Home)}
+}
+
 // deposed says what became of a store that was the home when it takes another
 // document, "" when nothing did.
 func deposed(self meta.StoreID, old, next *meta.Membership) string {

@@ -88,7 +88,7 @@ func TestDefinitionsAreTakenOneAfterTheOther(t *testing.T) {
 		}
 		return n
 	}
-	news := Received{From: "us-1", Message: RegistryNews{Revision: 8}}
+	news := Received{From: "us-1", Message: RegistryNews{Version: feature.RegistryVersion{Revision: 8}}}
 	if got := []int{takes(news), takes(news), takes(Adopted{}), takes(news)}; got[0] != 1 || got[1] != 0 || got[3] != 1 {
 		t.Errorf("taken %v times, want once, then not before the answer", got)
 	}

@@ -63,8 +63,8 @@ type Status struct {
 	// Membership is the version of the document that the sender keeps on disk and
 	// obeys; zero when it knows none.
 	Membership meta.Version
-	// Registry is the revision of the definitions in force there.
-	Registry uint64
+	// Registry is the version of the definitions in force there.
+	Registry feature.RegistryVersion
 	// Whole says that the sender is rebuilding nothing: it may be a source.
 	Whole bool
 	// ID numbers what the sender tells, rising; the answer is a Fresh.
@@ -94,8 +94,8 @@ type MembershipNews struct{ Membership *meta.Membership }
 
 // RegistryNews brings the definitions in force, as online.Store encodes them.
 type RegistryNews struct {
-	Revision uint64
-	Encoded  []byte
+	Version feature.RegistryVersion
+	Encoded []byte
 }
 
 // Ping measures the round trip and the difference of clocks; Pong answers it.
@@ -116,8 +116,12 @@ type Fetch struct {
 // Chunk answers a Fetch; so does Refused.
 type Chunk struct{ oplog.Chunk }
 
-// Refused answers a Fetch of a store that cannot serve the shard now.
-type Refused struct{ Shard feature.Shard }
+// Refused answers a Fetch of a store that cannot serve the shard now; with an
+// Origin, a Follow of a log that it has and cannot read.
+type Refused struct {
+	Shard  feature.Shard
+	Origin hlc.Origin
+}
 
 // Relog asks an active member to log entries again that the sender, which was
 // evicted, has beyond the seal of its origin.

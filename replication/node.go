@@ -182,6 +182,7 @@ func New(cfg Config) (*Node, error) {
 		m = &meta.Membership{}
 	}
 	n.membership.Store(m)
+	cfg.Store.SetLine(lineOf(cfg.Self.Store, m))
 	why := n.mu.core.refusal()
 	n.refusal.Store(&why)
 	var err error
@@ -323,6 +324,7 @@ func (n *Node) note(in Input) {
 				n.cfg.Logger.Warn(why, "home", m.Home, "epoch", m.Epoch, "last_revision", n.membership.Load().Revision)
 			}
 			n.membership.Store(m)
+			n.cfg.Store.SetLine(lineOf(n.cfg.Self.Store, m))
 			close(n.mu.kept)
 			n.mu.kept = make(chan struct{})
 			close(n.mu.changed)

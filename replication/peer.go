@@ -24,15 +24,19 @@ type peer struct {
 	progress     map[feature.Shard]hlc.Vector
 	heads        map[feature.Shard]hlc.Vector
 	membership   meta.Version
-	registry     uint64
+	registry     feature.RegistryVersion
 	whole        bool
 	statusSeen   bool
 	told         map[feature.Shard]hlc.Vector // what it was told
 	nextNews     time.Duration                // when it may be told of a newer membership again
+	defining     bool                         // definitions are on their way to it
+	relogs       map[feature.Shard]bool       // of these, a piece of its tail is being logged again
 	nextRegistry time.Duration
 	cursors      map[hlc.Origin]map[feature.Shard]*cursor
 	// early is what it asked for in shards that are not known here yet.
-	early      map[hlc.Origin]map[feature.Shard]hlc.Timestamp
+	early map[hlc.Origin]map[feature.Shard]hlc.Timestamp
+	// unreadable are logs that it said it cannot read, and until when that is believed.
+	unreadable map[hlc.Origin]time.Duration
 	chunks     map[feature.Shard]bool // of these, one is on its way to it
 	busy       bool                   // a Serve is under way
 	lastRead   LogRead                // the last of the last Serve
@@ -59,6 +63,7 @@ func (c *Core) peer(id meta.StoreID) *peer {
 		p = &peer{
 			id: id, progress: map[feature.Shard]hlc.Vector{}, heads: map[feature.Shard]hlc.Vector{},
 			told: map[feature.Shard]hlc.Vector{}, cursors: map[hlc.Origin]map[feature.Shard]*cursor{}, chunks: map[feature.Shard]bool{},
+			relogs: map[feature.Shard]bool{},
 		}
 		c.peers[id] = p
 	}
@@ -84,6 +89,7 @@ func (c *Core) opened(in Opened) {
 	p.dialed = true
 	c.pingPeer(p)
 	clear(p.told)
+	clear(p.unreadable)
 	p.nextNews, p.nextRegistry = 0, 0
 	for o, f := range c.following {
 		if f.peer == p.id {
@@ -132,7 +138,7 @@ func (c *Core) receiveStatus(p *peer, m Status) {
 // put out, such as a home that another took over from, do not count any more.
 func (c *Core) receiveRegistry(p *peer, m RegistryNews) {
 	x, ok := c.membership.Member(p.id)
-	if ok && c.isPeer(p) && x.State != meta.Fenced && m.Revision > c.cfg.Local.RegistryRevision() && !c.adopting {
+	if ok && c.isPeer(p) && x.State != meta.Fenced && m.Version.Compare(c.cfg.Local.RegistryVersion()) > 0 && !c.adopting {
 		c.adopting = true
 		c.emit(AdoptRegistry{Encoded: m.Encoded})
 	}
@@ -163,9 +169,19 @@ func (c *Core) tellStatus(p *peer, all bool) {
 	}
 	c.emit(Send{To: p.id, Message: Status{
 		Progress: progress, Heads: c.endingHeads(), Membership: c.told,
-		Registry: c.cfg.Local.RegistryRevision(), Whole: c.isWhole() && c.knowsDefinitions(),
+		Registry: c.cfg.Local.RegistryVersion(), Whole: c.isWhole() && c.knowsDefinitions(),
 		ID: p.echoes.next(c.now.Mono),
 	}})
+}
+
+// tellEnded tells a store whose log has ended, and which nobody dials any more,
+// what it has to know before it gives anything up: whose definitions are newest.
+func (c *Core) tellEnded(p *peer) {
+	if c.membership != nil && p.serving && c.membership.IsEnded(p.hello.Member.Origin) {
+		c.emit(Send{To: p.id, Serving: true, Message: Status{
+			Membership: c.told, Registry: c.cfg.Local.RegistryVersion(), Whole: c.isWhole() && c.knowsDefinitions(),
+		}})
+	}
 }
 
 // withOwnClosed adds to a shard's vector up to when the own log is complete.
@@ -250,13 +266,17 @@ func (c *Core) knowsDefinitions() bool {
 	if c.membership == nil || c.self().State != meta.Joining {
 		return c.membership != nil
 	}
+	return c.hasDefinitionsOfAll()
+}
+
+func (c *Core) hasDefinitionsOfAll() bool {
 	heard := false
 	for _, p := range c.peers {
 		if x, ok := c.membership.Member(p.id); !ok || x.State != meta.Active || !p.statusSeen {
 			continue
 		}
 		heard = true
-		if p.registry > c.cfg.Local.RegistryRevision() {
+		if p.registry.Compare(c.cfg.Local.RegistryVersion()) > 0 {
 			return false
 		}
 	}
@@ -279,9 +299,10 @@ func (c *Core) tellNews() {
 			p.nextNews = c.now.Mono + 2*c.cfg.Heartbeat
 			c.emit(Send{To: id, Serving: !p.dialed, Message: MembershipNews{Membership: c.membership}})
 		}
-		if _, ok := c.membership.Member(id); ok && p.dialed && p.statusSeen && p.registry < c.cfg.Local.RegistryRevision() && c.now.Mono >= p.nextRegistry {
+		if _, ok := c.membership.Member(id); ok && p.statusSeen && !p.defining && p.registry.Compare(c.cfg.Local.RegistryVersion()) < 0 && c.now.Mono >= p.nextRegistry {
 			p.nextRegistry = c.now.Mono + 5*c.cfg.Heartbeat
-			c.emit(SendRegistry{To: id})
+			p.defining = true
+			c.emit(SendRegistry{To: id, Serving: !p.dialed})
 		}
 	}
 }

@@ -117,6 +117,9 @@ func (c *Core) copyShards() {
 	for _, id := range c.order {
 		switch s := c.shards[id]; {
 		case s.rebuild == nil:
+		case s.isCopying() && c.self().State == meta.Joining && !s.rebuild.joining && c.knowsDefinitions() && !c.isElsewhere(id, meta.Active, meta.Leaving, meta.Fenced):
+			// There is nobody to copy from, and will not be: it has what there is.
+			s.rebuild.Copied = true
 		case !s.isCopying():
 			c.passBarrier(id, s)
 		case room > 0 && c.fetch(id, s.rebuild):

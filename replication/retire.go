@@ -23,9 +23,12 @@ func (c *Core) retire() {
 		return
 	}
 	retiring, drained := c.isRetiring()
-	c.findTails(retiring)
+	if !retiring {
+		c.orphaned = nil // what sealed it is void
+	}
+	c.findTails(retiring, drained)
 	if open := c.handOver(retiring); retiring && !open {
 		c.retired = true
-		c.emit(Retired{Drained: drained})
+		c.emit(Retired{Drained: drained, Kept: c.orphaned})
 	}
 }

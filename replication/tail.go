@@ -53,7 +53,7 @@ func (c *Core) patience(t *tail) time.Duration { return 4 * c.cfg.Stall << min(t
 
 // findTails notes which tails there are: of the own log where this life ends, and
 // of any term that has ended, whoever wrote it.
-func (c *Core) findTails(retiring bool) {
+func (c *Core) findTails(retiring, drained bool) {
 	for id, t := range c.tails {
 		end, ended := c.membership.End(id.shard, id.origin)
 		switch {
@@ -67,7 +67,7 @@ func (c *Core) findTails(retiring bool) {
 	}
 	for _, shard := range c.order {
 		if id := (tailID{shard, c.cfg.Self.Origin}); retiring && c.tails[id] == nil {
-			c.addTail(id)
+			c.addTail(id, drained) // who left in order has none
 		}
 		t, led := c.membership.Term(shard)
 		if !led {
@@ -76,18 +76,18 @@ func (c *Core) findTails(retiring bool) {
 		heads := c.cfg.Local.Heads(shard)
 		for _, e := range t.Ended {
 			if id := (tailID{shard, e.Origin}); heads[e.Origin] > e.Final && c.tails[id] == nil {
-				c.addTail(id)
+				c.addTail(id, false)
 			}
 		}
 	}
 }
 
-func (c *Core) addTail(id tailID) {
+func (c *Core) addTail(id tailID, settled bool) {
 	end, _ := c.membership.End(id.shard, id.origin)
 	if c.tails == nil {
 		c.tails = map[tailID]*tail{}
 	}
-	c.tails[id] = &tail{from: end.Final, settled: c.cfg.Faults.Has(fault.WipeBeforeSalvage)}
+	c.tails[id] = &tail{from: end.Final, settled: settled || c.cfg.Faults.Has(fault.WipeBeforeSalvage)}
 }
 
 // hasTail reports whether a shard holds what lies beyond the end of a term.
@@ -123,6 +123,11 @@ func (c *Core) handOver(retiring bool) (open bool) {
 			open = open && !t.settled
 		case t.taken.As.At > 0:
 			c.tellTaken(t)
+		case c.isNobodys(id.shard, t):
+			t.settled = true
+			if c.cfg.Local.Heads(id.shard)[id.origin] > t.from {
+				c.orphaned = append(c.orphaned, id.shard)
+			}
 		case offers < maxOffers:
 			c.offer(id, t)
 			if t.asked > 0 {
@@ -176,6 +181,12 @@ func (c *Core) offer(id tailID, t *tail) {
 	}
 	t.asked, t.busy = max(1, c.now.Mono), true
 	c.emit(Salvage{To: t.to, Shard: id.shard, After: hlc.Position{Origin: id.origin, At: t.after}})
+}
+
+// isNobodys reports whether no member holds a shard, or will, by definitions as
+// new as any: to wait for one that takes its tail would be to wait for ever.
+func (c *Core) isNobodys(id feature.Shard, t *tail) bool {
+	return !t.busy && !c.isElsewhere(id, meta.Joining, meta.Active, meta.Leaving, meta.Fenced) && c.hasDefinitionsOfAll()
 }
 
 // canTake reports whether a peer could take over a tail.
@@ -280,6 +291,10 @@ func (c *Core) receiveRelog(p *peer, m Relog) {
 		c.emit(Send{To: p.id, Serving: true, Message: takes.answer(hlc.Position{})})
 		return
 	}
+	if p.relogs[m.Shard] || len(p.relogs) >= maxOffers {
+		return // the disk is slow: it is offered again
+	}
+	p.relogs[m.Shard] = true
 	c.counts.Salvaged += uint64(len(m.Entries))
 	c.emit(takes)
 }

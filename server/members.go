@@ -33,6 +33,7 @@ func (s *Server) changeMembers(r *request) error {
 	}
 	change := meta.Change{
 		Action: meta.Action(asked.Action), Store: meta.StoreID(asked.Store), Region: meta.Region(asked.Region), Address: asked.Address,
+		Abandon: asked.Abandon,
 	}
 	if err := change.Validate(); err != nil {
 		return api.Problemf(api.CodeInvalidRequest, "action", "%v", err)

@@ -56,6 +56,16 @@ func TestReplicationTellsOfPeers(t *testing.T) {
 	if !found {
 		t.Errorf("us is not told: %+v", s.Origins)
 	}
+	for final, want := range map[time.Duration]int{2 * time.Second: 2, time.Second: 3} { // ago
+		const ended = hlc.Origin(77)
+		m := *x.peers.Membership()
+		m.Seals = []meta.Seal{{Origin: ended, Store: "ap-1", Final: map[feature.Shard]hlc.Timestamp{shard: at(final)}}}
+		told.view.Membership = &m
+		x.eu.store.Claim(shard, hlc.Position{Origin: ended, At: at(2 * time.Second)})
+		if now := answer[api.Replication](x.eu, x.eu.do(http.MethodGet, "/v1/replication", "")).Shards[0].Origins; len(now) != want {
+			t.Errorf("a log that ended %v ago, and is here up to 2s ago: got %+v, want %d origins", final, now, want)
+		}
+	}
 	p := got.Peers[0]
 	if p.Store != "us-1" || p.State != "active" || !p.Live || p.RoundTripMs != 1.5 || p.ClockOffsetMs != -20 || p.Membership.Revision != 5 ||
 		len(p.Following) != 1 || p.Acked[0].Origins[us.String()] != at(time.Second).String() {
