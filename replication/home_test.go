@@ -102,7 +102,7 @@ func TestTwoTakeOversAtOnceComeToOneDocument(t *testing.T) {
 	take := func(by meta.StoreID, changes int) *meta.Membership {
 		m, err := before.TakeOver(by)
 		for i := 0; i < changes && err == nil; i++ {
-			m, err = m.Invite(meta.Member{Store: meta.StoreID("sa-" + string(rune('1'+i))), Region: "sa", Address: "sa:" + string(rune('1'+i))})
+			m, err = m.Invite(meta.Member{Store: meta.StoreID("sa-" + string(rune('1'+i))), Region: meta.Region("sa" + string(rune('1'+i))), Address: "sa:" + string(rune('1'+i))})
 		}
 		if err != nil {
 			t.Fatal(err)
