@@ -108,19 +108,15 @@ func (c *Core) handOver(retiring bool) (open bool) {
 		if t.settled {
 			continue
 		}
-		open = true
 		end, _ := c.membership.End(id.shard, id.origin)
-		noted := end.Salvage.As.Origin != 0
-		switch {
-		case noted && end.Salvage.Has(c.cfg.Local.Heads(id.shard)[id.origin]), t.taken.As.At > 0 && noted:
-			if !retiring && !c.isComing(id.shard, end.Salvage.As) {
-				if c.isLost(id.shard, end.Salvage.As) { // who took it has lost it since
-					*t = tail{from: end.Final}
-				}
-				continue
+		switch noted := end.Salvage.As.Origin != 0; {
+		case noted && (t.taken.As.At > 0 || end.Salvage.Has(c.cfg.Local.Heads(id.shard)[id.origin])):
+			switch {
+			case retiring || c.isComing(id.shard, end.Salvage.As):
+				c.settle(id, t, retiring)
+			case c.isLost(id.shard, end.Salvage.As): // who took it has lost it since
+				*t = tail{from: end.Final}
 			}
-			c.settle(id, t, retiring)
-			open = open && !t.settled
 		case t.taken.As.At > 0:
 			c.tellTaken(t)
 		case c.isNobodys(id.shard, t):
@@ -134,6 +130,7 @@ func (c *Core) handOver(retiring bool) (open bool) {
 				offers++
 			}
 		}
+		open = open || !t.settled
 	}
 	return open
 }
