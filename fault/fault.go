@@ -39,6 +39,16 @@ const (
 	CountTwice
 	// TellNoStaleness tells every read that it is as fresh as can be.
 	TellNoStaleness
+	// MinorityQuorum takes one member too few for a quorum read (C11).
+	MinorityQuorum
+	// SkipReadRepair answers quorum reads before a majority has what they show
+	// (C12).
+	SkipReadRepair
+	// RepairCountsCoordinator takes for granted that the store which joins rows
+	// has what they show (C12).
+	RepairCountsCoordinator
+	// VectorAfterRows takes a member's progress after its rows were read (C2).
+	VectorAfterRows
 
 	end
 )
@@ -50,6 +60,8 @@ var names = [end]string{
 	PatchOutsideLog: "patch_outside_log", ForgetFloor: "forget_floor",
 	AdvancePastFence:  "advance_past_fence",
 	WipeBeforeSalvage: "wipe_before_salvage", CountTwice: "count_twice", TellNoStaleness: "tell_no_staleness",
+	MinorityQuorum: "minority_quorum", SkipReadRepair: "skip_read_repair", RepairCountsCoordinator: "repair_counts_coordinator",
+	VectorAfterRows: "vector_after_rows",
 }
 
 // String returns the fault's name, such as "drop_dependency".
