@@ -64,13 +64,18 @@ func (b *Batch) RowKeys() []feature.RowKey {
 }
 
 // SetRows puts rows that were read elsewhere in the place of what a Read finds:
-// one for each row that b asks for, nil where there is none.
-func (b *Batch) SetRows(rows [][]byte) {
+// one for each row that b asks for, nil where there is none. Rows beyond MaxBytes
+// are ErrTooLarge.
+func (b *Batch) SetRows(rows [][]byte) error {
 	b.clearRows()
-	for _, row := range rows {
+	for i, row := range rows {
 		from := len(b.rows)
 		b.rows = append(b.rows, row...)
 		b.spans = append(b.spans, span{})
-		b.put(len(b.spans)-1, from)
+		b.put(i, from)
+		if b.isFull() {
+			return &TooLargeError{What: "batch of rows", Bytes: len(b.rows), Limit: b.MaxBytes}
+		}
 	}
+	return nil
 }

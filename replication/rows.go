@@ -249,7 +249,7 @@ func (n *Node) answerRows(ctx context.Context, peer meta.StoreID, m rowRead) Row
 		return RowsRead{ID: m.ID, Refused: "it could not read them"}
 	}
 	if n.cfg.Faults.Has(fault.VectorAfterRows) {
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(100 * time.Millisecond)
 		out.Progress = n.progressOf(m.Keys)
 	}
 	return out

@@ -243,12 +243,19 @@ func (c *Cluster) lookupAt(ctx context.Context, r *Replica, read *consistency.Re
 	if err != nil {
 		return err
 	}
-	shard := view.Shard(keyOf(l.Driver))
+	key := keyOf(l.Driver)
+	shard := view.Shard(key)
+	read.Keys = []feature.RowKey{{Shard: shard, View: view.ID, Key: key}}
 	met, err := r.Coordinator.AdmitRead(ctx, read, []consistency.Target{{Shard: shard}})
 	if err != nil {
 		return err
 	}
-	row, err := r.row(ctx, l.Driver)
+	var row feature.Row
+	if read.Joined == nil {
+		row, err = r.row(ctx, l.Driver)
+	} else if read.Joined[0] != nil {
+		row, err = feature.DecodeRow(read.Joined[0])
+	}
 	if err != nil {
 		return err
 	}

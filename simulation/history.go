@@ -79,6 +79,7 @@ func Check(e *Evidence) []Violation {
 	var out []Violation
 	for _, check := range []func(*Evidence) []Violation{
 		checkSessions, checkCausality, checkStaleness, checkLosses, checkConvergence, checkCounters, checkFiniteness,
+		checkQuorum, checkMonotone,
 	} {
 		out = append(out, check(e)...)
 	}

@@ -80,6 +80,9 @@ func (a arguments) groups() ([]feature.Group, error) {
 		return nil, err
 	}
 	g := feature.Group{Name: feature.DefaultGroup, Placement: feature.MultiLeader}
+	if a.named["placement"] == feature.Leaderless.String() {
+		g.Placement = feature.Leaderless
+	}
 	if partitions != nil {
 		g.Partitions = uint16(*partitions)
 	}

@@ -31,6 +31,19 @@ func TestSeeds(t *testing.T) {
 	}
 }
 
+// TestLeaderlessSeeds runs random scenarios of clients that write and read at
+// quorum.
+func TestLeaderlessSeeds(t *testing.T) {
+	for i := range *seeds {
+		seed := *first + uint64(i)
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			if err := runLines(t, DrawLeaderless(seed), 0); err != nil {
+				t.Errorf("seed %d: %v\n\nas a script:\n\n%s", seed, err, strings.Join(DrawLeaderless(seed), "\n"))
+			}
+		})
+	}
+}
+
 // runLines runs a scenario in a bubble, and returns what was broken.
 func runLines(t *testing.T, lines []string, faults fault.Set) (err error) {
 	dir := scratch(t)
