@@ -2,6 +2,7 @@ package consistency
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -56,32 +57,31 @@ func (c *Coordinator) readQuorum(ctx context.Context, a Alternative, r *Read, ta
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, quorumTimeout(ctx, a, r.Fallback, p.live))
+	ctx, cancel := context.WithTimeout(ctx, p.timeout(ctx, a, r.Fallback))
 	defer cancel()
-	var behind error // of the round before
-	for {
+	var before error // why the round before was not enough
+	for pause := safeTimeInterval; ; pause = min(2*pause, membershipInterval) {
 		uncovered, err := c.ask(ctx, p, a, r, targets)
 		if err == nil && uncovered == nil {
-			err = c.repair(ctx, p, a)
-		}
-		switch {
-		case err != nil && behind != nil && ctx.Err() != nil:
-			return behind
-		case err != nil:
+			if err = c.repair(ctx, p, a); err == nil {
+				r.Joined, r.vectors = p.joined, p.vectors
+				met.Members, met.Of = p.read()
+			}
 			return err
-		case uncovered == nil:
-			r.Joined, r.vectors = p.joined, p.vectors
-			met.Members, met.Of = p.read()
-			return nil
-		case !errors.Is(uncovered, ErrBehind) || ctx.Err() != nil:
-			return uncovered
 		}
-		// It is on its way to one of them.
-		behind = uncovered
-		changed := c.peers.Changed()
-		untilChanged(ctx, changed, safeTimeInterval)
+		// What the session saw is on its way to one of them; or another comes into
+		// reach.
+		unmet := cmp.Or(uncovered, err)
+		if !errors.Is(unmet, ErrBehind) && !errors.Is(unmet, ErrNotEnoughLive) {
+			return unmet
+		}
+		if !errors.Is(unmet, ErrBehind) && errors.Is(before, ErrBehind) {
+			unmet = before // its time was up in the middle of this one
+		}
+		before = unmet
+		untilChanged(ctx, c.peers.Changed(), pause)
 		if ctx.Err() != nil {
-			return uncovered
+			return unmet
 		}
 		if p, err = c.newPoll(a, r, targets); err != nil {
 			return err
@@ -97,23 +97,33 @@ func (c *Coordinator) newPoll(a Alternative, r *Read, targets []Target) (*poll, 
 	return p, err
 }
 
-// quorumTimeout is how long a quorum read may take: a tenth of the request's time
-// is left for what comes after. Where too few members are in reach to begin with,
-// nothing is waited for but what the fallback says.
-func quorumTimeout(ctx context.Context, a Alternative, f Fallback, live bool) time.Duration {
+// timeout is how long a quorum read may take: a tenth of the request's time is
+// left for what comes after. Where too few members are in reach to begin with,
+// nothing is waited for but the others, and what the fallback says.
+func (p *poll) timeout(ctx context.Context, a Alternative, f Fallback) time.Duration {
 	limit := a.Within
 	switch {
 	case limit > 0:
-	case live:
+	case p.live:
 		limit = max(f.Wait, DefaultQuorumTimeout)
 	default:
-		limit = f.Wait
+		limit = max(f.Wait, hedgeTrips*p.farthest())
 	}
 	if deadline, ok := ctx.Deadline(); ok {
 		left := time.Until(deadline)
 		limit = min(limit, left-left/10)
 	}
 	return max(limit, 0)
+}
+
+// farthest is the longest round trip to a member in reach.
+func (p *poll) farthest() (trip time.Duration) {
+	for _, e := range p.others {
+		if e.live {
+			trip = max(trip, e.trip)
+		}
+	}
+	return trip
 }
 
 // heard is an answer on its way from who took it to who waits.
