@@ -1,6 +1,7 @@
 package meta
 
 import (
+	"errors"
 	"fmt"
 
 	"featurestore/feature"
@@ -40,6 +41,11 @@ func (c Change) Validate() error {
 		return refuse("to add store %s, give its region and its address, such as 127.0.0.1:9082", c.Store)
 	case c.Action != Add && (c.Region != "" || c.Address != ""):
 		return refuse("region and address belong to %s, not to %s", Add, c.Action)
+	}
+	if c.Action == Add { // the others name a store that is there
+		if err := errors.Join(c.Region.Validate(), c.Store.Validate()); err != nil {
+			return refuse("%v", err)
+		}
 	}
 	return nil
 }

@@ -214,6 +214,7 @@ func TestChangesThatAreRefused(t *testing.T) {
 		"the last one":        func() (*Membership, error) { return Found(eu).Evict("eu-1") },
 		"an incomplete guest": func() (*Membership, error) { return m.Invite(Member{Store: "sa-1", Region: "sa"}) },
 		"a taken address":     func() (*Membership, error) { return m.Invite(Member{Store: "sa-1", Region: "sa", Address: us.Address}) },
+		"a full region":       func() (*Membership, error) { return m.Invite(Member{Store: "us-2", Region: "us", Address: "us:2"}) },
 		"a guest twice":       func() (*Membership, error) { return m.Invite(us) },
 		"a second takeover":   func() (*Membership, error) { return m.TakeOver("eu-1") },
 		"a stranger as home":  func() (*Membership, error) { return m.TakeOver("sa-1") },

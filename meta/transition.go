@@ -51,6 +51,11 @@ func (m *Membership) Invite(x Member) (*Membership, error) {
 	if old, ok := m.Member(x.Store); ok && old.State != Removed {
 		return nil, refuse("store %s is %v already", x.Store, old.State)
 	}
+	for _, other := range m.Members.In(x.Region) {
+		if other.State != Removed && other.Store != x.Store {
+			return nil, refuse("region %s has store %s, which is %v, and this version has one store in each region: remove or evict it first, or name another region", x.Region, other.Store, other.State)
+		}
+	}
 	for _, other := range m.Members {
 		if other.Address == x.Address && other.State != Removed && other.Store != x.Store {
 			return nil, refuse("address %s belongs to store %s, which is %v; remove or evict it first, or give %s another", x.Address, other.Store, other.State, x.Store)
