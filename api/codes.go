@@ -14,7 +14,7 @@ func (c Code) Error() string { return string(c) + ": " + c.Title() }
 // them.
 const (
 	CodeConcernTimeout        Code = "CONCERN_TIMEOUT"        // applied here, acknowledgements missing; the session token is attached
-	CodeNotEnoughLive         Code = "NOT_ENOUGH_LIVE"        // refused before writing
+	CodeNotEnoughLive         Code = "NOT_ENOUGH_LIVE"        // too few members for a concern, or for a read at quorum
 	CodeNoLeader              Code = "NO_LEADER"              // the lease is moving
 	CodeNotLeader             Code = "NOT_LEADER"             // another store leads the shard
 	CodeBehind                Code = "BEHIND"                 // no reachable member meets the level in time
@@ -95,7 +95,7 @@ const statusClosed = 499
 // codes is the table, in the order of docs/api.md.
 var codes = []CodeInfo{
 	{CodeConcernTimeout, http.StatusGatewayTimeout, "write concern not met in time", "the rows are applied and still replicating: accept, or repeat with the same Idempotency-Key"},
-	{CodeNotEnoughLive, http.StatusServiceUnavailable, "too few live replicas for the write concern", "nothing was written: ask for a weaker concern, or retry when the missing stores are back"},
+	{CodeNotEnoughLive, http.StatusServiceUnavailable, "too few live replicas", "nothing was read or written: ask for a weaker concern or level, or retry when the missing stores are back"},
 	{CodeNoLeader, http.StatusServiceUnavailable, "no leader at the moment", "retry after Retry-After"},
 	{CodeNotLeader, http.StatusMisdirectedRequest, "another store leads this shard", "retry at the store that detail names"},
 	{CodeBehind, http.StatusServiceUnavailable, "no replica in reach meets the read level in time", "retry, allow more time, or ask for a weaker level"},

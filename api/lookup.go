@@ -22,7 +22,11 @@ type LookupRequest struct {
 type Consistency struct {
 	Level        string `json:"level"`
 	MaxStaleness string `json:"max_staleness,omitempty"`
-	Within       string `json:"within,omitempty"`
+	// Members is how many members level quorum reads; 0 is a majority. Repair is
+	// "blocking" or "none".
+	Members int    `json:"members,omitempty"`
+	Repair  string `json:"repair,omitempty"`
+	Within  string `json:"within,omitempty"`
 }
 
 // LookupResponse answers a LookupRequest: one row an entity, in request order;
@@ -51,11 +55,20 @@ type ConsistencyMet struct {
 	Region    string `json:"region"`
 	Store     string `json:"store"`
 	Forwarded bool   `json:"forwarded"`
-	WaitedMs  int64  `json:"waited_ms"`
+	// Members is how many members a read at level quorum was joined of.
+	Members  *MembersRead `json:"members,omitempty"`
+	WaitedMs int64        `json:"waited_ms"`
 	// StalenessMs bounds, for each other region, how far this answer may lag it:
 	// everything accepted there longer ago is in it. UnknownStalenessMs says that
 	// nothing was ever heard of that region.
 	StalenessMs map[string]int64 `json:"staleness_ms"`
+}
+
+// MembersRead is how many of a group's active members were read: of several
+// groups, in the one with the fewest.
+type MembersRead struct {
+	Read int `json:"read"`
+	Of   int `json:"of"`
 }
 
 // UnknownStalenessMs is the bound where there is none: the largest whole number

@@ -85,9 +85,13 @@ type BatchSource struct {
 
 // ReadDefaults are the read settings of requests that give none.
 type ReadDefaults struct {
-	Level        string   `json:"level,omitempty"`
-	MaxStaleness string   `json:"max_staleness,omitempty"`
-	Fallback     []string `json:"fallback,omitempty"`
+	Level        string `json:"level,omitempty"`
+	MaxStaleness string `json:"max_staleness,omitempty"`
+	// ReadRepair is what reads at level quorum wait for, AtLeast the least that a
+	// request may ask for.
+	ReadRepair string   `json:"read_repair,omitempty"`
+	AtLeast    string   `json:"at_least,omitempty"`
+	Fallback   []string `json:"fallback,omitempty"`
 }
 
 // WriteDefaults are the write settings of requests that give none.
@@ -95,6 +99,8 @@ type WriteDefaults struct {
 	Concern   string `json:"concern,omitempty"`
 	Timeout   string `json:"timeout,omitempty"`
 	OnTimeout string `json:"on_timeout,omitempty"`
+	// AtLeast is the least concern that a request may ask for.
+	AtLeast string `json:"at_least,omitempty"`
 	// RequireLive refuses writes while too few other members keep up.
 	RequireLive *RequireLive `json:"require_live,omitempty"`
 }
@@ -229,17 +235,19 @@ func references(refs []feature.Reference) []string {
 }
 
 func readOf(d feature.ReadDefaults) *ReadDefaults {
-	if d.Level == "" && d.MaxStaleness == 0 && len(d.Fallback) == 0 {
+	if d.Level == "" && d.MaxStaleness == 0 && d.ReadRepair == "" && d.AtLeast == "" && len(d.Fallback) == 0 {
 		return nil
 	}
-	return &ReadDefaults{Level: d.Level, MaxStaleness: duration(d.MaxStaleness), Fallback: d.Fallback}
+	return &ReadDefaults{
+		Level: d.Level, MaxStaleness: duration(d.MaxStaleness), ReadRepair: d.ReadRepair, AtLeast: d.AtLeast, Fallback: d.Fallback,
+	}
 }
 
 func writeOf(d feature.WriteDefaults) *WriteDefaults {
 	if d == (feature.WriteDefaults{}) {
 		return nil
 	}
-	out := &WriteDefaults{Concern: d.Concern, Timeout: duration(d.Timeout), OnTimeout: d.OnTimeout}
+	out := &WriteDefaults{Concern: d.Concern, Timeout: duration(d.Timeout), OnTimeout: d.OnTimeout, AtLeast: d.AtLeast}
 	if r := d.RequireLive; r.Members > 0 {
 		out.RequireLive = &RequireLive{Members: r.Members, MaxLag: duration(r.MaxLag)}
 	}

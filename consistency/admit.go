@@ -3,7 +3,6 @@ package consistency
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"featurestore/fault"
@@ -17,7 +16,10 @@ type Met struct {
 	Asked    Alternative
 	Met      Alternative
 	Degraded bool
-	Waited   time.Duration
+	// Members is how many members were read at level quorum, of how many active
+	// ones; zero at others.
+	Members, Of int
+	Waited      time.Duration
 	// Lags bound, for each other region that holds what was read, how far the
 	// answer may lag it; Lag is the greatest. They may be UnknownLag. The own
 	// region is among them while writes of a store that was here before are on
@@ -44,11 +46,15 @@ func (c *Coordinator) AdmitRead(ctx context.Context, r *Read, targets []Target) 
 func (c *Coordinator) MeetsNow(r *Read, targets []Target) (Met, bool) {
 	best := r.Alternatives[0]
 	met := Met{Asked: best, Met: best}
+	r.Joined, r.vectors = nil, nil
 	if c.unmet(best, c.tokenOf(r), targets) != nil {
 		return met, false
 	}
 	if !c.isAlone {
 		c.tellLags(&met, r, targets)
+	}
+	if best.Level == Quorum { // of one member
+		met.Members, met.Of = 1, 1
 	}
 	return met, true
 }
@@ -74,7 +80,12 @@ func (c *Coordinator) admitSlowly(ctx context.Context, r *Read, targets []Target
 		if budget == 0 {
 			budget = r.Fallback.Wait
 		}
-		err := c.await(ctx, a, c.tokenOf(r), targets, budget)
+		var err error
+		if c.isShared(a, targets) {
+			err = c.readQuorum(ctx, a, r, targets, &met)
+		} else {
+			err = c.await(ctx, a, c.tokenOf(r), targets, budget)
+		}
 		met.Waited = time.Duration(c.cfg.Now() - start)
 		if err == nil {
 			met.Met = a
@@ -97,7 +108,8 @@ func (c *Coordinator) admitSlowly(ctx context.Context, r *Read, targets []Target
 		}
 		// Where the rows are not held, who holds them waits instead: what is told of
 		// its progress is older than what it has.
-		if best := r.Alternatives[0]; errors.Is(first, ErrElsewhere) {
+		best := r.Alternatives[0]
+		if errors.Is(first, ErrElsewhere) || best.Level == Quorum && errors.Is(first, ErrNotActive) {
 			if to := forwards(w, Alternative{Level: Eventual}, &noToken, targets); len(to) > 0 {
 				return met, &ForwardError{To: to, Alternative: best, Waited: met.Waited, Unmet: c.waited(first, met)}
 			}
@@ -130,7 +142,7 @@ func (c *Coordinator) NotForwarded(r *Read, targets []Target, f *ForwardError) (
 // lessThanAsked answers at the level that the fallback names, or fails (C6).
 func (c *Coordinator) lessThanAsked(r *Read, targets []Target, met Met, unmet error) (Met, error) {
 	if r.Fallback.Unmet == Degrade && !isFinal(unmet) {
-		to := Alternative{Level: max(r.Fallback.To, Eventual)}
+		to := r.Fallback.Degraded()
 		if c.unmet(to, c.tokenOf(r), targets) == nil {
 			met.Met, met.Degraded = to, true
 			c.tellLags(&met, r, targets)
@@ -145,6 +157,10 @@ func (c *Coordinator) waited(err error, met Met) error {
 	var behind *BehindError
 	if errors.As(err, &behind) {
 		behind.Waited = met.Waited
+	}
+	var short *QuorumError
+	if errors.As(err, &short) {
+		short.Waited = met.Waited
 	}
 	return err
 }
@@ -224,6 +240,9 @@ func (c *Coordinator) unmet(a Alternative, t *Token, targets []Target) error {
 	if a.Level == Eventual {
 		return nil
 	}
+	if c.isShared(a, targets) {
+		return errShared
+	}
 	floors, bounded := t.hasFloors(), a.Level == Bounded
 	var w world
 	var closed hlc.Timestamp
@@ -238,9 +257,6 @@ func (c *Coordinator) unmet(a Alternative, t *Token, targets []Target) error {
 		membership = c.Membership()
 	}
 	for _, target := range targets {
-		if a.Level == Quorum && !c.isAlone && len(c.Members(target.Shard).Active()) > 1 {
-			return fmt.Errorf("%w: %v, of several members; ask for session, and write with concern quorum", ErrLevelNotOffered, a.Level)
-		}
 		if a.Level == Leader && c.isLed(target) {
 			if err := c.leaderUnmet(target); err != nil {
 				return err
@@ -311,6 +327,9 @@ func (c *Coordinator) tellLags(met *Met, r *Read, targets []Target) {
 	r.lags = r.lags[:0]
 	for _, target := range targets {
 		have := c.cfg.Store.Replica(target.Shard)
+		if r.vectors != nil {
+			have.Progress = r.vectors[target.Shard]
+		}
 		lags(w, target.Shard, have.Progress, have.Origins.Self, func(l Lag) {
 			if l.Region == c.cfg.Self.Region && l.Time == 0 {
 				return

@@ -37,6 +37,8 @@ type Config struct {
 	Self meta.Member
 	// Peers are the other members; nil: this store is alone.
 	Peers Peers
+	// Rows reads rows here and at other members; nil: no read asks several.
+	Rows Rows
 	// Group returns the group of an id; nil, or a nil answer: one that every
 	// region holds. It is asked on every read where there are peers.
 	Group func(feature.GroupID) *feature.Group

@@ -3,7 +3,8 @@
 //
 // The decisions are pure functions of what is asked and what is known here:
 // CoveredPosition, Concern.Count, Alternative.unmet, and, of several stores, the
-// methods of world. Two files wait: admit.go for reads, write.go for writes.
+// methods of world and poll. Three files wait: admit.go and quorum.go for reads,
+// write.go for writes.
 // Data is reached through the small interface Store, other stores through Peers.
 //
 // Invariants:
@@ -29,6 +30,12 @@
 //	    position is on its disk, together with all of that log before it.
 //	C10. A token that was trimmed leaves out only what every member has that may
 //	    answer it.
+//	C11. A read at level quorum sees every write that was acknowledged at quorum
+//	     before it began: it joins the rows of a majority, read after it began.
+//	C12. With blocking repair reads at level quorum never go back, whoever joins
+//	     them: a majority has what is shown, by its own row or its own progress,
+//	     before it is shown. No row goes anywhere but through the log.
+//	C13. A request for less than a group or view allows is refused.
 //
 // Session guarantees after Terry et al., "Session Guarantees for Weakly
 // Consistent Replicated Data", 1994; preference lists after Terry et al.,

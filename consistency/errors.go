@@ -37,8 +37,9 @@ var (
 	// Nothing was written.
 	ErrOverloaded = errors.New("too many writes wait for acknowledgements")
 	// ErrNotEnoughLive reports a write concern that the present members could
-	// not meet, or too few members that keep up. Nothing was written.
-	ErrNotEnoughLive = errors.New("too few live members for the write concern")
+	// not meet, or too few members that keep up, or that answer a read at level
+	// quorum. Nothing was read or written.
+	ErrNotEnoughLive = errors.New("too few live members")
 	// ErrConcernTimeout reports a write concern not met in time. The write is
 	// applied and durable here and goes on replicating; pushing it again under
 	// its idempotency key is safe.
@@ -164,6 +165,36 @@ func (e *NotEnoughLiveError) Error() string {
 
 // Is matches ErrNotEnoughLive.
 func (e *NotEnoughLiveError) Is(target error) bool { return target == ErrNotEnoughLive }
+
+// plain is the alternative without how it is met.
+func (a Alternative) plain() Alternative { return Alternative{Level: a.Level, Members: a.Members} }
+
+// QuorumError says how many members a read at level quorum had, and how many it
+// needs. It matches ErrNotEnoughLive.
+type QuorumError struct {
+	Alternative Alternative
+	Group       string
+	// Have of the Of active members have answered; with Repair, they have what was
+	// read. Need do not lack.
+	Have, Of, Need int
+	Repair         bool
+	// Missing says of those that have not answered why.
+	Missing []string
+	Waited  time.Duration
+}
+
+// Error implements error.
+func (e *QuorumError) Error() string {
+	if e.Repair {
+		return fmt.Sprintf("%v: %d of %d members of group %s have what was read, %v needs %d, after waiting %v; retry, or ask with repair=none, which may show less later",
+			ErrNotEnoughLive, e.Have, e.Of, e.Group, e.Alternative, e.Need, e.Waited)
+	}
+	return fmt.Sprintf("%v: %d of %d members of group %s answered, %v needs %d, after waiting %v (%s); retry when they are back, or ask for fewer members, or for session",
+		ErrNotEnoughLive, e.Have, e.Of, e.Group, e.Alternative, e.Need, e.Waited, strings.Join(e.Missing, "; "))
+}
+
+// Is matches ErrNotEnoughLive.
+func (e *QuorumError) Is(target error) bool { return target == ErrNotEnoughLive }
 
 // DependencyError names what is missing. It matches ErrDependencyUnavailable.
 type DependencyError struct{ Missing BehindError }

@@ -168,7 +168,7 @@ func TestFallbacks(t *testing.T) {
 		{claim: "each alternative has its time", steps: []string{"fail"}, token: true, want: ErrBehind, waited: 12 * time.Millisecond,
 			ask: []Alternative{{Level: Session, Within: 5 * time.Millisecond}, {Level: Bounded, MaxStaleness: time.Hour, Within: 7 * time.Millisecond}}},
 		{claim: "quorum of several is not claimed", ask: []Alternative{{Level: Quorum}}, want: ErrLevelNotOffered},
-		{claim: "where nobody leads yet, none is claimed", ask: []Alternative{{Level: Leader}}, leads: true, want: ErrNoLeader},
+		{claim: "where nobody leads yet, none is claimed", ask: []Alternative{{Level: Leader}}, leads: true, want: ErrNoLeader, waited: 30 * time.Millisecond},
 	} {
 		t.Run(tt.claim, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

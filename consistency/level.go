@@ -2,6 +2,7 @@ package consistency
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -44,16 +45,52 @@ type Alternative struct {
 	Level Level
 	// MaxStaleness is the bound of Bounded, zero otherwise.
 	MaxStaleness time.Duration
+	// Members is how many members Quorum reads; zero is a majority. Repair says
+	// what it waits for before it answers.
+	Members int
+	Repair  Repair
 	// Within is how long to try before the next alternative; zero: as long as
 	// the read's own wait.
 	Within time.Duration
 }
+
+// Repair is what a quorum read does about members that lack what it shows.
+type Repair uint8
+
+// The repairs. Zero means that none was named, and is BlockingRepair.
+const (
+	RepairUnset    Repair = iota
+	BlockingRepair        // wait until a majority has it: quorum reads never go back
+	NoRepair              // answer at once
+)
+
+var repairNames = [...]string{"", "blocking", "none"}
+
+// ParseRepair reads "blocking" or "none"; "" is RepairUnset.
+func ParseRepair(s string) (Repair, error) {
+	for i, name := range repairNames {
+		if name == s {
+			return Repair(i), nil
+		}
+	}
+	return RepairUnset, fmt.Errorf("read repair %q is not known; use blocking or none", s)
+}
+
+// maxMembers bounds Alternative.Members: no deployment has more members of a
+// shard.
+const maxMembers = 64
 
 // String returns the alternative as the header writes it.
 func (a Alternative) String() string {
 	s := a.Level.String()
 	if a.Level == Bounded {
 		s += "; max-staleness=" + a.MaxStaleness.String()
+	}
+	if a.Members > 0 {
+		s += "; members=" + strconv.Itoa(a.Members)
+	}
+	if a.Repair != RepairUnset {
+		s += "; repair=" + repairNames[a.Repair]
 	}
 	if a.Within > 0 {
 		s += "; within=" + a.Within.String()
@@ -76,7 +113,7 @@ func ParseAlternatives(s string) ([]Alternative, error) {
 	}
 	out := make([]Alternative, 0, len(items))
 	for _, item := range items {
-		a, err := parseAlternative(item)
+		a, err := ParseAlternative(item)
 		if err != nil {
 			return nil, err
 		}
@@ -85,7 +122,9 @@ func ParseAlternatives(s string) ([]Alternative, error) {
 	return out, nil
 }
 
-func parseAlternative(item string) (Alternative, error) {
+// ParseAlternative reads one level with its parameters, such as
+// "bounded; max-staleness=2s".
+func ParseAlternative(item string) (Alternative, error) {
 	word, params, _ := strings.Cut(item, ";")
 	level, err := ParseLevel(strings.TrimSpace(word))
 	if err != nil {
@@ -100,8 +139,16 @@ func parseAlternative(item string) (Alternative, error) {
 			a.MaxStaleness, err = parsePositive(name, value)
 		case "within":
 			a.Within, err = parsePositive(name, value)
+		case "members":
+			if a.Members, err = strconv.Atoi(value); err != nil || a.Members < 1 || a.Members > maxMembers {
+				err = fmt.Errorf("members=%q is not a number from 1 to %d", value, maxMembers)
+			}
+		case "repair":
+			if a.Repair, err = ParseRepair(value); err == nil && a.Repair == RepairUnset {
+				err = fmt.Errorf("repair is empty; use repair=blocking or repair=none")
+			}
 		default:
-			err = fmt.Errorf("read level %s has no parameter %q; use max-staleness or within", level, name)
+			err = fmt.Errorf("read level %s has no parameter %q; use max-staleness, members, repair or within", level, name)
 		}
 		if err != nil {
 			return Alternative{}, err
@@ -119,6 +166,12 @@ func (a Alternative) Validate() error {
 		return fmt.Errorf("read level bounded needs max-staleness, such as max-staleness=500ms")
 	case a.Level != Bounded && a.MaxStaleness != 0:
 		return fmt.Errorf("max-staleness belongs to read level bounded, not %s", a.Level)
+	case a.Level != Quorum && a.Members != 0:
+		return fmt.Errorf("members belongs to read level quorum, not %s", a.Level)
+	case a.Level != Quorum && a.Repair != RepairUnset:
+		return fmt.Errorf("repair belongs to read level quorum, not %s", a.Level)
+	case a.Members < 0 || a.Members > maxMembers:
+		return fmt.Errorf("members=%d is not a number from 1 to %d", a.Members, maxMembers)
 	case a.Within < 0:
 		return fmt.Errorf("within=%s is negative", a.Within)
 	}

@@ -20,7 +20,14 @@ type Read struct {
 	// Forwarded says that another store sent the read here. It is never sent on.
 	Forwarded bool
 
-	lags []Lag // the space of Met.Lags
+	// Keys are the rows to read. Level quorum needs them, among several members.
+	Keys []feature.RowKey
+	// Joined are these rows, joined of those of several members, nil where there
+	// is none: what to answer with. It is nil where this store's rows are.
+	Joined [][]byte
+
+	vectors map[feature.Shard]hlc.Vector // what Joined holds at least
+	lags    []Lag                        // the space of Met.Lags
 }
 
 // Unmet is what to do with a read that could not be met.

@@ -9,8 +9,8 @@ import (
 )
 
 // CheckWord checks a word of definitions that this room knows: field is
-// "read.level", "read.fallback" (one step), "write.concern", "write.on_timeout"
-// or "durability". The error says what would be right.
+// "read.level", "read.read_repair", "read.at_least", "read.fallback" (one step),
+// "write.concern", "write.on_timeout", "write.at_least" or "durability". The error says what would be right.
 func CheckWord(field, text string) error {
 	var err error
 	switch field {
@@ -18,12 +18,25 @@ func CheckWord(field, text string) error {
 		_, err = ParseLevel(text)
 	case "read.fallback":
 		_, err = ParseFallback([]string{text})
-	case "write.concern", "durability":
+	case "read.read_repair":
+		_, err = ParseRepair(text)
+	case "read.at_least":
+		err = checkFloor(text)
+	case "write.concern", "write.at_least", "durability":
 		_, err = ParseConcern(text)
 	case "write.on_timeout":
 		_, err = ParseOnTimeout(text)
 	default:
 		err = fmt.Errorf("%s is not a setting of consistency", field)
+	}
+	return err
+}
+
+// checkFloor checks the least level that reads may ask for.
+func checkFloor(text string) error {
+	a, err := ParseAlternative(text)
+	if err == nil && (a.Members != 0 || a.Repair != RepairUnset || a.Within != 0) {
+		err = fmt.Errorf("at_least is a level, and max-staleness where that is bounded; %q says more", text)
 	}
 	return err
 }

@@ -54,6 +54,16 @@ const (
 	LeadWithTail
 	// WriteAfterEnd goes on writing a term that is to end (I1).
 	WriteAfterEnd
+	// MinorityQuorum takes one member too few for a quorum read (C11).
+	MinorityQuorum
+	// SkipReadRepair answers quorum reads before a majority has what they show
+	// (C12).
+	SkipReadRepair
+	// RepairCountsCoordinator takes for granted that the store which joins rows
+	// has what they show (C12).
+	RepairCountsCoordinator
+	// VectorAfterRows takes a member's progress after its rows were read (C2).
+	VectorAfterRows
 
 	end
 )
@@ -67,6 +77,8 @@ var names = [end]string{
 	WipeBeforeSalvage: "wipe_before_salvage", CountTwice: "count_twice", TellNoStaleness: "tell_no_staleness",
 	SkipLease: "skip_lease", SkipCommitGate: "skip_commit_gate", ObeyAtOnce: "obey_at_once", SealBySome: "seal_by_some",
 	LeadUncovered: "lead_uncovered", LeadWithTail: "lead_with_tail", WriteAfterEnd: "write_after_end",
+	MinorityQuorum: "minority_quorum", SkipReadRepair: "skip_read_repair", RepairCountsCoordinator: "repair_counts_coordinator",
+	VectorAfterRows: "vector_after_rows",
 }
 
 // String returns the fault's name, such as "drop_dependency".

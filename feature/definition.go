@@ -171,6 +171,11 @@ const DefaultGroup = "default"
 type ReadDefaults struct {
 	Level        string
 	MaxStaleness time.Duration
+	// ReadRepair is "blocking" or "none": what reads at level quorum wait for.
+	ReadRepair string
+	// AtLeast is the least that a request may ask for, such as "session"; "" is
+	// anything. What the view says adds to what its group says.
+	AtLeast string
 	// Fallback are steps such as "wait:30ms", "forward", "fail".
 	Fallback []string
 }
@@ -181,6 +186,9 @@ type WriteDefaults struct {
 	Timeout time.Duration
 	// OnTimeout is "error" or "degrade".
 	OnTimeout string
+	// AtLeast is the least concern that a request may ask for; "" is any. What the
+	// view says adds to what its group says.
+	AtLeast string
 	// RequireLive refuses writes up front while too few members keep up.
 	RequireLive RequireLive
 }

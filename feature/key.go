@@ -145,3 +145,10 @@ func (v Value) describe() string {
 	}
 	return v.Type().String()
 }
+
+// RowKey names a row: the shard and the view it belongs to, and its entity.
+type RowKey struct {
+	Shard Shard
+	View  ViewID
+	Key   Key
+}

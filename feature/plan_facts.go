@@ -27,10 +27,13 @@ func groupFacts(g *Group) facts {
 func (f *facts) defaults(r ReadDefaults, w WriteDefaults) {
 	f.add("read.level", r.Level)
 	f.add("read.max_staleness", durationText(r.MaxStaleness))
+	f.add("read.read_repair", r.ReadRepair)
+	f.add("read.at_least", r.AtLeast)
 	f.add("read.fallback", listText(r.Fallback))
 	f.add("write.concern", w.Concern)
 	f.add("write.timeout", durationText(w.Timeout))
 	f.add("write.on_timeout", w.OnTimeout)
+	f.add("write.at_least", w.AtLeast)
 	f.add("write.require_live", requireText(w.RequireLive))
 }
 

@@ -47,13 +47,17 @@ const (
 // checks nothing.
 type Checks struct {
 	// Words checks a word of the consistency room. Field is "read.level",
-	// "read.fallback" (one step at a time), "write.concern",
-	// "write.on_timeout" or "durability"; text is not empty. The error says
+	// "read.read_repair", "read.at_least", "read.fallback" (one step at a time),
+	// "write.concern", "write.on_timeout", "write.at_least" or "durability"; text is not empty. The error says
 	// what would be right.
 	Words func(field, text string) error
 	// Reads checks the read settings of a group or a view as a whole, once
 	// their words are right.
 	Reads func(ReadDefaults) error
+	// Floors checks that the defaults of a view are no less than what its group
+	// and itself want at least. Of the view, only its name, its group and their
+	// settings are there.
+	Floors func(*ResolvedView) error
 	// OnDemand checks the expressions of an on-demand view. Paths of its
 	// problems are relative to the view, such as "features[score].expr".
 	OnDemand func(o OnDemand, inputType func(Reference) (Type, error)) []Problem

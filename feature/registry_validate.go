@@ -193,6 +193,8 @@ func (v *validator) duration(path string, d time.Duration) {
 
 func (v *validator) settings(path string, r ReadDefaults, w WriteDefaults) {
 	v.consistency(path, "read.level", r.Level)
+	v.consistency(path, "read.read_repair", r.ReadRepair)
+	v.consistency(path, "read.at_least", r.AtLeast)
 	v.duration(path+".read.max_staleness", r.MaxStaleness)
 	if len(r.Fallback) > MaxFallback {
 		v.add(path+".read.fallback", "%d steps, at most %d are possible", len(r.Fallback), MaxFallback)
@@ -212,6 +214,7 @@ func (v *validator) settings(path string, r ReadDefaults, w WriteDefaults) {
 	v.consistency(path, "write.concern", w.Concern)
 	v.duration(path+".write.timeout", w.Timeout)
 	v.consistency(path, "write.on_timeout", w.OnTimeout)
+	v.consistency(path, "write.at_least", w.AtLeast)
 	v.requireLive(path+".write.require_live", w.RequireLive)
 }
 
@@ -225,6 +228,17 @@ func (v *validator) requireLive(path string, r RequireLive) {
 	v.duration(path+".max_lag", r.MaxLag)
 	if r.MaxLag == 0 {
 		v.add(path+".max_lag", "it is missing: how far behind a member may be and still count, such as max_lag: 10s")
+	}
+}
+
+// floors checks that requests which name nothing get at least what requests must
+// ask for.
+func (v *validator) floors(path string, r *ResolvedView) {
+	if v.checks.Floors == nil {
+		return
+	}
+	if err := v.checks.Floors(r); err != nil {
+		v.add(path, "%v", err)
 	}
 }
 

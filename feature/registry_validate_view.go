@@ -81,6 +81,11 @@ func (v *validator) view(view *View) {
 		v.batchSource(path+".batch_source", view, keys)
 	}
 	v.settings(path, view.Read, view.Write)
+	group := v.groups[view.groupName()]
+	if group == nil {
+		group = &Group{Name: view.groupName()}
+	}
+	v.floors(path, &ResolvedView{View: *view, Group: group})
 }
 
 // viewKeys checks the view's entities and returns the names of its join keys.

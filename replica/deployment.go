@@ -93,7 +93,7 @@ func (r *Replica) coordinator() (*consistency.Coordinator, error) {
 		Now:   func() int64 { return r.store.Now().UnixNano() },
 	}
 	if r.peers != nil {
-		c.Peers = r.node
+		c.Peers, c.Rows = r.node, r.node
 	}
 	return consistency.NewCoordinator(c)
 }

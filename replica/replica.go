@@ -351,6 +351,6 @@ func (r *Replica) close(ctx context.Context) error {
 // checks is what validates definitions beyond the registry's own rules.
 func checks() feature.Checks {
 	return feature.Checks{
-		Words: consistency.CheckWord, Reads: consistency.CheckRead, OnDemand: ondemand.Check,
+		Words: consistency.CheckWord, Reads: consistency.CheckRead, Floors: consistency.CheckFloors, OnDemand: ondemand.Check,
 	}
 }

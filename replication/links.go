@@ -26,6 +26,7 @@ type link struct {
 	serving      bool
 	cancel       context.CancelFunc
 	wake         chan struct{}
+	reads        rowReads
 
 	mu struct {
 		sync.Mutex
@@ -122,6 +123,14 @@ func (k *links) listen(ctx context.Context, l *link) error {
 		if err != nil {
 			return err
 		}
+		switch m := m.(type) {
+		case ReadRows:
+			n.serveRows(ctx, l, m)
+			continue
+		case RowsRead:
+			n.rowsRead(l.peer, m)
+			continue
+		}
 		e := event{input: Received{From: l.peer, Message: m}}
 		if iv, ok := m.(Interval); ok && len(iv.Entries) > 0 {
 			e.bytes = min(int64(iv.SizeBytes()), n.cfg.FlightBytes)
@@ -180,6 +189,12 @@ func (k *links) open(l *link, hello Hello) {
 }
 
 func (k *links) close(l *link) {
+	k.remove(l)
+	k.node.abandonAsks(l)
+}
+
+// remove takes l away, unless another conversation has its place.
+func (k *links) remove(l *link) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	of := k.of(l)

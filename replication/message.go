@@ -178,6 +178,35 @@ type AuditedRow struct {
 	Newest hlc.Timestamp
 }
 
+// ReadRows asks for rows as they are now, for a read that joins those of several
+// members. It asks for at least one, at most MaxReadKeys, and keys of
+// MaxReadBytes together.
+type ReadRows struct {
+	// ID is what the answer carries.
+	ID uint64
+	// Within is how long who asks waits: nobody reads for one that has gone.
+	Within time.Duration
+	Keys   []feature.RowKey
+}
+
+// RowsRead answers ReadRows.
+type RowsRead struct {
+	ID uint64
+	// Progress is that of the rows' shards, taken before the rows were read.
+	Progress map[feature.Shard]hlc.Vector
+	// Rows are those of the first keys, as package feature encodes them, nil where
+	// there is none: all, or as many as MaxReadBytes hold, at least one.
+	Rows [][]byte
+	// Refused says why nothing was read; "" when it was.
+	Refused string
+}
+
+// Bounds of ReadRows and RowsRead. A row that is larger comes alone.
+const (
+	MaxReadKeys  = 1024
+	MaxReadBytes = 1 << 20
+)
+
 func (Hello) message()          {}
 func (Follow) message()         {}
 func (Unfollow) message()       {}
@@ -197,3 +226,5 @@ func (Relog) message()          {}
 func (Relogged) message()       {}
 func (Audit) message()          {}
 func (Audited) message()        {}
+func (ReadRows) message()       {}
+func (RowsRead) message()       {}

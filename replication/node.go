@@ -143,6 +143,7 @@ type Node struct {
 		writing chan struct{} // closed when writes are taken, or not any more
 		audits  map[auditKey]chan Audited
 	}
+	asks  rowAsks
 	ended chan error // why the node ends by itself
 }
 
@@ -173,6 +174,7 @@ func New(cfg Config) (*Node, error) {
 	}
 	n.mu.changed, n.mu.kept, n.mu.writing = make(chan struct{}), make(chan struct{}), make(chan struct{})
 	n.mu.audits = map[auditKey]chan Audited{}
+	n.asks.waiting = map[uint64]*rowAsk{}
 	n.kept = m
 	n.mu.core = NewCore(CoreConfig{
 		Self: cfg.Self, Local: localStore{cfg.Store}, Membership: m, Founder: cfg.Founder, Founding: cfg.Founding, Invited: cfg.Invited,

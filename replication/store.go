@@ -38,6 +38,10 @@ type Store interface {
 	// none. A floor above after says that entries were truncated.
 	ReadLog(ctx context.Context, shard feature.Shard, origin hlc.Origin, after hlc.Timestamp, maxBytes int) (iv oplog.Interval, floor hlc.Timestamp, err error)
 
+	// ReadRows returns rows, each nil or as package feature encodes it: those of
+	// all keys, or of the first as far as maxBytes hold, of one at least. They are
+	// at least as new as Progress said before.
+	ReadRows(ctx context.Context, keys []feature.RowKey, maxBytes int) ([][]byte, error)
 	// ReadChunk returns the rows after a key (oplog.Chunk), of about so many
 	// bytes at most.
 	ReadChunk(ctx context.Context, shard feature.Shard, after []byte, maxBytes int) (oplog.Chunk, error)

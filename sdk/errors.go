@@ -18,8 +18,8 @@ const (
 	// stores that have them. Pushing them again under the same idempotency key, at
 	// the same store, is safe.
 	ErrConcernTimeout = api.CodeConcernTimeout
-	// ErrNotEnoughLive: too few live replicas for the concern; nothing was
-	// written.
+	// ErrNotEnoughLive: too few live replicas for the concern, or for a read at
+	// Quorum; nothing was read or written.
 	ErrNotEnoughLive = api.CodeNotEnoughLive
 	// ErrBehind: no replica in reach met the read level in time.
 	ErrBehind = api.CodeBehind

@@ -33,6 +33,15 @@ const (
 	Fail    OnUnmet = "fail"    // ErrBehind or ErrTooStale
 )
 
+// Repair is what a read at level quorum waits for before it is answered.
+type Repair string
+
+// The repairs.
+const (
+	BlockingRepair Repair = "blocking" // a majority has what is shown: quorum reads never go back
+	NoRepair       Repair = "none"     // nothing
+)
+
 // ReadOptions say how fresh an answer must be. The zero value is the views' own
 // defaults.
 type ReadOptions struct {
@@ -40,6 +49,10 @@ type ReadOptions struct {
 	Level Level
 	// MaxStaleness is the bound of Bounded, and zero with any other level.
 	MaxStaleness time.Duration
+	// Members is how many members Quorum reads, zero for a majority; Repair what it
+	// waits for, "" for the view's own. Both are of no other level.
+	Members int
+	Repair  Repair
 	// Prefer lists alternatives, the best first, instead of Level.
 	Prefer []Alternative
 	// OnUnmet is the policy when none is met; "" for the default.
@@ -55,6 +68,8 @@ type ReadOptions struct {
 type Alternative struct {
 	Level        Level
 	MaxStaleness time.Duration
+	Members      int
+	Repair       Repair
 	// Within is the time to try; zero: as long as the request has.
 	Within time.Duration
 }
@@ -65,11 +80,11 @@ func (o ReadOptions) header() (string, error) {
 		return "", fmt.Errorf("Hedge is %v; want a positive duration, or zero", o.Hedge)
 	}
 	list := o.Prefer
-	if o.Level != "" || o.MaxStaleness != 0 {
+	if o.Level != "" || o.MaxStaleness != 0 || o.Members != 0 || o.Repair != "" {
 		if len(list) > 0 {
 			return "", fmt.Errorf("ReadOptions has both Level and Prefer; put the level first in Prefer")
 		}
-		list = []Alternative{{Level: o.Level, MaxStaleness: o.MaxStaleness}}
+		list = []Alternative{{Level: o.Level, MaxStaleness: o.MaxStaleness, Members: o.Members, Repair: o.Repair}}
 	}
 	var b strings.Builder
 	for i, a := range list {
@@ -82,6 +97,12 @@ func (o ReadOptions) header() (string, error) {
 		b.WriteString(string(a.Level))
 		if a.MaxStaleness > 0 {
 			fmt.Fprintf(&b, "; max-staleness=%v", a.MaxStaleness)
+		}
+		if a.Members > 0 {
+			fmt.Fprintf(&b, "; members=%d", a.Members)
+		}
+		if a.Repair != "" {
+			fmt.Fprintf(&b, "; repair=%s", a.Repair)
 		}
 		if a.Within > 0 {
 			fmt.Fprintf(&b, "; within=%v", a.Within)
@@ -98,6 +119,12 @@ func (a Alternative) check() error {
 		return fmt.Errorf("read level bounded needs MaxStaleness, such as 500ms")
 	case a.Level != Bounded && a.MaxStaleness != 0:
 		return fmt.Errorf("MaxStaleness belongs to read level bounded, not %s", a.Level)
+	case a.Level != Quorum && (a.Members != 0 || a.Repair != ""):
+		return fmt.Errorf("Members and Repair belong to read level quorum, not %s", a.Level)
+	case a.Members < 0:
+		return fmt.Errorf("Members is %d; want a positive number, or zero for a majority", a.Members)
+	case a.Repair != "" && a.Repair != BlockingRepair && a.Repair != NoRepair:
+		return fmt.Errorf("Repair %q is not known; use blocking or none", a.Repair)
 	case a.Within < 0:
 		return fmt.Errorf("Within is %v; want a positive duration, or zero", a.Within)
 	}
@@ -110,6 +137,9 @@ type Met struct {
 	Asked, Level Level
 	// Degraded says that less than asked was met, by the caller's OnUnmet.
 	Degraded bool
+	// Members is how many members a read at Quorum was joined of, of how many
+	// active ones; zero at other levels. Of a split lookup, the fewest.
+	Members, MembersOf int
 	// Region and Store that served; those of the first part of a split lookup.
 	Region, Store string
 	// Forwarded says that another store than the one asked served.
@@ -142,6 +172,9 @@ func metOf(c api.ConsistencyMet) Met {
 		Asked: Level(c.Asked), Level: Level(c.Met), Degraded: c.Degraded, Region: c.Region, Store: c.Store,
 		Forwarded: c.Forwarded, Waited: time.Duration(c.WaitedMs) * time.Millisecond,
 	}
+	if c.Members != nil {
+		m.Members, m.MembersOf = c.Members.Read, c.Members.Of
+	}
 	if len(c.StalenessMs) > 0 {
 		m.Staleness = make(map[string]time.Duration, len(c.StalenessMs))
 		for region, ms := range c.StalenessMs {
@@ -160,6 +193,9 @@ func (m Met) and(n Met) Met {
 	order := []Level{Eventual, Bounded, Session, Quorum, Leader}
 	if slices.Index(order, n.Level) < slices.Index(order, m.Level) {
 		m.Level = n.Level
+	}
+	if n.Members < m.Members {
+		m.Members, m.MembersOf = n.Members, n.MembersOf
 	}
 	m.Degraded = m.Degraded || n.Degraded
 	m.Forwarded = m.Forwarded || n.Forwarded

@@ -27,6 +27,13 @@ func TestALookupGotWhatItsWeakestPartGot(t *testing.T) {
 	if got := want.StalenessMax(); got != 90*time.Millisecond {
 		t.Errorf("got staleness %v at most, want 90ms", got)
 	}
+	three := metOf(api.ConsistencyMet{Met: "quorum", Members: &api.MembersRead{Read: 3, Of: 5}})
+	two := metOf(api.ConsistencyMet{Met: "quorum", Members: &api.MembersRead{Read: 2, Of: 3}})
+	for _, got := range []Met{three.and(two), two.and(three)} {
+		if got.Members != 2 || got.MembersOf != 3 {
+			t.Errorf("got %d of %d members, want those of the part with the fewest", got.Members, got.MembersOf)
+		}
+	}
 	unheard := metOf(api.ConsistencyMet{StalenessMs: map[string]int64{"us": 1, "ap": api.UnknownStalenessMs}})
 	if got := unheard.StalenessMax(); got != UnknownStaleness {
 		t.Errorf("got staleness %v of a region that was never heard of, want %v", got, UnknownStaleness)
@@ -45,6 +52,10 @@ func TestReadOptionsAreOneHeader(t *testing.T) {
 		{ReadOptions{}, "", ""},
 		{ReadOptions{Level: Bounded, MaxStaleness: time.Second, Hedge: time.Second}, "bounded; max-staleness=1s", ""},
 		{ReadOptions{Prefer: []Alternative{{Level: Session, Within: 5 * time.Millisecond}, {Level: Eventual}}}, "session; within=5ms, eventual", ""},
+		{ReadOptions{Level: Quorum, Members: 2, Repair: NoRepair}, "quorum; members=2; repair=none", ""},
+		{ReadOptions{Level: Session, Members: 2}, "", "belong to read level quorum"},
+		{ReadOptions{Level: Quorum, Members: -1}, "", "Members is -1"},
+		{ReadOptions{Level: Quorum, Repair: "later"}, "", "use blocking or none"},
 		{ReadOptions{Level: "strong"}, "", `read level "strong" is not known`},
 		{ReadOptions{Level: Bounded}, "", "needs MaxStaleness"},
 		{ReadOptions{Level: Session, MaxStaleness: 1}, "", "belongs to read level bounded"},

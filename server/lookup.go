@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"featurestore/api"
@@ -93,6 +94,9 @@ func (s *Server) run(l *lookup, r *request) (consistency.Met, bool, error) {
 	if err := l.address(); err != nil {
 		return consistency.Met{}, false, err
 	}
+	if err := s.checkFloors(l, r); err != nil {
+		return consistency.Met{}, false, err
+	}
 	// What is met now and read from memory never waits, and needs no context
 	// with a deadline.
 	met, ok := s.cfg.Coordinator.MeetsNow(&l.read, l.targets)
@@ -116,7 +120,11 @@ func (s *Server) run(l *lookup, r *request) (consistency.Met, bool, error) {
 // admit waits until the lookup may be answered here, or has it answered
 // elsewhere, which it reports.
 func (s *Server) admit(l *lookup, r *request) (consistency.Met, bool, error) {
+	if slices.ContainsFunc(l.read.Alternatives, func(a consistency.Alternative) bool { return a.Level == consistency.Quorum }) {
+		l.read.Keys = l.batch.RowKeys()
+	}
 	met, err := s.cfg.Coordinator.AdmitRead(r.context(), &l.read, l.targets)
+	l.read.Keys = nil
 	var forward *consistency.ForwardError
 	if !errors.As(err, &forward) {
 		return met, false, err
@@ -132,13 +140,12 @@ func (s *Server) admit(l *lookup, r *request) (consistency.Met, bool, error) {
 	return met, false, err
 }
 
-// read fills the table with what is stored here.
+// read fills the table with what is stored here, or with what several stores'
+// rows come to.
 func (s *Server) read(l *lookup, r *request) error {
 	l.batch.MaxBytes = s.cfg.Limits.AnswerBytes
-	if !s.cfg.Online.ReadHot(&l.batch) {
-		if err := s.cfg.Online.ReadMissed(r.context(), &l.batch); err != nil {
-			return l.tooMuch(err)
-		}
+	if err := s.readRows(l, r); err != nil {
+		return l.tooMuch(err)
 	}
 	l.now = s.cfg.Now().UnixNano()
 	if err := l.fill(r.hasTime); err != nil {
@@ -153,6 +160,16 @@ func (s *Server) read(l *lookup, r *request) error {
 	s.cfg.Coordinator.Anchor(&l.session, &l.read.Token)
 	s.cfg.Coordinator.Trim(&l.session)
 	return nil
+}
+
+func (s *Server) readRows(l *lookup, r *request) error {
+	switch {
+	case l.read.Joined != nil:
+		return l.batch.SetRows(l.read.Joined)
+	case s.cfg.Online.ReadHot(&l.batch):
+		return nil
+	}
+	return s.cfg.Online.ReadMissed(r.context(), &l.batch)
 }
 
 // valueBytes adds up the text of all values of the answer, at most a little

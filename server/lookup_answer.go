@@ -111,6 +111,13 @@ func (s *Server) appendMet(b []byte, met consistency.Met, forwarded bool) []byte
 	b = append(b, `,"store":`...)
 	b = api.AppendString(b, s.cfg.Store)
 	b = strconv.AppendBool(append(b, `,"forwarded":`...), forwarded)
+	if met.Members > 0 {
+		b = append(b, `,"members":{"read":`...)
+		b = strconv.AppendInt(b, int64(met.Members), 10)
+		b = append(b, `,"of":`...)
+		b = strconv.AppendInt(b, int64(met.Of), 10)
+		b = append(b, '}')
+	}
 	b = append(b, `,"waited_ms":`...)
 	b = strconv.AppendInt(b, milliseconds(met.Waited), 10)
 	b = append(b, `,"staleness_ms":{`...)

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"context"
+	"errors"
 	"net/http/httptest"
 	"sync"
 	"testing"
@@ -10,6 +12,7 @@ import (
 	"featurestore/feature"
 	"featurestore/hlc"
 	"featurestore/meta"
+	"featurestore/online"
 )
 
 // peers is what a house knows of the others, as a test says.
@@ -23,6 +26,8 @@ type peers struct {
 	acked func(meta.StoreID, feature.Shard) hlc.Vector
 	// far are those out of reach.
 	far map[meta.StoreID]bool
+	// stores are those whose rows can be asked for.
+	stores map[meta.StoreID]*online.Store
 }
 
 // silent is what stores told that have told nothing.
@@ -30,7 +35,7 @@ func silent(meta.StoreID, feature.Shard) hlc.Vector { return nil }
 
 // newPeers returns a deployment of eu-1, the home, and us-1.
 func newPeers(acked func(meta.StoreID, feature.Shard) hlc.Vector) *peers {
-	p := &peers{acked: acked, far: map[meta.StoreID]bool{}}
+	p := &peers{acked: acked, far: map[meta.StoreID]bool{}, stores: map[meta.StoreID]*online.Store{}}
 	p.mu.changed = make(chan struct{})
 	p.mu.membership = &meta.Membership{Epoch: 1, Revision: 3, Home: "eu-1", Members: meta.Members{
 		{Store: "eu-1", Region: "eu", State: meta.Active}, {Store: "us-1", Region: "us", State: meta.Active},
@@ -100,18 +105,47 @@ func (p *peers) AsOf(_ hlc.Origin, at hlc.Timestamp) (time.Duration, bool) {
 	return max(0, noon.Sub(at.Time())) + 7*time.Millisecond, at > 0
 }
 
+// otherRows are those of a store, and of others that can be reached.
+type otherRows struct {
+	*peers
+	self meta.StoreID
+}
+
+func (r otherRows) ReadRows(ctx context.Context, keys []feature.RowKey) (map[feature.Shard]hlc.Vector, [][]byte, error) {
+	return r.read(ctx, r.self, keys)
+}
+
+func (r otherRows) AskRows(ctx context.Context, store meta.StoreID, keys []feature.RowKey, answer func(map[feature.Shard]hlc.Vector, [][]byte, error)) {
+	if r.far[store] {
+		answer(nil, nil, errors.New("it is not in reach"))
+		return
+	}
+	go func() { answer(r.read(ctx, store, keys)) }()
+}
+
+func (r otherRows) read(ctx context.Context, store meta.StoreID, keys []feature.RowKey) (map[feature.Shard]hlc.Vector, [][]byte, error) {
+	progress := map[feature.Shard]hlc.Vector{}
+	for _, k := range keys {
+		progress[k.Shard] = r.stores[store].Progress(k.Shard)
+	}
+	found, err := r.stores[store].ReadRows(ctx, keys, 1<<20)
+	return progress, found, err
+}
+
 // withPeers gives a house others.
 func withPeers(p *peers) func(*Config) {
 	return func(c *Config) {
 		var err error
 		c.Coordinator, err = consistency.NewCoordinator(consistency.Config{
 			Store: consistency.OwnStore{Log: c.Online}, Self: meta.Member{Store: meta.StoreID(c.Store), Region: meta.Region(c.Region)}, Peers: p,
+			Rows:  otherRows{p, meta.StoreID(c.Store)},
 			Group: func(id feature.GroupID) *feature.Group { return c.Online.Registry().Group(id) },
 			Now:   func() int64 { return noon.UnixNano() },
 		})
 		if err != nil {
 			panic(err)
 		}
+		p.stores[meta.StoreID(c.Store)] = c.Online
 	}
 }
 

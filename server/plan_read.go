@@ -4,32 +4,33 @@ import (
 	"fmt"
 
 	"featurestore/consistency"
+	"featurestore/feature"
 )
 
 // readDefaults are the read settings of a plan's views.
 type readDefaults struct {
 	alternatives []consistency.Alternative
 	fallback     consistency.Fallback
+	// repair is that of reads at level quorum that name none; floors are what
+	// requests must ask for at least.
+	repair consistency.Repair
+	floors consistency.Floors
 }
 
 // chooseRead joins the views' default reads, so that no view is read at less
-// than its owner set. A view that sets no level is read at session.
+// than its owner set. A view that sets no level is read at its placement's.
 func (p *plan) chooseRead() error {
-	strongest := consistency.Alternative{Level: consistency.Session}
-	fallback := consistency.DefaultFallback
+	strongest, fallback := consistency.DefaultRead(feature.MultiLeader), consistency.DefaultFallback
 	for i, s := range p.sources {
-		d := s.view.ReadDefaults()
-		a := consistency.Alternative{Level: consistency.Session}
-		if d.Level != "" {
-			level, err := consistency.ParseLevel(d.Level)
-			if err != nil {
-				return fmt.Errorf("view %s: %w", s.view.Name, err)
-			}
-			a = consistency.Alternative{Level: level, MaxStaleness: d.MaxStaleness}
+		a, f, err := consistency.ViewRead(s.view)
+		if err == nil {
+			err = p.read.addFloors(s.view)
 		}
-		f, err := consistency.ParseFallback(d.Fallback)
 		if err != nil {
 			return fmt.Errorf("view %s: %w", s.view.Name, err)
+		}
+		if s.view.ReadDefaults().ReadRepair != "none" {
+			p.read.repair = consistency.BlockingRepair
 		}
 		switch {
 		case i == 0 || isStronger(a, strongest):
@@ -41,8 +42,23 @@ func (p *plan) chooseRead() error {
 			fallback.Unmet = consistency.Fail
 		}
 	}
-	p.read = readDefaults{alternatives: []consistency.Alternative{strongest}, fallback: fallback}
+	if p.read.repair == consistency.RepairUnset {
+		p.read.repair = consistency.NoRepair
+	}
+	if strongest.Level == consistency.Quorum {
+		strongest.Repair = p.read.repair
+	}
+	if fallback.Unmet == consistency.Degrade && p.read.floors.Check(fallback.Degraded(), 1) != nil {
+		fallback.Unmet = consistency.Fail // another view may have degraded
+	}
+	p.read.alternatives, p.read.fallback = []consistency.Alternative{strongest}, fallback
 	return strongest.Validate()
+}
+
+func (d *readDefaults) addFloors(v *feature.ResolvedView) error {
+	floors, err := consistency.ReadFloors(v)
+	d.floors = append(d.floors, floors...)
+	return err
 }
 
 // isStronger orders default reads. Session comes before bounded here, for a

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -250,9 +249,6 @@ func (c concerns) String() string {
 	return strings.Join(words, ", ")
 }
 
-// defaultConcern is what a view and a group that name none mean.
-var defaultConcern = consistency.Concern{Kind: consistency.RegionQuorum}
-
 func (r *request) concerns(views []*feature.ResolvedView) (concerns, error) {
 	out := concerns{wait: consistency.DefaultFallback.Wait, degrade: true, timeout: consistency.DefaultConcernTimeout}
 	header := r.Request().Header.Get(api.HeaderWriteConcern)
@@ -266,12 +262,14 @@ func (r *request) concerns(views []*feature.ResolvedView) (concerns, error) {
 			out.timeout = d.Timeout
 		}
 		out.demand(d.RequireLive)
-		concern := defaultConcern
-		if text := cmp.Or(header, d.Concern); text != "" {
-			var err error
-			if concern, err = consistency.ParseConcern(text); err != nil {
-				return out, api.Problemf(api.CodeInvalidHeader, api.HeaderWriteConcern, "%v", err)
+		concern, err := consistency.ViewConcern(v)
+		if header != "" {
+			if concern, err = consistency.ParseConcern(header); err == nil {
+				err = consistency.CheckWriteFloors(v, concern)
 			}
+		}
+		if err != nil {
+			return out, api.Problemf(api.CodeInvalidHeader, api.HeaderWriteConcern, "%v", err)
 		}
 		if !slices.Contains(out.list, concern) {
 			out.list = append(out.list, concern)

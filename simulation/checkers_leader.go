@@ -85,7 +85,7 @@ func (e *Evidence) registerOf(op *Operation, never int64) (porcupine.Operation, 
 			in.value = *op.Push.W
 		}
 		o.Input, o.Output = in, register{}
-		if op.Err != nil || op.Untold || op.Push.Concern.Kind != consistency.All && op.Push.Concern != e.Durability {
+		if op.Err != nil || op.Untold || !op.Push.Concern.Implies(e.Durability) {
 			o.Return = never
 		}
 		return o, true

@@ -271,13 +271,20 @@ func (c *Cluster) lookupAt(ctx context.Context, r *Replica, read *consistency.Re
 	if err != nil {
 		return err
 	}
-	shard := view.Shard(keyOf(l.Driver))
+	key := keyOf(l.Driver)
+	shard := view.Shard(key)
 	targets := []consistency.Target{{Shard: shard, Placement: view.Group.Placement}}
+	read.Keys = []feature.RowKey{{Shard: shard, View: view.ID, Key: key}}
 	met, err := r.Coordinator.AdmitRead(ctx, read, targets)
 	if err != nil {
 		return err
 	}
-	row, err := r.row(ctx, l.Driver)
+	var row feature.Row
+	if read.Joined == nil {
+		row, err = r.row(ctx, l.Driver)
+	} else if read.Joined[0] != nil {
+		row, err = feature.DecodeRow(read.Joined[0])
+	}
 	if err == nil {
 		met, err = r.Coordinator.Confirm(ctx, read, targets, met)
 	}

@@ -221,7 +221,7 @@ func (c *Cluster) start(ctx context.Context, region meta.Region, off time.Durati
 		return errors.Join(err, r.Store.Close())
 	}
 	r.Coordinator, err = consistency.NewCoordinator(consistency.Config{
-		Store: consistency.OwnStore{Log: r.Store}, Self: self, Peers: r.Node,
+		Store: consistency.OwnStore{Log: r.Store}, Self: self, Peers: r.Node, Rows: r.Node,
 		Group: func(id feature.GroupID) *feature.Group { return r.Store.Registry().Group(id) },
 		Now:   func() int64 { return r.skew.now().UnixNano() }, Writable: r.Node.Writable, Faults: c.cfg.Faults,
 	})

@@ -21,7 +21,7 @@ const Drivers = 4
 func Draw(seed uint64) []string { return DrawWith(seed, 0) }
 
 // Kinds of faults that a scenario must have.
-type Kinds uint8
+type Kinds uint16
 
 // The kinds.
 const (
@@ -32,9 +32,16 @@ const (
 	Losses // of disks
 	Limits // of the log
 
+	Noise // links that lose, repeat and reorder
+
+	// Quorums is no fault: clients without sessions write and read at quorum.
+	Quorums
 	// Terms is no fault: a leader group, whose leaders are replaced now and then.
 	Terms
 )
+
+// DrawLeaderless is Draw of a leaderless group.
+func DrawLeaderless(seed uint64) []string { return DrawWith(seed, Quorums) }
 
 // DrawLeader is Draw of a leader group.
 func DrawLeader(seed uint64) []string { return DrawWith(seed, Terms) }
@@ -58,10 +65,13 @@ type drawing struct {
 
 	regions       []string
 	clock, length time.Duration
+	pause         time.Duration // between commands, at most
+	drivers       int
 	down          map[string]bool // not running
 	evicted       string
 	lost          bool // the evicted store lost its disk
 	counter       int64
+	alone         int    // operations without a session
 	durability    string // of a leader group
 }
 
@@ -98,7 +108,10 @@ func (d *drawing) begin() {
 	if two && !d.has(Evictions|Losses) {
 		d.regions = d.regions[:2]
 	}
-	d.length = d.between(10*time.Second, 25*time.Second)
+	d.length, d.pause, d.drivers = d.between(10*time.Second, 25*time.Second), 250*time.Millisecond, Drivers
+	if d.has(Quorums) { // what is asked of several members overlaps where much happens at once
+		d.length, d.pause, d.drivers = d.between(4*time.Second, 10*time.Second), 80*time.Millisecond, 2
+	}
 	options := fmt.Sprintf("seed=%d", d.seed)
 	if d.has(Evictions) && d.chance(0.5) {
 		options += " grace=1h"
@@ -108,6 +121,9 @@ func (d *drawing) begin() {
 	if d.chance(0.5) {
 		options += " logminage=200ms"
 	}
+	if d.has(Quorums) {
+		options += " placement=leaderless"
+	}
 	if d.has(Terms) {
 		d.durability = []string{"quorum", "quorum", "quorum", "any:1", "all", "local"}[d.random.IntN(6)]
 		options += fmt.Sprintf(" placement=leader home=%s durability=%s", d.region(), d.durability)
@@ -116,7 +132,7 @@ func (d *drawing) begin() {
 		options += " logmaxage=2s"
 	}
 	d.say("cluster %s %s", strings.Join(d.regions, " "), options)
-	lossy, jittery := d.chance(0.4), d.chance(0.6)
+	lossy, jittery := d.chance(0.4) || d.has(Noise), d.chance(0.6)
 	for _, a := range d.regions {
 		for _, b := range d.regions {
 			if a == b {
@@ -140,7 +156,7 @@ func (d *drawing) step() {
 	case p < 0.36:
 		d.push()
 	case p < 0.43:
-		d.say("async delete %s driver=%d session=%s%s", d.region(), d.random.IntN(Drivers), d.session(), d.age())
+		d.say("async delete %s driver=%d session=%s%s", d.region(), d.random.IntN(d.drivers), d.session(), d.age())
 	case p < 0.80:
 		d.lookup()
 	case p < 0.88:
@@ -151,13 +167,23 @@ func (d *drawing) step() {
 		d.fault()
 	}
 	if d.chance(0.6) {
-		pause := d.between(time.Millisecond, 250*time.Millisecond)
+		pause := d.between(time.Millisecond, d.pause)
 		d.clock += pause
 		d.say("sleep %v", pause)
 	}
 }
 
-func (d *drawing) session() string { return fmt.Sprintf("s%d", d.random.IntN(5)) }
+// session names the session of an operation. Most of those at quorum are of
+// clients that carry no token.
+func (d *drawing) session() string {
+	if d.has(Quorums) && d.chance(0.5) {
+		d.alone++
+		return fmt.Sprintf("q%d", d.alone)
+	}
+	return d.named()
+}
+
+func (d *drawing) named() string { return fmt.Sprintf("s%d", d.random.IntN(5)) }
 
 func (d *drawing) age() string {
 	if d.chance(0.3) {
@@ -168,7 +194,7 @@ func (d *drawing) age() string {
 
 func (d *drawing) push() {
 	d.counter++
-	driver := d.random.IntN(Drivers)
+	driver := d.random.IntN(d.drivers)
 	var values []string
 	for _, f := range []string{"x", "w", "m"} {
 		if d.chance(0.5) && (f != "m" || driver%2 == 0) {
@@ -187,6 +213,8 @@ func (d *drawing) push() {
 	concern := ""
 	if d.has(Terms) && d.chance(0.7) {
 		concern = " concern=" + d.durability
+	} else if d.has(Quorums) && d.chance(0.8) {
+		concern = " concern=" + []string{"quorum", "quorum", "quorum", "each_region", "all"}[d.random.IntN(5)]
 	} else if d.chance(0.4) {
 		concern = " concern=" + []string{"all", "regions:1", "any:1"}[d.random.IntN(3)]
 	}
@@ -195,14 +223,19 @@ func (d *drawing) push() {
 
 func (d *drawing) lookup() {
 	if d.has(Terms) && d.chance(0.6) {
-		d.say("async lookup %s driver=%d level=leader wait=%v session=s%d", d.region(), d.random.IntN(Drivers), d.between(time.Millisecond, 1500*time.Millisecond), d.random.IntN(9))
+		d.say("async lookup %s driver=%d level=leader wait=%v session=s%d", d.region(), d.random.IntN(d.drivers), d.between(time.Millisecond, 1500*time.Millisecond), d.random.IntN(9))
+		return
+	}
+	if d.has(Quorums) && d.chance(0.8) {
+		level := []string{"quorum", "quorum", "quorum", "quorum;repair=none", "quorum;members=1", "quorum;members=2"}[d.random.IntN(6)]
+		d.say("async lookup %s driver=%d level=%s;within=%v session=%s", d.region(), d.random.IntN(d.drivers), level, d.between(50*time.Millisecond, 1500*time.Millisecond), d.session())
 		return
 	}
 	level := []string{
 		"session", "session", "session", "session", "eventual", "bounded;max-staleness=" + d.between(100*time.Millisecond, 3*time.Second).String(),
 		"session;within=20ms,bounded;max-staleness=1s,eventual", "session unmet=degrade", "session unmet=fail",
 	}[d.random.IntN(9)]
-	d.say("async lookup %s driver=%d level=%s wait=%v session=%s", d.region(), d.random.IntN(Drivers), level, d.between(time.Millisecond, 500*time.Millisecond), d.session())
+	d.say("async lookup %s driver=%d level=%s wait=%v session=%s", d.region(), d.random.IntN(d.drivers), level, d.between(time.Millisecond, 500*time.Millisecond), d.session())
 }
 
 // promote draws another leader, which may be the one that leads.

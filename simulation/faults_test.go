@@ -16,6 +16,11 @@ var ingredients = map[fault.Fault]Kinds{
 	fault.AdvancePastFence:   Cuts | Evictions,
 	fault.WipeBeforeSalvage:  Cuts | Evictions,
 	fault.TellNoStaleness:    Cuts,
+
+	fault.MinorityQuorum:          Quorums | Cuts,
+	fault.SkipReadRepair:          Quorums | Noise,
+	fault.RepairCountsCoordinator: Quorums | Noise,
+	fault.VectorAfterRows:         Quorums | Cuts,
 }
 
 // hidden are faults that random scenarios do not show, or hardly; a script or a

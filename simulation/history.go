@@ -83,7 +83,7 @@ func Check(e *Evidence) []Violation {
 	var out []Violation
 	for _, check := range []func(*Evidence) []Violation{
 		checkSessions, checkCausality, checkStaleness, checkLosses, checkConvergence, checkCounters, checkFiniteness,
-		checkLinearizable,
+		checkQuorum, checkMonotone, checkLinearizable,
 	} {
 		out = append(out, check(e)...)
 	}

@@ -83,8 +83,10 @@ func (a arguments) groups() ([]feature.Group, error) {
 		return nil, err
 	}
 	g := feature.Group{Name: feature.DefaultGroup, Placement: feature.MultiLeader, Durability: a.named["durability"]}
-	if a.named["placement"] == feature.Leader.String() {
-		g.Placement = feature.Leader
+	for _, p := range []feature.Placement{feature.Leader, feature.Leaderless} {
+		if a.named["placement"] == p.String() {
+			g.Placement = p
+		}
 	}
 	if home := a.named["home"]; home != "" {
 		g.Home = strings.Split(home, ",")

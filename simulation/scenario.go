@@ -403,6 +403,9 @@ func (s *Scenario) lookup(ctx context.Context, a arguments) (string, error) {
 		return "", op.Err
 	}
 	text := s.describe(op) + fmt.Sprintf(" level=%v served=%s waited=%dms", op.Met.Met.Level, op.Served, op.Met.Waited.Milliseconds())
+	if op.Met.Members > 0 {
+		text += fmt.Sprintf(" members=%d/%d", op.Met.Members, op.Met.Of)
+	}
 	if op.Met.Degraded {
 		text += " degraded"
 	}

@@ -19,25 +19,23 @@ var (
 	tries = flag.Int("sim.tries", 200, "scenarios in which each planted fault must be found")
 )
 
-// TestSeeds runs random scenarios. One that fails prints itself as a script.
-func TestSeeds(t *testing.T) {
-	for i := range *seeds {
-		seed := *first + uint64(i)
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			if err := runLines(t, Draw(seed), 0); err != nil {
-				t.Errorf("seed %d: %v\n\nas a script:\n\n%s", seed, err, strings.Join(Draw(seed), "\n"))
-			}
-		})
-	}
-}
+// TestSeeds runs random scenarios of a group that every region writes. One that
+// fails prints itself as a script.
+func TestSeeds(t *testing.T) { runSeeds(t, Draw) }
+
+// TestLeaderlessSeeds runs random scenarios of clients that write and read at
+// quorum.
+func TestLeaderlessSeeds(t *testing.T) { runSeeds(t, DrawLeaderless) }
 
 // TestLeaderSeeds runs random scenarios of a leader group.
-func TestLeaderSeeds(t *testing.T) {
+func TestLeaderSeeds(t *testing.T) { runSeeds(t, DrawLeader) }
+
+func runSeeds(t *testing.T, draw func(seed uint64) []string) {
 	for i := range *seeds {
 		seed := *first + uint64(i)
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			if err := runLines(t, DrawLeader(seed), 0); err != nil {
-				t.Errorf("seed %d: %v\n\nas a script:\n\n%s", seed, err, strings.Join(DrawLeader(seed), "\n"))
+			if err := runLines(t, draw(seed), 0); err != nil {
+				t.Errorf("seed %d: %v\n\nas a script:\n\n%s", seed, err, strings.Join(draw(seed), "\n"))
 			}
 		})
 	}

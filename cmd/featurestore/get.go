@@ -44,6 +44,7 @@ the view's ttl. JSON has values, statuses and event times side by side.
 --consistency asks for a read level: eventual, session, quorum, leader, or
 "bounded; max-staleness=500ms". Several, separated by commas, are tried in
 order, each as long as its "within" says: "session; within=5ms, eventual".
+"quorum; members=2; repair=none" reads two members and waits for no other.
 --on-unmet says what the store does when none is met in time: forward asks a
 store that can, degrade answers with what is met, fail is an error.
 
@@ -201,6 +202,9 @@ func describeMet(m api.ConsistencyMet) string {
 	fmt.Fprintf(&b, "read level %s", m.Met)
 	if m.Degraded {
 		fmt.Fprintf(&b, " in place of %s", m.Asked)
+	}
+	if m.Members != nil {
+		fmt.Fprintf(&b, " of %d of %d members", m.Members.Read, m.Members.Of)
 	}
 	fmt.Fprintf(&b, ", served by %s/%s", m.Region, m.Store)
 	if m.Forwarded {

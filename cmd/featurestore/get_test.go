@@ -15,6 +15,7 @@ func TestALookupSaysWhatItGot(t *testing.T) {
 		{api.ConsistencyMet{Asked: "leader", Met: "leader", Region: "us", Store: "us-1", Forwarded: true, WaitedMs: 12, StalenessMs: map[string]int64{"eu": 40, "ap": 90, "sa": api.UnknownStalenessMs}},
 			"read level leader, served by us/us-1, to which it was forwarded, after waiting 12 ms; at most 90 ms behind ap, at most 40 ms behind eu, nothing heard of sa yet"},
 		{api.ConsistencyMet{Asked: "session", Met: "eventual", Degraded: true, Region: "eu", Store: "eu-1"}, "read level eventual in place of session, served by eu/eu-1"},
+		{api.ConsistencyMet{Asked: "quorum", Met: "quorum", Members: &api.MembersRead{Read: 2, Of: 3}, Region: "eu", Store: "eu-1"}, "read level quorum of 2 of 3 members, served by eu/eu-1"},
 	} {
 		if got := describeMet(c.met); got != c.want {
 			t.Errorf("got  %s\nwant %s", got, c.want)

@@ -137,7 +137,7 @@ func checkDefinitions(text string) error {
 		return err
 	}
 	plan, err := feature.NewRegistry().With(feature.Checks{
-		Words: consistency.CheckWord, Reads: consistency.CheckRead, OnDemand: ondemand.Check,
+		Words: consistency.CheckWord, Reads: consistency.CheckRead, Floors: consistency.CheckFloors, OnDemand: ondemand.Check,
 	}).Plan(d)
 	if err == nil && plan.IsEmpty() {
 		err = fmt.Errorf("the definitions define nothing")

@@ -80,11 +80,13 @@ func (p *printer) group(depth int, g feature.Group) {
 }
 
 func readText(r feature.ReadDefaults) string {
-	return flow(pair{"level", text(r.Level)}, pair{"max_staleness", duration(r.MaxStaleness)}, pair{"fallback", texts(r.Fallback)})
+	return flow(pair{"level", text(r.Level)}, pair{"max_staleness", duration(r.MaxStaleness)},
+		pair{"read_repair", text(r.ReadRepair)}, pair{"at_least", text(r.AtLeast)}, pair{"fallback", texts(r.Fallback)})
 }
 
 func writeText(w feature.WriteDefaults) string {
 	return flow(pair{"concern", text(w.Concern)}, pair{"timeout", duration(w.Timeout)}, pair{"on_timeout", text(w.OnTimeout)},
+		pair{"at_least", text(w.AtLeast)},
 		pair{"require_live", requireText(w.RequireLive)})
 }
 

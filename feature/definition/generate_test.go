@@ -134,12 +134,13 @@ var genReference = rapid.Map(rapid.StringMatching(`[^:]+:[^:]+`), func(s string)
 
 var genRead = rapid.Custom(func(t *rapid.T) feature.ReadDefaults {
 	return feature.ReadDefaults{
-		Level: genText.Draw(t, "level"), MaxStaleness: genDuration.Draw(t, "max_staleness"), Fallback: genSlice(genText, 2).Draw(t, "fallback"),
+		Level: genText.Draw(t, "level"), MaxStaleness: genDuration.Draw(t, "max_staleness"),
+		ReadRepair: genText.Draw(t, "read_repair"), AtLeast: genText.Draw(t, "read_at_least"), Fallback: genSlice(genText, 2).Draw(t, "fallback"),
 	}
 })
 
 var genWrite = rapid.Custom(func(t *rapid.T) feature.WriteDefaults {
-	w := feature.WriteDefaults{Concern: genText.Draw(t, "concern"), Timeout: genDuration.Draw(t, "timeout"), OnTimeout: genText.Draw(t, "on_timeout")}
+	w := feature.WriteDefaults{Concern: genText.Draw(t, "concern"), Timeout: genDuration.Draw(t, "timeout"), OnTimeout: genText.Draw(t, "on_timeout"), AtLeast: genText.Draw(t, "write_at_least")}
 	if rapid.Bool().Draw(t, "require") {
 		w.RequireLive = feature.RequireLive{
 			Members: rapid.IntRange(1, feature.MaxRequiredMembers).Draw(t, "members"),

@@ -130,6 +130,8 @@ func (r *reader) read(n ast.Node) (d feature.ReadDefaults) {
 	r.object(n, "{level: session}",
 		key{"level", func(n ast.Node) { d.Level = r.text(n, "session") }},
 		key{"max_staleness", func(n ast.Node) { d.MaxStaleness = r.duration(n) }},
+		key{"read_repair", func(n ast.Node) { d.ReadRepair = r.text(n, "blocking") }},
+		key{"at_least", func(n ast.Node) { d.AtLeast = r.text(n, "session") }},
 		key{"fallback", func(n ast.Node) { d.Fallback = r.texts(n, `"wait:30ms"`) }})
 	return d
 }
@@ -142,6 +144,7 @@ func (r *reader) write(n ast.Node) (d feature.WriteDefaults) {
 		key{"concern", func(n ast.Node) { d.Concern = r.text(n, "region_quorum") }},
 		key{"timeout", func(n ast.Node) { d.Timeout = r.duration(n) }},
 		key{"on_timeout", func(n ast.Node) { d.OnTimeout = r.text(n, "error") }},
+		key{"at_least", func(n ast.Node) { d.AtLeast = r.text(n, "quorum") }},
 		key{"require_live", func(n ast.Node) { d.RequireLive = r.requireLive(n) }})
 	return d
 }

@@ -57,7 +57,7 @@ func (c *codec) encode(m replication.Message) (mem.Buffer, error) {
 // smaller.
 func worthIt(m replication.Message) bool {
 	switch m.(type) {
-	case replication.Interval, replication.Chunk, replication.Relog, replication.RegistryNews:
+	case replication.Interval, replication.Chunk, replication.Relog, replication.RegistryNews, replication.RowsRead:
 		return true
 	}
 	return false

@@ -187,6 +187,9 @@ func TestWhatCannotBeReadIsMalformed(t *testing.T) { // N3
 		{"too many rows compared", body(bodyAudited, bytes.Repeat(body(6, 8, 1, 18, 1, 1), replication.MaxAuditedRows+1)...), "more than 10000 rows"},
 		{"a bucket that cannot be", frame(&wire.Frame{Body: &wire.Frame_Audit{Audit: &wire.Audit{Bucket: 257}}}), "bucket is 257"},
 		{"sums of half the buckets", frame(&wire.Frame{Body: &wire.Frame_Audited{Audited: &wire.Audited{Sum: []uint64{1}}}}), "1 sums"},
+		{"a question for no rows", frame(&wire.Frame{Body: &wire.Frame_ReadRows{ReadRows: &wire.ReadRows{}}}), "asks for 0 rows"},
+		{"a question for a row without a view", frame(&wire.Frame{Body: &wire.Frame_ReadRows{ReadRows: &wire.ReadRows{Key: []*wire.RowKey{{Key: []byte{1}}}}}}), "keys[0]: view is 0"},
+		{"more rows than can be asked for", frame(&wire.Frame{Body: &wire.Frame_RowsRead{RowsRead: &wire.RowsRead{Row: make([][]byte, replication.MaxReadKeys+1)}}}), "1025 rows"},
 		{"a membership that is none", body(15, 10, 1, 99), "membership"},
 	} {
 		m, err := c.decode(x.frame)

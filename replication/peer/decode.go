@@ -122,6 +122,10 @@ func decodeSmall(b []byte) (replication.Message, error) {
 		}, nil
 	case *wire.Frame_Audit:
 		return auditOf(x.Audit)
+	case *wire.Frame_ReadRows:
+		return readRowsOf(x.ReadRows)
+	case *wire.Frame_RowsRead:
+		return rowsReadOf(x.RowsRead)
 	}
 	return nil, errors.New("a body that this version does not know")
 }

@@ -27,7 +27,7 @@ var (
 
 // draws draw messages that a store may send, one each kind.
 var draws = []func(*rapid.T) replication.Message{
-	drawHello, drawInterval, drawChunk, drawStatus, drawFresh, drawMembership, drawRelog, drawAudited,
+	drawHello, drawInterval, drawChunk, drawStatus, drawFresh, drawMembership, drawRelog, drawAudited, drawReadRows, drawRowsRead,
 	func(t *rapid.T) replication.Message { return drawAudit(t) },
 	func(t *rapid.T) replication.Message {
 		return replication.Follow{Origin: origins.Draw(t, "origin"), After: drawPositions(t)}
@@ -177,6 +177,28 @@ func drawAudited(t *rapid.T) replication.Message {
 		})
 	}
 	return a
+}
+
+func drawReadRows(t *rapid.T) replication.Message {
+	m := replication.ReadRows{ID: rapid.Uint64().Draw(t, "id"), Within: time.Duration(rapid.Int64Min(0).Draw(t, "within"))}
+	for range rapid.IntRange(1, 4).Draw(t, "keys") {
+		m.Keys = append(m.Keys, feature.RowKey{
+			Shard: shards.Draw(t, "shard"), View: feature.ViewID(rapid.Uint32Min(1).Draw(t, "view")), Key: someBytes.Draw(t, "key"),
+		})
+	}
+	return m
+}
+
+func drawRowsRead(t *rapid.T) replication.Message {
+	m := replication.RowsRead{ID: rapid.Uint64().Draw(t, "id"), Progress: drawVectors(t), Refused: rapid.StringN(0, 20, -1).Draw(t, "refused")}
+	for range rapid.IntRange(0, 4).Draw(t, "rows") {
+		var row []byte
+		if rapid.Bool().Draw(t, "found") {
+			row = someBytes.Draw(t, "row")
+		}
+		m.Rows = append(m.Rows, row)
+	}
+	return m
 }
 
 func drawMembership(t *rapid.T) replication.Message {

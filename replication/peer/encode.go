@@ -81,6 +81,12 @@ func frameOf(m replication.Message) (*wire.Frame, error) {
 		return &wire.Frame{Body: &wire.Frame_Audit{Audit: wireAudit(m)}}, nil
 	case replication.Audited:
 		return &wire.Frame{Body: &wire.Frame_Audited{Audited: wireAudited(m)}}, nil
+	case replication.ReadRows:
+		return &wire.Frame{Body: &wire.Frame_ReadRows{ReadRows: wireReadRows(m)}}, nil
+	case replication.RowsRead:
+		return &wire.Frame{Body: &wire.Frame_RowsRead{RowsRead: &wire.RowsRead{
+			Id: m.ID, Progress: wireVectors(m.Progress), Row: m.Rows, Refused: m.Refused,
+		}}}, nil
 	}
 	return nil, fmt.Errorf("%w: it is a %T", errUnsendable, m)
 }
@@ -155,6 +161,17 @@ func wireAudited(a replication.Audited) *wire.Audited {
 		r := &rows[i]
 		r.View, r.Key, r.Hash, r.Newest = uint32(a.Rows[i].View), a.Rows[i].Key, a.Rows[i].Hash, uint64(a.Rows[i].Newest)
 		w.Row[i] = r
+	}
+	return w
+}
+
+func wireReadRows(m replication.ReadRows) *wire.ReadRows {
+	w := &wire.ReadRows{Id: m.ID, Within: uint64(max(0, m.Within)), Key: make([]*wire.RowKey, len(m.Keys))}
+	keys := make([]wire.RowKey, len(m.Keys)) // one allocation for all
+	for i := range m.Keys {
+		k := &keys[i]
+		k.Shard, k.View, k.Key = packShard(m.Keys[i].Shard), uint32(m.Keys[i].View), m.Keys[i].Key
+		w.Key[i] = k
 	}
 	return w
 }

@@ -54,7 +54,9 @@ func goldenMessages(t fataler) []named {
 			Audit: replication.Audit{Shard: drivers, Cut: 400, Horizon: 50, Bucket: 3}, Progress: hlc.Vector{4: 310}, Collected: 40,
 			Rows: []replication.AuditedRow{{View: 1, Key: feature.Key("c"), Hash: 5, Newest: 300}},
 		}},
-		{"relogged", replication.Relogged{Shard: drivers, After: 300, UpTo: 310, As: hlc.Position{Origin: 5, At: 900}}},
+		{"read_rows", replication.ReadRows{ID: 3, Within: time.Second, Keys: []feature.RowKey{{Shard: drivers, View: 1, Key: feature.Key("c")}}}},
+		{"rows_read", replication.RowsRead{ID: 3, Progress: map[feature.Shard]hlc.Vector{drivers: {4: 310}}, Rows: [][]byte{[]byte("row"), nil}}},
+		{"relogged", replication.Relogged{Shard: drivers, Origin: 4, After: 300, UpTo: 310, As: hlc.Position{Origin: 5, At: 900}}},
 	}
 }
 

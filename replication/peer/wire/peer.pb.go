@@ -68,6 +68,8 @@ type Frame struct {
 	//	*Frame_Audit
 	//	*Frame_Audited
 	//	*Frame_Fresh
+	//	*Frame_ReadRows
+	//	*Frame_RowsRead
 	Body          isFrame_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -308,6 +310,24 @@ func (x *Frame) GetFresh() *Fresh {
 	return nil
 }
 
+func (x *Frame) GetReadRows() *ReadRows {
+	if x != nil {
+		if x, ok := x.Body.(*Frame_ReadRows); ok {
+			return x.ReadRows
+		}
+	}
+	return nil
+}
+
+func (x *Frame) GetRowsRead() *RowsRead {
+	if x != nil {
+		if x, ok := x.Body.(*Frame_RowsRead); ok {
+			return x.RowsRead
+		}
+	}
+	return nil
+}
+
 type isFrame_Body interface {
 	isFrame_Body()
 }
@@ -400,6 +420,14 @@ type Frame_Fresh struct {
 	Fresh *Fresh `protobuf:"bytes,26,opt,name=fresh,proto3,oneof"`
 }
 
+type Frame_ReadRows struct {
+	ReadRows *ReadRows `protobuf:"bytes,27,opt,name=read_rows,json=readRows,proto3,oneof"`
+}
+
+type Frame_RowsRead struct {
+	RowsRead *RowsRead `protobuf:"bytes,28,opt,name=rows_read,json=rowsRead,proto3,oneof"`
+}
+
 func (*Frame_Greeting) isFrame_Body() {}
 
 func (*Frame_Proof) isFrame_Body() {}
@@ -443,6 +471,10 @@ func (*Frame_Audit) isFrame_Body() {}
 func (*Frame_Audited) isFrame_Body() {}
 
 func (*Frame_Fresh) isFrame_Body() {}
+
+func (*Frame_ReadRows) isFrame_Body() {}
+
+func (*Frame_RowsRead) isFrame_Body() {}
 
 // Greeting is the first frame of each side.
 type Greeting struct {
@@ -2079,11 +2111,199 @@ func (x *AuditedRow) GetNewest() uint64 {
 	return 0
 }
 
+type ReadRows struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"fixed64,1,opt,name=id,proto3" json:"id,omitempty"`
+	Within        uint64                 `protobuf:"varint,2,opt,name=within,proto3" json:"within,omitempty"` // nanoseconds
+	Key           []*RowKey              `protobuf:"bytes,3,rep,name=key,proto3" json:"key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReadRows) Reset() {
+	*x = ReadRows{}
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReadRows) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReadRows) ProtoMessage() {}
+
+func (x *ReadRows) ProtoReflect() protoreflect.Message {
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReadRows.ProtoReflect.Descriptor instead.
+func (*ReadRows) Descriptor() ([]byte, []int) {
+	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *ReadRows) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *ReadRows) GetWithin() uint64 {
+	if x != nil {
+		return x.Within
+	}
+	return 0
+}
+
+func (x *ReadRows) GetKey() []*RowKey {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+type RowKey struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Shard         uint32                 `protobuf:"fixed32,1,opt,name=shard,proto3" json:"shard,omitempty"`
+	View          uint32                 `protobuf:"varint,2,opt,name=view,proto3" json:"view,omitempty"`
+	Key           []byte                 `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RowKey) Reset() {
+	*x = RowKey{}
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RowKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RowKey) ProtoMessage() {}
+
+func (x *RowKey) ProtoReflect() protoreflect.Message {
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RowKey.ProtoReflect.Descriptor instead.
+func (*RowKey) Descriptor() ([]byte, []int) {
+	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *RowKey) GetShard() uint32 {
+	if x != nil {
+		return x.Shard
+	}
+	return 0
+}
+
+func (x *RowKey) GetView() uint32 {
+	if x != nil {
+		return x.View
+	}
+	return 0
+}
+
+func (x *RowKey) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+type RowsRead struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"fixed64,1,opt,name=id,proto3" json:"id,omitempty"`
+	Progress      *Vectors               `protobuf:"bytes,2,opt,name=progress,proto3" json:"progress,omitempty"`
+	Row           [][]byte               `protobuf:"bytes,3,rep,name=row,proto3" json:"row,omitempty"` // as package feature encodes them, empty for none
+	Refused       string                 `protobuf:"bytes,4,opt,name=refused,proto3" json:"refused,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RowsRead) Reset() {
+	*x = RowsRead{}
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RowsRead) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RowsRead) ProtoMessage() {}
+
+func (x *RowsRead) ProtoReflect() protoreflect.Message {
+	mi := &file_replication_peer_wire_peer_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RowsRead.ProtoReflect.Descriptor instead.
+func (*RowsRead) Descriptor() ([]byte, []int) {
+	return file_replication_peer_wire_peer_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *RowsRead) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *RowsRead) GetProgress() *Vectors {
+	if x != nil {
+		return x.Progress
+	}
+	return nil
+}
+
+func (x *RowsRead) GetRow() [][]byte {
+	if x != nil {
+		return x.Row
+	}
+	return nil
+}
+
+func (x *RowsRead) GetRefused() string {
+	if x != nil {
+		return x.Refused
+	}
+	return ""
+}
+
 var File_replication_peer_wire_peer_proto protoreflect.FileDescriptor
 
 const file_replication_peer_wire_peer_proto_rawDesc = "" +
 	"\n" +
-	" replication/peer/wire/peer.proto\x12\x11featurestore.peer\"\x84\t\n" +
+	" replication/peer/wire/peer.proto\x12\x11featurestore.peer\"\xfc\t\n" +
 	"\x05Frame\x129\n" +
 	"\bgreeting\x18\x01 \x01(\v2\x1b.featurestore.peer.GreetingH\x00R\bgreeting\x12\x16\n" +
 	"\x05proof\x18\x02 \x01(\fH\x00R\x05proof\x12\x14\n" +
@@ -2109,7 +2329,9 @@ const file_replication_peer_wire_peer_proto_rawDesc = "" +
 	"\brelogged\x18\x17 \x01(\v2\x1b.featurestore.peer.ReloggedH\x00R\brelogged\x120\n" +
 	"\x05audit\x18\x18 \x01(\v2\x18.featurestore.peer.AuditH\x00R\x05audit\x126\n" +
 	"\aaudited\x18\x19 \x01(\v2\x1a.featurestore.peer.AuditedH\x00R\aaudited\x120\n" +
-	"\x05fresh\x18\x1a \x01(\v2\x18.featurestore.peer.FreshH\x00R\x05freshB\x06\n" +
+	"\x05fresh\x18\x1a \x01(\v2\x18.featurestore.peer.FreshH\x00R\x05fresh\x12:\n" +
+	"\tread_rows\x18\x1b \x01(\v2\x1b.featurestore.peer.ReadRowsH\x00R\breadRows\x12:\n" +
+	"\trows_read\x18\x1c \x01(\v2\x1b.featurestore.peer.RowsReadH\x00R\browsReadB\x06\n" +
 	"\x04body\"h\n" +
 	"\bGreeting\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\rR\x06format\x12\x14\n" +
@@ -2237,7 +2459,20 @@ const file_replication_peer_wire_peer_proto_rawDesc = "" +
 	"\x04view\x18\x01 \x01(\rR\x04view\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\fR\x03key\x12\x12\n" +
 	"\x04hash\x18\x03 \x01(\x06R\x04hash\x12\x16\n" +
-	"\x06newest\x18\x04 \x01(\x06R\x06newest2J\n" +
+	"\x06newest\x18\x04 \x01(\x06R\x06newest\"_\n" +
+	"\bReadRows\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x06R\x02id\x12\x16\n" +
+	"\x06within\x18\x02 \x01(\x04R\x06within\x12+\n" +
+	"\x03key\x18\x03 \x03(\v2\x19.featurestore.peer.RowKeyR\x03key\"D\n" +
+	"\x06RowKey\x12\x14\n" +
+	"\x05shard\x18\x01 \x01(\aR\x05shard\x12\x12\n" +
+	"\x04view\x18\x02 \x01(\rR\x04view\x12\x10\n" +
+	"\x03key\x18\x03 \x01(\fR\x03key\"~\n" +
+	"\bRowsRead\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x06R\x02id\x126\n" +
+	"\bprogress\x18\x02 \x01(\v2\x1a.featurestore.peer.VectorsR\bprogress\x12\x10\n" +
+	"\x03row\x18\x03 \x03(\fR\x03row\x12\x18\n" +
+	"\arefused\x18\x04 \x01(\tR\arefused2J\n" +
 	"\x04Peer\x12B\n" +
 	"\bConverse\x12\x18.featurestore.peer.Frame\x1a\x18.featurestore.peer.Frame(\x010\x01B$Z\"featurestore/replication/peer/wireb\x06proto3"
 
@@ -2253,7 +2488,7 @@ func file_replication_peer_wire_peer_proto_rawDescGZIP() []byte {
 	return file_replication_peer_wire_peer_proto_rawDescData
 }
 
-var file_replication_peer_wire_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_replication_peer_wire_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_replication_peer_wire_peer_proto_goTypes = []any{
 	(*Frame)(nil),          // 0: featurestore.peer.Frame
 	(*Greeting)(nil),       // 1: featurestore.peer.Greeting
@@ -2280,6 +2515,9 @@ var file_replication_peer_wire_peer_proto_goTypes = []any{
 	(*Audit)(nil),          // 22: featurestore.peer.Audit
 	(*Audited)(nil),        // 23: featurestore.peer.Audited
 	(*AuditedRow)(nil),     // 24: featurestore.peer.AuditedRow
+	(*ReadRows)(nil),       // 25: featurestore.peer.ReadRows
+	(*RowKey)(nil),         // 26: featurestore.peer.RowKey
+	(*RowsRead)(nil),       // 27: featurestore.peer.RowsRead
 }
 var file_replication_peer_wire_peer_proto_depIdxs = []int32{
 	1,  // 0: featurestore.peer.Frame.greeting:type_name -> featurestore.peer.Greeting
@@ -2302,20 +2540,24 @@ var file_replication_peer_wire_peer_proto_depIdxs = []int32{
 	22, // 17: featurestore.peer.Frame.audit:type_name -> featurestore.peer.Audit
 	23, // 18: featurestore.peer.Frame.audited:type_name -> featurestore.peer.Audited
 	10, // 19: featurestore.peer.Frame.fresh:type_name -> featurestore.peer.Fresh
-	2,  // 20: featurestore.peer.Greeting.hello:type_name -> featurestore.peer.Hello
-	3,  // 21: featurestore.peer.Hello.member:type_name -> featurestore.peer.Member
-	11, // 22: featurestore.peer.Status.progress:type_name -> featurestore.peer.Vectors
-	11, // 23: featurestore.peer.Status.heads:type_name -> featurestore.peer.Vectors
-	18, // 24: featurestore.peer.Chunk.row:type_name -> featurestore.peer.Row
-	22, // 25: featurestore.peer.Audited.audit:type_name -> featurestore.peer.Audit
-	24, // 26: featurestore.peer.Audited.row:type_name -> featurestore.peer.AuditedRow
-	0,  // 27: featurestore.peer.Peer.Converse:input_type -> featurestore.peer.Frame
-	0,  // 28: featurestore.peer.Peer.Converse:output_type -> featurestore.peer.Frame
-	28, // [28:29] is the sub-list for method output_type
-	27, // [27:28] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	25, // 20: featurestore.peer.Frame.read_rows:type_name -> featurestore.peer.ReadRows
+	27, // 21: featurestore.peer.Frame.rows_read:type_name -> featurestore.peer.RowsRead
+	2,  // 22: featurestore.peer.Greeting.hello:type_name -> featurestore.peer.Hello
+	3,  // 23: featurestore.peer.Hello.member:type_name -> featurestore.peer.Member
+	11, // 24: featurestore.peer.Status.progress:type_name -> featurestore.peer.Vectors
+	11, // 25: featurestore.peer.Status.heads:type_name -> featurestore.peer.Vectors
+	18, // 26: featurestore.peer.Chunk.row:type_name -> featurestore.peer.Row
+	22, // 27: featurestore.peer.Audited.audit:type_name -> featurestore.peer.Audit
+	24, // 28: featurestore.peer.Audited.row:type_name -> featurestore.peer.AuditedRow
+	26, // 29: featurestore.peer.ReadRows.key:type_name -> featurestore.peer.RowKey
+	11, // 30: featurestore.peer.RowsRead.progress:type_name -> featurestore.peer.Vectors
+	0,  // 31: featurestore.peer.Peer.Converse:input_type -> featurestore.peer.Frame
+	0,  // 32: featurestore.peer.Peer.Converse:output_type -> featurestore.peer.Frame
+	32, // [32:33] is the sub-list for method output_type
+	31, // [31:32] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_replication_peer_wire_peer_proto_init() }
@@ -2346,6 +2588,8 @@ func file_replication_peer_wire_peer_proto_init() {
 		(*Frame_Audit)(nil),
 		(*Frame_Audited)(nil),
 		(*Frame_Fresh)(nil),
+		(*Frame_ReadRows)(nil),
+		(*Frame_RowsRead)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2353,7 +2597,7 @@ func file_replication_peer_wire_peer_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_replication_peer_wire_peer_proto_rawDesc), len(file_replication_peer_wire_peer_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   25,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
