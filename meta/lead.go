@@ -174,12 +174,12 @@ func (m *Membership) endTerms(heard func(StoreID) (Heard, bool), r Rules) *Membe
 
 // termFinal decides where a term ends, once that is certain (M5, M6): where its
 // leader stopped, or the greatest position that a seal quorum has. The next
-// leader has nothing beyond the ends of logs. Where its leader stopped in order,
-// it must have all of the term too, for until then the leader may be told to go
-// on; of a deposed leader's log nobody takes more before its end is known.
+// leader is one that goes by this document. Where its leader stopped in order, it
+// must have all of the term too, for until then the leader may be told to go on;
+// of a deposed leader's log nobody takes more before its end is known.
 func (m *Membership) termFinal(t *Term, g *feature.Group, heard func(StoreID) (Heard, bool), r Rules) (hlc.Timestamp, bool) {
 	next, ok := heard(t.Next)
-	if x, known := m.Member(t.Next); !ok || !known || x.State != Active || !next.Whole || !next.has(m, t.Since) {
+	if x, known := m.Member(t.Next); !ok || !known || x.State != Active || !next.has(m, t.Since) {
 		return 0, false
 	}
 	var final hlc.Timestamp

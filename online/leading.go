@@ -20,15 +20,15 @@ var ErrNotLeading = errors.New("another store leads the shard")
 // each under an origin that nobody else writes. It returns once every write that
 // was begun before is published or has failed, so that afterwards the heads of
 // terms that it leads no more stand still, and each new term has a first entry:
-// without rows, and after all that is here, so that whoever has anything of the
-// term has all of the terms before (I13).
+// without rows, and after the positions that are given for its shard, so that
+// whoever has anything of the term has all of that (I13).
 //
 // A store that was never told leads all shards under its own origin: it is alone.
 // Leads must not change afterwards. Errors are those of Append that concern disk
 // and clock; then nothing changed.
-func (s *Store) SetLeading(ctx context.Context, leads map[feature.Shard]hlc.Origin) error {
+func (s *Store) SetLeading(ctx context.Context, leads map[feature.Shard]hlc.Origin, after map[feature.Shard][]hlc.Position) error {
 	return s.queue.run(ctx, 0, func(ctx context.Context, c *committer) error {
-		if err := c.beginTerms(ctx, leads); err != nil {
+		if err := c.beginTerms(ctx, leads, after); err != nil {
 			return fmt.Errorf("begin to lead: %w", err)
 		}
 		s.leading.Store(&leads)
@@ -37,7 +37,7 @@ func (s *Store) SetLeading(ctx context.Context, leads map[feature.Shard]hlc.Orig
 }
 
 // beginTerms writes the first entries of the terms that have none.
-func (c *committer) beginTerms(ctx context.Context, leads map[feature.Shard]hlc.Origin) error {
+func (c *committer) beginTerms(ctx context.Context, leads map[feature.Shard]hlc.Origin, after map[feature.Shard][]hlc.Position) error {
 	begin := false
 	for shard, origin := range leads {
 		begin = begin || c.store.progress.shard(shard).heads[origin] == 0
@@ -54,7 +54,7 @@ func (c *committer) beginTerms(ctx context.Context, leads map[feature.Shard]hlc.
 			if st.head(log).entry > 0 {
 				continue
 			}
-			own, err := st.own(log, oplog.Entry{Kind: oplog.Noop, Deps: st.store.progress.shard(shard).heads.Positions()})
+			own, err := st.own(log, oplog.Entry{Kind: oplog.Noop, Deps: after[shard]})
 			if err != nil {
 				return err
 			}

@@ -5,7 +5,9 @@ import (
 	"errors"
 
 	"featurestore/feature"
+	"featurestore/hlc"
 	"featurestore/meta"
+	"featurestore/replication/oplog"
 )
 
 // do carries out what the core said. Bytes are what the input's interval holds
@@ -77,7 +79,11 @@ func (n *Node) perform(ctx context.Context, o Output) {
 		n.writing.Store(o.Allowed)
 		n.offer(WritingSet(o))
 	case SetLeading:
-		err := n.cfg.Store.SetLeading(ctx, o.Origins)
+		after := make(map[feature.Shard][]hlc.Position, len(o.Origins))
+		for shard := range o.Origins {
+			after[shard] = n.heads(shard)
+		}
+		err := n.cfg.Store.SetLeading(ctx, o.Origins, after)
 		n.complain("change what is led", err)
 		n.offer(LeadingSet{Origins: o.Origins, Err: err})
 	case Cut:
@@ -145,13 +151,32 @@ func (n *Node) salvage(ctx context.Context, o Salvage) {
 		iv, _, err = n.cfg.Store.ReadLog(ctx, o.Shard, o.After.Origin, floor, n.cfg.ReadBytes)
 	}
 	n.complain("read what lies beyond the end of a log", err)
-	if err == nil && len(iv.Entries) > 0 {
+	switch {
+	case err != nil || len(iv.Entries) == 0:
+	case o.To == n.cfg.Self.Store:
+		n.takeOwnTail(ctx, o.Shard, iv.Entries)
+	default:
 		n.links.send(Send{To: o.To, Message: Relog{Shard: o.Shard, Entries: iv.Entries}})
 	}
 	if floor <= o.After.At {
 		floor = 0
 	}
 	n.offer(Salvaged{Shard: o.Shard, Origin: o.After.Origin, Floor: floor, Empty: err == nil && len(iv.Entries) == 0})
+}
+
+// takeOwnTail logs a piece of a tail that is here again, where this store leads
+// the shard itself, if nothing in it is too old (I6).
+func (n *Node) takeOwnTail(ctx context.Context, shard feature.Shard, entries []oplog.Logged) {
+	takes := RelogFor{To: n.cfg.Self.Store, Shard: shard, Entries: entries}
+	var as hlc.Position
+	if oldest(entries) > hlc.New(n.cfg.Store.Now().UnixMilli()-n.cfg.Grace.Milliseconds(), 0) {
+		var err error
+		if as, err = n.cfg.Store.Relog(ctx, shard, entries); err != nil {
+			n.complain("log what lies beyond the end of a log again", err)
+			return // it is tried again
+		}
+	}
+	n.offer(OwnTailTaken{takes.answer(as)})
 }
 
 // serveReads reads logs and sends them, one interval each. A log that cannot be

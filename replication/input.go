@@ -138,7 +138,12 @@ func (WritingSet) input()     {}
 func (LeadingSet) input()     {}
 func (ChunkJoined) input()    {}
 func (BeyondRelogged) input() {}
+func (OwnTailTaken) input()   {}
 func (Salvaged) input()       {}
+
+// OwnTailTaken says where a tail that is here was logged again, by this store as
+// the leader.
+type OwnTailTaken struct{ Relogged }
 
 // Output is something to do: one of the types below. Outputs of one kind that
 // concern one shard are done in the order in which they were given.

@@ -16,6 +16,10 @@ type leading struct {
 	// terms are those that the store leads, as it confirmed last: from which
 	// position on, by shard. The map is replaced, never changed.
 	terms map[feature.Shard]hlc.Position
+	// open are those that the store may answer for: it has nothing beyond the ends
+	// of terms. The map is replaced, never changed; changed says that it was.
+	open    map[feature.Shard]hlc.Position
+	changed bool
 	// asked is what it was told last; pending says that it has not confirmed it.
 	asked   map[feature.Shard]hlc.Origin
 	pending bool
@@ -64,7 +68,7 @@ func (c *Core) setLeading() {
 }
 
 // mayLead reports whether this store may begin, or go on, to lead: it has all of
-// the terms before, and nothing beyond their ends (I10).
+// the terms before (I10).
 func (c *Core) mayLead(t *meta.Term) bool {
 	if c.leading.terms[t.Shard].Origin == t.Origin || c.cfg.Faults.Has(fault.LeadUncovered) {
 		return true
@@ -73,13 +77,26 @@ func (c *Core) mayLead(t *meta.Term) bool {
 	if s == nil || s.rebuild != nil {
 		return false
 	}
-	have, heads := c.cfg.Local.Progress(t.Shard), c.cfg.Local.Heads(t.Shard)
-	for _, e := range t.Ended {
-		if have[e.Origin] < e.Final || heads[e.Origin] > e.Final && !c.cfg.Faults.Has(fault.LeadWithTail) {
-			return false
+	have := c.cfg.Local.Progress(t.Shard)
+	return !slices.ContainsFunc(t.Ended, func(e meta.TermEnd) bool { return have[e.Origin] < e.Final })
+}
+
+// openTerms lets the store answer for what it leads once it has logged again what
+// it had beyond the ends of terms: until then its rows show what no log names.
+func (c *Core) openTerms() {
+	open := make(map[feature.Shard]hlc.Position, len(c.leading.terms))
+	for id, from := range c.leading.terms {
+		was, is := c.leading.open[id]
+		switch {
+		case is && was.Origin == from.Origin:
+			open[id] = was
+		case !c.hasTail(id) || c.cfg.Faults.Has(fault.LeadWithTail):
+			open[id] = hlc.Position{Origin: from.Origin, At: c.cfg.Local.Heads(id)[from.Origin]}
 		}
 	}
-	return true
+	if !maps.Equal(open, c.leading.open) {
+		c.leading.open, c.leading.changed = open, true
+	}
 }
 
 // leadingSet takes what the store confirmed.
@@ -97,6 +114,7 @@ func (c *Core) leadingSet(in LeadingSet) {
 		}
 	}
 	c.leading.terms = terms
+	c.openTerms()
 }
 
 // obeysTerms reports whether this store does what the terms in force say: it

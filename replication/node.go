@@ -252,6 +252,13 @@ func (n *Node) work(ctx context.Context) error {
 func (n *Node) settle(ctx context.Context) {
 	n.mu.Lock()
 	out := n.mu.core.Settle(n.instant())
+	if l := &n.mu.core.leading; l.changed {
+		l.changed = false
+		open := l.open
+		n.leading.Store(&open)
+		close(n.mu.changed)
+		n.mu.changed = make(chan struct{})
+	}
 	n.mu.Unlock()
 	n.do(ctx, out, 0)
 }
@@ -310,11 +317,6 @@ func (n *Node) note(in Input) {
 				}
 			}
 		}
-	case LeadingSet:
-		terms := n.mu.core.leading.terms
-		n.leading.Store(&terms)
-		close(n.mu.changed)
-		n.mu.changed = make(chan struct{})
 	case WritingSet:
 		why := n.mu.core.refusal()
 		n.refusal.Store(&why)

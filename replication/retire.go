@@ -27,6 +27,9 @@ func (c *Core) retire() {
 		c.orphaned = nil // what sealed it is void
 	}
 	c.findTails(retiring, drained)
+	if len(c.leading.terms) > 0 {
+		c.openTerms()
+	}
 	if open := c.handOver(retiring); retiring && !open {
 		c.retired = true
 		c.emit(Retired{Drained: drained, Kept: c.orphaned})

@@ -60,6 +60,8 @@ func (c *Core) Step(now Instant, in Input) []Output {
 		c.beyondRelogged(in)
 	case Salvaged:
 		c.salvaged(in)
+	case OwnTailTaken:
+		c.relogged(c.cfg.Self.Store, in.Relogged)
 	}
 	return c.take()
 }
@@ -126,7 +128,7 @@ func (c *Core) receive(in Received) {
 	case Relog:
 		c.receiveRelog(p, m)
 	case Relogged:
-		c.relogged(p, m)
+		c.relogged(p.id, m)
 	}
 	if !c.isPeer(p) || !c.isMember() {
 		return

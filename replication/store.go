@@ -88,9 +88,9 @@ type Store interface {
 	IsLed(id feature.GroupID) bool
 	// SetLeading says which shards of leader groups this store leads, each under an
 	// origin of its own. It returns after the last write that was begun before is
-	// published, and after each new term has a first entry that waits for all that
-	// is here.
-	SetLeading(ctx context.Context, leads map[feature.Shard]hlc.Origin) error
+	// published, and after each new term has a first entry that waits for the
+	// positions given.
+	SetLeading(ctx context.Context, leads map[feature.Shard]hlc.Origin, after map[feature.Shard][]hlc.Position) error
 	// Cut removes entries of a log that has ended beyond its end.
 	Cut(ctx context.Context, shard feature.Shard, end hlc.Position) error
 	// Digest visits every row of a shard in one snapshot, by rising key, as it

@@ -167,6 +167,9 @@ func (c *Core) offer(id tailID, t *tail) {
 	if !c.canTake(id.shard, t.to) || t.asked > 0 { // from the beginning, to somebody else
 		last := t.to
 		t.to, t.after, t.holed = "", t.from, false
+		if c.leading.terms[id.shard].Origin != 0 {
+			t.to = c.cfg.Self.Store
+		}
 		for _, x := range c.membership.Members {
 			if c.canTake(id.shard, x.Store) && (t.to == "" || t.to == last) {
 				t.to = x.Store
@@ -188,6 +191,9 @@ func (c *Core) isNobodys(id feature.Shard, t *tail) bool {
 
 // canTake reports whether a peer could take over a tail.
 func (c *Core) canTake(id feature.Shard, store meta.StoreID) bool {
+	if store == c.cfg.Self.Store {
+		return c.leading.terms[id].Origin != 0
+	}
 	x, ok := c.membership.Member(store)
 	p := c.peers[store]
 	if c.isLed(id) {
@@ -214,10 +220,10 @@ func (c *Core) salvaged(in Salvaged) {
 // home is told, and the seal says where the tail stands now; not so when there is
 // a hole in it, for a session that names its end may have seen what was in the
 // hole. What was refused is kept in the old directory.
-func (c *Core) relogged(from *peer, m Relogged) {
+func (c *Core) relogged(from meta.StoreID, m Relogged) {
 	id := tailID{m.Shard, m.Origin}
 	t := c.tails[id]
-	if t == nil || t.to != from.id || t.taken.As.At > 0 {
+	if t == nil || t.to != from || t.taken.As.At > 0 {
 		c.noteSalvage(m) // told by who handed it over
 		return
 	}

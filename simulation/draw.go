@@ -113,7 +113,7 @@ func (d *drawing) begin() {
 		d.length, d.pause, d.drivers = d.between(4*time.Second, 10*time.Second), 80*time.Millisecond, 2
 	}
 	options := fmt.Sprintf("seed=%d", d.seed)
-	if d.has(Evictions) && d.chance(0.5) {
+	if d.has(Evictions) && d.chance(0.5) || d.has(Terms) { // what is too old to be taken over costs a store
 		options += " grace=1h"
 	} else {
 		options += " grace=3s"
