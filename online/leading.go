@@ -54,6 +54,11 @@ func (c *committer) beginTerms(ctx context.Context, leads map[feature.Shard]hlc.
 			if st.head(log).entry > 0 {
 				continue
 			}
+			for _, p := range after[shard] { // or it would be earlier than what it follows
+				if err := st.store.clock.Witness(p.At); err != nil {
+					return err
+				}
+			}
 			own, err := st.own(log, oplog.Entry{Kind: oplog.Noop, Deps: after[shard]})
 			if err != nil {
 				return err

@@ -23,7 +23,8 @@ type leading struct {
 	// asked is what it was told last; pending says that it has not confirmed it.
 	asked   map[feature.Shard]hlc.Origin
 	pending bool
-	begun   bool // it was told once
+	begun   bool          // it was told once
+	again   time.Duration // when it is told again, after it failed
 	// bound is until when this store is bound by what it promised leaders which are
 	// deposed now, by shard.
 	bound map[feature.Shard]time.Duration
@@ -49,7 +50,7 @@ func (c *Core) writesLog(id feature.Shard, o hlc.Origin) bool {
 
 // setLeading tells the store what it leads, where that has changed.
 func (c *Core) setLeading() {
-	if c.leading.pending || !c.leading.begun && !slices.ContainsFunc(c.order, c.isLed) {
+	if c.leading.pending || c.now.Mono < c.leading.again || !c.leading.begun && !slices.ContainsFunc(c.order, c.isLed) {
 		return
 	}
 	leads := map[feature.Shard]hlc.Origin{}
@@ -103,7 +104,7 @@ func (c *Core) openTerms() {
 func (c *Core) leadingSet(in LeadingSet) {
 	c.leading.pending = false
 	if in.Err != nil {
-		c.leading.asked, c.leading.begun = nil, false // again, with the next tick
+		c.leading.asked, c.leading.again = nil, c.now.Mono+c.cfg.Stall
 		return
 	}
 	terms := make(map[feature.Shard]hlc.Position, len(in.Origins))

@@ -144,7 +144,7 @@ func (c *Core) settle(id tailID, t *tail, retiring bool) {
 		return
 	}
 	if t.holed {
-		c.outdated = fmt.Sprintf("what it has of an ended term of shard %d/%d is too old to be taken over; evict the store, so that it is built anew: featurestore members evict %s --yes",
+		c.outdated = fmt.Sprintf("what it has of an ended term of shard %d/%d is too old, or gone, to be taken over; evict the store, so that it is built anew: featurestore members evict %s --yes",
 			id.shard.Group, id.shard.Partition, c.cfg.Self.Store)
 		return
 	}
@@ -210,9 +210,12 @@ func (c *Core) salvaged(in Salvaged) {
 		return
 	}
 	t.busy = false
-	t.settled = t.settled || in.Empty
 	if in.Floor > t.after { // what lies before is gone
 		t.after, t.holed = in.Floor, true
+	}
+	if in.Empty && !t.settled {
+		retiring, _ := c.isRetiring()
+		c.settle(tailID{in.Shard, in.Origin}, t, retiring)
 	}
 }
 

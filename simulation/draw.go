@@ -105,6 +105,9 @@ func (d *drawing) begin() {
 	d.draws(Evictions, 0.25)
 	d.draws(Losses, 0.1)
 	d.draws(Limits, 0.3)
+	if d.has(Terms) { // a leader whose log is cut before it is handed over has to be built anew
+		d.kinds &^= Limits
+	}
 	if two && !d.has(Evictions|Losses) {
 		d.regions = d.regions[:2]
 	}
