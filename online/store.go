@@ -34,6 +34,7 @@ type Store struct {
 	registry  atomic.Pointer[feature.Registry]
 	shards    shardRecords
 
+	conflicts  conflicts
 	logSizes   *logSizes
 	truncation *truncation
 
