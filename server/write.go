@@ -50,6 +50,7 @@ func (s *Server) write(r *request, w write) (*api.PushResponse, error) {
 		stored := online.Write{
 			Changes: w.rows.changes, Rows: w.rows.of, LogOnly: w.logOnly, Idempotency: w.idempotency,
 			Deps: dependencies(&token, targets, s.cfg.Online.Identity().Origin),
+			Seen: s.cfg.Coordinator.Seen(&token),
 		}
 		receipt, err = onceDue(r.context(), func(ctx context.Context) (online.Receipt, error) { return s.cfg.Online.Append(ctx, stored) })
 		if err != nil {
