@@ -255,7 +255,7 @@ func (w *world) checkSiblings(t *rapid.T, cell Cell, want []int) {
 	for n := 0; same && n < len(got); n++ {
 		o := w.ops[want[n]]
 		a, _ := w.assigned(want[n], cell.Feature)
-		same = got[n].Version == Version{o.change.Generation, o.change.EventTime, o.at, o.origin} && got[n].Value == a.Value
+		same = got[n].Version == Version{Generation: o.change.Generation, EventTime: o.change.EventTime, At: o.at, Origin: o.origin} && got[n].Value == a.Value
 	}
 	if !same {
 		t.Fatalf("siblings %+v\ntwin says ops %v of\n%+v", got, want, w.ops)
