@@ -78,7 +78,7 @@ func (e *Evidence) Join(shard feature.Shard, entry oplog.Entry, driver func(feat
 func Check(e *Evidence) []Violation {
 	var out []Violation
 	for _, check := range []func(*Evidence) []Violation{
-		checkSessions, checkCausality, checkStaleness, checkLosses, checkConvergence, checkCounters, checkFiniteness,
+		checkSessions, checkCausality, checkStaleness, checkLosses, checkConvergence, checkCounters, checkSiblings, checkFiniteness,
 	} {
 		out = append(out, check(e)...)
 	}
