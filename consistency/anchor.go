@@ -9,7 +9,9 @@ import (
 // versions name none: an evicted store wrote them beyond its seal, and they were
 // kept though not all of that tail was. Whoever reads such a row has seen no more
 // than this store has now, and no store can tell by the version that it has the
-// row. What the session brought stays: of that it may have seen what is lost.
+// row. What the session brought stays: of that it may have seen what is lost. So
+// do versions in a shard that is being copied: the rows hold more than the logs
+// until what lies beyond seals is logged again.
 func (c *Coordinator) Anchor(t, brought *Token) {
 	if c.isAlone {
 		return
@@ -21,7 +23,7 @@ func (c *Coordinator) Anchor(t, brought *Token) {
 	var shards []feature.Shard
 	t.drop(func(shard feature.Shard, p hlc.Position) bool {
 		seal, ended := m.Sealed(p.Origin)
-		if !ended || p.At <= seal.Final[shard] || seal.Salvage[shard].Has(p.At) || brought.names(shard, p) {
+		if !ended || p.At <= seal.Final[shard] || seal.Salvage[shard].Has(p.At) || brought.names(shard, p) || !c.peers.IsWhole(shard) {
 			return false
 		}
 		shards = append(shards, shard)

@@ -44,6 +44,24 @@ func TestARowFromBeyondASealIsAnchoredInWhatIsHere(t *testing.T) {
 	}
 }
 
+// While a shard is copied, its rows hold what no log here names yet: the last
+// entries here would stand for too little.
+func TestARowFromBeyondASealStaysUnnamedWhileItIsCopied(t *testing.T) {
+	c := newCluster()
+	c.change(func(m *meta.Membership) {
+		m.Seals = []meta.Seal{{Origin: 9, Final: map[feature.Shard]hlc.Timestamp{shard: stamp(5)}}}
+	})
+	c.tell("eu-1", hlc.Vector{1: stamp(30), 9: stamp(7)})
+	c.copying = true
+	beyond := hlc.Position{Origin: 9, At: stamp(6)}
+	var read, brought Token
+	read.Note(shard, beyond)
+	c.coordinator(t).Anchor(&read, &brought)
+	if got := read.Dependencies(shard, 0); len(got) != 1 || got[9] != beyond.At {
+		t.Errorf("got %v, want the version alone, which is lost for now", got)
+	}
+}
+
 // closedAhead has logs that are known to be complete beyond their last entries.
 type closedAhead struct{ *cluster }
 

@@ -26,6 +26,9 @@ type Peers interface {
 	// store accepted longer ago is stamped at or before a timestamp; false when
 	// that was never heard. It rests on time that passed here, not on clocks.
 	AsOf(o hlc.Origin, at hlc.Timestamp) (ago time.Duration, ok bool)
+	// IsWhole reports whether the rows of a shard here are no more than the join of
+	// the logs here. While they are copied, they may hold what no log here names.
+	IsWhole(shard feature.Shard) bool
 }
 
 // solo is the Peers of a store that is alone.
@@ -39,6 +42,7 @@ func (s solo) Reach(meta.StoreID) (time.Duration, bool)     { return 0, false }
 func (s solo) AsOf(hlc.Origin, hlc.Timestamp) (time.Duration, bool) {
 	return 0, false
 }
+func (s solo) IsWhole(feature.Shard) bool { return true }
 func alone(self meta.Member) solo {
 	self.State = meta.Active
 	return solo{&meta.Membership{Home: self.Store, Members: meta.Members{self}}}

@@ -23,11 +23,12 @@ type cluster struct {
 		acked   map[meta.StoreID]hlc.Vector
 		changed chan struct{}
 	}
-	trips  map[meta.StoreID]time.Duration // absent: not live
-	ahead  map[meta.StoreID]time.Duration
-	groups map[feature.GroupID]*feature.Group
-	closed hlc.Timestamp
-	now    func() int64
+	trips   map[meta.StoreID]time.Duration // absent: not live
+	ahead   map[meta.StoreID]time.Duration
+	groups  map[feature.GroupID]*feature.Group
+	closed  hlc.Timestamp
+	copying bool // rows here hold more than the logs
+	now     func() int64
 }
 
 var euStore = meta.Member{Store: "eu-1", Region: "eu", State: meta.Active, Origin: 1, URL: "http://eu"}
@@ -108,6 +109,8 @@ func (c *cluster) Reach(store meta.StoreID) (time.Duration, bool) {
 
 // AsOf is what a store would know whose clock is that of the test: an origin
 // stamps by a clock that is ahead by so much.
+func (c *cluster) IsWhole(feature.Shard) bool { return !c.copying }
+
 func (c *cluster) AsOf(o hlc.Origin, at hlc.Timestamp) (time.Duration, bool) {
 	x, _ := c.Membership().ByOrigin(o)
 	if at == 0 {

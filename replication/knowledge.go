@@ -171,9 +171,18 @@ func (n *Node) View() View {
 	return v
 }
 
-// IsWhole reports whether nothing is being rebuilt here.
-func (n *Node) IsWhole() bool {
+// IsRebuilding reports whether anything is being rebuilt here.
+func (n *Node) IsRebuilding() bool {
 	n.mu.RLock()
 	defer n.mu.RUnlock()
-	return n.mu.core.isWhole()
+	return !n.mu.core.isWhole()
+}
+
+// IsWhole reports whether a shard is not being rebuilt here: then its rows are no
+// more than the join of the logs here.
+func (n *Node) IsWhole(shard feature.Shard) bool {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	s := n.mu.core.shards[shard]
+	return s != nil && s.rebuild == nil
 }

@@ -91,6 +91,8 @@ func (p *peers) Reach(store meta.StoreID) (time.Duration, bool) {
 	return time.Duration(store[0]) * time.Millisecond, !p.far[store]
 }
 
+func (p *peers) IsWhole(feature.Shard) bool { return true }
+
 // AsOf: what is stamped was accepted 7 ms before, by the clock at noon.
 func (p *peers) AsOf(_ hlc.Origin, at hlc.Timestamp) (time.Duration, bool) {
 	return max(0, noon.Sub(at.Time())) + 7*time.Millisecond, at > 0

@@ -337,7 +337,7 @@ func (h *History) Observe(ctx context.Context, c *Cluster, region meta.Region, d
 				if err != nil {
 					return err
 				}
-				if !r.Node.IsWhole() {
+				if r.Node.IsRebuilding() {
 					return errRebuilding
 				}
 				op.Passes[pass][d] = row

@@ -24,7 +24,7 @@ func (c *Cluster) settled() bool {
 	running := c.running()
 	for _, r := range running {
 		x, ok := r.Node.Membership().Member(storeOf(r.Region))
-		if !ok || x.State != meta.Active || r.Node.NotWriting() != "" || !r.Node.IsWhole() {
+		if !ok || x.State != meta.Active || r.Node.NotWriting() != "" || r.Node.IsRebuilding() {
 			return false
 		}
 		if r.Node.Membership().Compare(running[0].Node.Membership()) != 0 || r.Store.Registry().Revision() != running[0].Store.Registry().Revision() {
@@ -65,7 +65,7 @@ func (c *Cluster) describe() string {
 	for _, r := range c.running() {
 		m := r.Node.Membership()
 		x, _ := m.Member(storeOf(r.Region))
-		text += fmt.Sprintf("\n  %s: %v, membership %d.%d, not writing %q, whole %v", r.Region, x.State, m.Epoch, m.Revision, r.Node.NotWriting(), r.Node.IsWhole())
+		text += fmt.Sprintf("\n  %s: %v, membership %d.%d, not writing %q, rebuilding %v", r.Region, x.State, m.Epoch, m.Revision, r.Node.NotWriting(), r.Node.IsRebuilding())
 		for _, shard := range r.Store.Shards(r.Region) {
 			text += fmt.Sprintf("\n    %d/%d progress %v heads %v", shard.Group, shard.Partition, r.Store.Progress(shard), r.Store.Heads(shard))
 		}
