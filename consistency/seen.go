@@ -14,8 +14,9 @@ func (c *Coordinator) Seen(t *Token) func(feature.Shard, hlc.Position) bool {
 	if t.IsEmpty() {
 		return nil
 	}
+	held := *t // or a new session would pay for it too
 	return func(shard feature.Shard, p hlc.Position) bool {
-		if t.covers(shard, p) {
+		if held.covers(shard, p) {
 			return true
 		}
 		m := c.Membership()
@@ -23,7 +24,7 @@ func (c *Coordinator) Seen(t *Token) func(feature.Shard, hlc.Position) bool {
 		if !ended || p.At <= seal.Final[shard] || seal.Salvage[shard].Has(p.At) {
 			return false
 		}
-		return t.covers(shard, hlc.Position{Origin: p.Origin, At: seal.Final[shard]})
+		return held.covers(shard, hlc.Position{Origin: p.Origin, At: seal.Final[shard]})
 	}
 }
 
