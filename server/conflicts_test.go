@@ -2,14 +2,19 @@ package server
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"featurestore/api"
 	"featurestore/feature"
 	"featurestore/feature/definition"
+	"featurestore/hlc"
+	"featurestore/meta"
+	"featurestore/replication/oplog"
 )
 
 const profiles = `
@@ -31,9 +36,9 @@ views:
     features: [{name: age, type: int64}]
 `
 
-func newProfiles(t *testing.T) *house {
+func newProfiles(t *testing.T, change ...func(*Config)) *house {
 	t.Helper()
-	h := newHouse(t)
+	h := newHouse(t, change...)
 	d, err := definition.Parse("profiles.yaml", strings.NewReader(profiles))
 	if err != nil {
 		t.Fatal(err)
@@ -184,5 +189,59 @@ func TestASiblingIsBounded(t *testing.T) {
 	w := h.profile("push", "", fmt.Sprintf(`{"view":"profile","rows":[{"user_id":1,"bio":%q}]}`, strings.Repeat("x", feature.MaxSiblingBytes+1)))
 	if p := h.problem(w); p.Code != api.CodeInvalidRows || len(p.Rows) != 1 || p.Rows[0].Field != "bio" {
 		t.Errorf("got %+v, want row 0 refused for bio", p)
+	}
+}
+
+// joinBio has the store join a blind write of another origin, of ten minutes ago.
+func (h *house) joinBio(origin hlc.Origin, user int64, bio string) {
+	h.Helper()
+	c, _ := h.store.Registry().Catalog("profiles")
+	view, _ := c.View("profile")
+	field, _ := view.Field("bio")
+	key, err := feature.AppendKeyValue(nil, feature.OfInt64(user))
+	value, err2 := feature.OfString(bio)
+	at := hlc.FromTime(noon.Add(-10*time.Minute)) + hlc.Timestamp(origin)
+	change := feature.Change{View: view.ID, Key: key, Assignments: []feature.Assignment{{Feature: field.ID, Rule: field.Rule, Type: field.Type, Value: value}}}
+	delta, err3 := change.Delta(feature.Row{}, at, origin)
+	entry, err4 := oplog.DecodeLogged(oplog.Append(nil, oplog.Entry{
+		Kind: oplog.Delta, At: at, Origin: origin, Rows: []oplog.Row{{View: view.ID, Key: key, Delta: delta}},
+	}))
+	if err := errors.Join(err, err2, err3, err4); err != nil {
+		h.Fatal(err)
+	}
+	done := make(chan error, 1)
+	h.store.Join(oplog.Interval{Shard: view.Shard(key), Origin: origin, Through: at, Entries: []oplog.Logged{entry}}, func(err error) { done <- err })
+	if err := <-done; err != nil {
+		h.Fatal(err)
+	}
+}
+
+// The positions of these siblings are old, and every member has them: a token
+// that left them out, as others do, would say that nothing was seen.
+func TestWhoReadOldSiblingsCanReplaceThem(t *testing.T) {
+	const origins = 12
+	for name, read := range map[string]func(h *house) string{
+		"lookup": func(h *house) string {
+			r := h.profile("lookup", "", `{"features":["profile:bio"],"entities":{"user_id":[1]}}`)
+			if got := answer[api.LookupResponse](h, r).Rows[0].Conflicts; len(got) != 1 || got[0] != origins-1 {
+				h.Fatalf("conflicts %v, want %d", got, origins-1)
+			}
+			return r.Header().Get(api.HeaderSession)
+		},
+		"conflicts": func(h *house) string {
+			return h.profile("conflicts", "", `{"view":"profile","entities":{"user_id":[1]}}`).Header().Get(api.HeaderSession)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var h *house
+			h = newProfiles(t, withPeers(newPeers(func(_ meta.StoreID, shard feature.Shard) hlc.Vector { return h.store.Progress(shard) })))
+			for o := range hlc.Origin(origins) {
+				h.joinBio(o+1, 1, fmt.Sprint(o))
+			}
+			h.write(read(h), `{"user_id":1,"bio":"one"}`)
+			if r := h.conflicts(`{"view":"profile"}`); len(r.Rows) != 0 || r.Looked != 1 {
+				t.Errorf("got %+v, want one value", r)
+			}
+		})
 	}
 }
