@@ -12,7 +12,7 @@ TOOL     := go tool -modfile=tools/go.mod
 
 .DEFAULT_GOAL := help
 .PHONY: help check fmt vet lint shape generated test race fuzz golden
-.PHONY: bench cover crash sim doc run generate proto
+.PHONY: bench peers cover crash sim doc run generate proto
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
@@ -51,6 +51,9 @@ bench: ## benchmarks of PKG=./...; OLD=file compares with a former run
 	go test -run '^$$' -bench '$(BENCH)' -count $(COUNT) $(PKG) \
 	  | tee bench.out
 	$(TOOL) benchstat $(OLD) bench.out
+
+peers: ## writes and reads beside Redis and MariaDB; fetches both
+	benchmarks/peers/run -json peers.out
 
 cover: ## coverage by package, and cover.html
 	go test -coverprofile=cover.out ./...

@@ -28,8 +28,16 @@ type Problem struct {
 	Concern *ConcernMet `json:"concern,omitempty"`
 	// Position is where such a write stands in its origin's log.
 	Position *Position `json:"position,omitempty"`
+	// Of names the store whose writes an answer lacks, or lost, where that is known.
+	Of *Writer `json:"of,omitempty"`
 	// RequestID finds the request in the store's log.
 	RequestID string `json:"request_id,omitempty"`
+}
+
+// Writer is a store as the one that accepted writes.
+type Writer struct {
+	Store  string `json:"store"`
+	Region string `json:"region,omitempty"`
 }
 
 // RowProblem is what is wrong with one row of a push.

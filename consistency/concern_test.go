@@ -2,6 +2,7 @@ package consistency
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"featurestore/meta"
@@ -86,4 +87,22 @@ func TestConcernsAreMonotone(t *testing.T) {
 			t.Fatalf("%v was met but is not possible", c)
 		}
 	})
+}
+
+// A text counts one member as people do.
+func TestTooFewMembersAreCountedInWords(t *testing.T) {
+	us, ap := meta.Member{Store: "us-1", Region: "us"}, meta.Member{Store: "ap-1", Region: "ap"}
+	for _, tt := range []struct {
+		others meta.Members
+		want   string
+	}{
+		{nil, "and none is there"},
+		{meta.Members{us}, "and 1 is there, in [us]"},
+		{meta.Members{ap, us}, "and 2 are there, in [ap us]"},
+	} {
+		err := &NotEnoughLiveError{Concern: Concern{Kind: Any, K: 3}, Others: tt.others}
+		if !strings.HasSuffix(err.Error(), tt.want) {
+			t.Errorf("got %q, want it to end with %q", err, tt.want)
+		}
+	}
 }

@@ -73,6 +73,22 @@ func (o Origins) unsealed(p hlc.Position) Coverage {
 	return Behind
 }
 
+// writer returns the store that writes an origin, or wrote it until it ended.
+func (o Origins) writer(origin hlc.Origin) Writer {
+	if o.Membership == nil || origin == 0 {
+		return Writer{}
+	}
+	if x, ok := o.Membership.ByOrigin(origin); ok {
+		return Writer{x.Store, x.Region}
+	}
+	seal, ended := o.Membership.Sealed(origin)
+	if !ended {
+		return Writer{}
+	}
+	x, _ := o.Membership.Member(seal.Store) // a later life of it, in the same region
+	return Writer{seal.Store, x.Region}
+}
+
 // Replica is what one store knows of a shard when a decision is made.
 type Replica struct {
 	Progress hlc.Vector

@@ -2,6 +2,7 @@ package consistency
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -56,6 +57,47 @@ func TestCoveredPosition(t *testing.T) {
 		got, waits := CoveredPosition(tt.progress, origins, shard, tt.p)
 		if got != tt.want || waits != tt.waits {
 			t.Errorf("%s: got %v waiting for %v, want %v, %v", tt.claim, got, waits, tt.want, tt.waits)
+		}
+	}
+}
+
+// An error about a position says whose log it is of, for people know stores and
+// regions, and no origins.
+func TestErrorsNameTheStoreThatWrote(t *testing.T) {
+	m := &meta.Membership{
+		Members: meta.Members{{Store: "ap-1", Region: "ap", Origin: 30, State: meta.Joining}, {Store: "us-1", Region: "us", Origin: 2, State: meta.Active}},
+		Seals:   []meta.Seal{{Origin: 3, Store: "ap-1"}, {Origin: 4, Store: "sa-1"}},
+	}
+	here := Replica{Origins: Origins{Self: 1, Membership: m}}
+	for _, tt := range []struct {
+		claim  string
+		origin hlc.Origin
+		want   Writer
+		says   string
+		lost   bool
+	}{
+		{"a member", 2, Writer{"us-1", "us"}, " of store us-1 in region us, have ", false},
+		{"a life that has ended, of a store that lives again", 3, Writer{"ap-1", "ap"}, " of store ap-1 in region ap, in group 1 ", true},
+		{"a store that nobody remembers but for its seal", 4, Writer{"sa-1", ""}, " of store sa-1, in group 1 ", true},
+		{"an origin that is not known here", 77, Writer{}, ", have ", false},
+	} {
+		var token Token
+		token.Note(shard, hlc.Position{Origin: tt.origin, At: 50})
+		err := Alternative{Level: Session}.unmet(&token, Target{Shard: shard}, here)
+		var behind *BehindError
+		var lost *SessionLostError
+		var got Writer
+		switch {
+		case errors.As(err, &behind) && !tt.lost:
+			got = behind.Writer
+		case errors.As(err, &lost) && tt.lost:
+			got = lost.Writer
+		default:
+			t.Errorf("%s: got %v", tt.claim, err)
+			continue
+		}
+		if got != tt.want || !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%s: got %+v and %q, want %+v and %q", tt.claim, got, err, tt.want, tt.says)
 		}
 	}
 }

@@ -62,15 +62,34 @@ func invalidToken(format string, args ...any) error {
 	return &TokenInvalidError{Reason: fmt.Sprintf(format, args...)}
 }
 
+// Writer names the store whose log a position is of; it is zero where that is
+// not known here, and for a floor, which is of all logs.
+type Writer struct {
+	Store  meta.StoreID
+	Region meta.Region
+}
+
+// String returns " of store us-1 in region us", "" when it is not known.
+func (w Writer) String() string {
+	switch {
+	case w.Store == "":
+		return ""
+	case w.Region == "":
+		return fmt.Sprintf(" of store %s", w.Store)
+	}
+	return fmt.Sprintf(" of store %s in region %s", w.Store, w.Region)
+}
+
 // SessionLostError names the lost write. It matches ErrSessionLost.
 type SessionLostError struct {
 	Shard    feature.Shard
 	Position hlc.Position
+	Writer   Writer
 }
 
 // Error implements error.
 func (e *SessionLostError) Error() string {
-	return fmt.Sprintf("%v: %v in group %d partition %d", ErrSessionLost, e.Position, e.Shard.Group, e.Shard.Partition)
+	return fmt.Sprintf("%v: %v%v, in group %d partition %d", ErrSessionLost, e.Position, e.Writer, e.Shard.Group, e.Shard.Partition)
 }
 
 // Is matches ErrSessionLost.
@@ -81,6 +100,7 @@ func (e *SessionLostError) Is(target error) bool { return target == ErrSessionLo
 type BehindError struct {
 	Shard  feature.Shard
 	Want   hlc.Position
+	Writer Writer // of what is wanted
 	Have   hlc.Timestamp
 	Waited time.Duration
 }
@@ -90,7 +110,7 @@ func (e *BehindError) Error() string {
 	if e.Want.Origin == 0 { // a floor
 		return fmt.Sprintf("%v: want everything up to %v, have it up to %v after waiting %v", ErrBehind, e.Want.At, e.Have, e.Waited)
 	}
-	return fmt.Sprintf("%v: want %v, have %v after waiting %v", ErrBehind, e.Want, e.Have, e.Waited)
+	return fmt.Sprintf("%v: want %v%v, have %v after waiting %v", ErrBehind, e.Want, e.Writer, e.Have, e.Waited)
 }
 
 // Is matches ErrBehind.
@@ -129,10 +149,14 @@ type NotEnoughLiveError struct {
 // Error implements error.
 func (e *NotEnoughLiveError) Error() string {
 	if e.Live < e.Require.Members {
-		return fmt.Sprintf("%v: require_live asks for %d other members that lag at most %v, %d do", ErrNotEnoughLive, e.Require.Members, e.Require.MaxLag, e.Live)
+		return fmt.Sprintf("%v: require_live asks for other members that lag at most %v: %d, and there are %d", ErrNotEnoughLive, e.Require.MaxLag, e.Require.Members, e.Live)
 	}
 	where := "none is there"
-	if len(e.Others) > 0 {
+	switch len(e.Others) {
+	case 0:
+	case 1:
+		where = fmt.Sprintf("1 is there, in %v", e.Others.Regions())
+	default:
 		where = fmt.Sprintf("%d are there, in %v", len(e.Others), e.Others.Regions())
 	}
 	return fmt.Sprintf("%v: %v counts members beside the store that accepts, and %s", ErrNotEnoughLive, e.Concern, where)

@@ -133,9 +133,9 @@ func (a Alternative) unmet(t *Token, target Target, r Replica) error {
 	}
 	switch p, c := r.missing(t, target.Shard); c {
 	case Lost:
-		return &SessionLostError{Shard: target.Shard, Position: p}
+		return &SessionLostError{Shard: target.Shard, Position: p, Writer: r.Origins.writer(p.Origin)}
 	case Behind:
-		return &BehindError{Shard: target.Shard, Want: p, Have: r.have(p)}
+		return &BehindError{Shard: target.Shard, Want: p, Writer: r.Origins.writer(p.Origin), Have: r.have(p)}
 	}
 	return nil
 }

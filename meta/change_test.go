@@ -2,6 +2,7 @@ package meta
 
 import (
 	"errors"
+	"strings"
 	"testing"
 )
 
@@ -18,6 +19,10 @@ func TestChangesSayWhatTheyNeed(t *testing.T) {
 		{Change{Action: Assume}, ErrRefused, ""},
 		{Change{Action: Add, Store: "ap-1", Region: "ap"}, ErrRefused, ""},
 		{Change{Action: Add, Store: "ap-1", Address: "127.0.0.1:9082"}, ErrRefused, ""},
+		{Change{Action: Add, Store: "ap-1", Region: "a p", Address: "127.0.0.1:9082"}, ErrRefused, ""},
+		{Change{Action: Add, Store: "ap-1", Region: "-ap", Address: "127.0.0.1:9082"}, ErrRefused, ""},
+		{Change{Action: Add, Store: "ap/1", Region: "ap", Address: "127.0.0.1:9082"}, ErrRefused, ""},
+		{Change{Action: Add, Store: "ap-1", Region: Region(strings.Repeat("a", MaxNameBytes+1)), Address: "127.0.0.1:9082"}, ErrRefused, ""},
 		{Change{Action: Expel}, ErrRefused, ""},
 		{Change{Action: Expel, Store: "ap-1", Region: "ap"}, ErrRefused, ""},
 		{Change{Action: "promote", Store: "ap-1"}, ErrRefused, ""},

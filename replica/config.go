@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"featurestore/consistency"
+	"featurestore/meta"
 	"featurestore/online"
 	"featurestore/replication"
 	"featurestore/server"
@@ -22,7 +23,7 @@ import (
 // Config says what a store is called, where it keeps its data, where it
 // listens, and what it may take. Region, Store and Data are required.
 type Config struct {
-	// Region and Store name the place and the store, 1 to 64 bytes each.
+	// Region and Store name the place and the store; see meta.Region.Validate.
 	Region string
 	Store  string
 	// Data is the directory of everything the store keeps; made when absent.
@@ -138,8 +139,7 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	fault(c.Region == "", "region is empty: name the place of this store, such as eu")
-	fault(c.Store == "", "store is empty: name this store, such as eu-1")
+	errs = append(errs, meta.Region(c.Region).Validate(), meta.StoreID(c.Store).Validate())
 	fault(c.Data == "", "data is empty: name the directory that holds the store's data")
 	if err := checkListen("listen", c.withDefaults().Listen, c.AllowInsecure); err != nil {
 		errs = append(errs, err)

@@ -209,7 +209,7 @@ func TestMetricsTellOfReplication(t *testing.T) {
 func TestAStoreThatWaitsForOthersSaysForWhom(t *testing.T) {
 	all := deployment(t, "ap", "eu")
 	ap := run(t, all["ap"])
-	if err := ap.started(); !errors.Is(err, replication.ErrNotWriting) || !strings.Contains(err.Error(), "missing: eu") {
+	if err := ap.Started(); !errors.Is(err, replication.ErrNotWriting) || !strings.Contains(err.Error(), "missing: eu") {
 		t.Errorf("got %v, want that a store in eu is missing", err)
 	}
 	status, body := get(t, ap.URL()+"/readyz")
@@ -221,6 +221,32 @@ func TestAStoreThatWaitsForOthersSaysForWhom(t *testing.T) {
 		t.Errorf("stopped while it waited: %v", err)
 	}
 	all["eu"].PeerListener.Close()
+}
+
+// Two stores that do not share a secret never find each other; each says why,
+// where it says that it is not ready, and in its log.
+func TestStoresOfDifferentSecretsSayWhyTheyDoNotMeet(t *testing.T) {
+	all := deployment(t, "ap", "eu")
+	eu := all["eu"]
+	eu.SecretFile = filepath.Join(t.TempDir(), "other")
+	if err := os.WriteFile(eu.SecretFile, []byte(strings.Repeat("x", 32)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	all["eu"] = eu
+	for _, r := range []*running{run(t, all["ap"]), run(t, all["eu"])} {
+		overdue := time.After(time.Minute)
+		for !strings.Contains(r.Started().Error(), "stores of one deployment share one secret") {
+			select {
+			case <-time.After(10 * time.Millisecond):
+			case <-overdue:
+				t.Fatalf("it says only: %v", r.Started())
+			}
+		}
+		status, body := get(t, r.URL()+"/readyz")
+		if status != http.StatusServiceUnavailable || !strings.Contains(body, "share one secret") {
+			t.Errorf("/readyz answers %d %s", status, body)
+		}
+	}
 }
 
 // A store with peers that is not run gives everything back.

@@ -73,6 +73,9 @@ func (c Config) validatePeers() error {
 		fault(p.Region == c.Region, "peers[%d] is of region %s, as this store is: this version has one store in each region", i, p.Region)
 		fault(p.Region != c.Region && seen[p.Region], "peers[%d]: region %s is there twice", i, p.Region)
 		seen[p.Region] = true
+		if err := meta.Region(p.Region).Validate(); err != nil {
+			errs = append(errs, fmt.Errorf("peers[%d].%w", i, err))
+		}
 		if _, _, err := net.SplitHostPort(p.Address); err != nil {
 			errs = append(errs, fmt.Errorf("peers[%d].address is %q: write it as host:port, such as 127.0.0.1:9081", i, p.Address))
 		}

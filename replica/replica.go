@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -16,7 +18,6 @@ import (
 	"featurestore/feature"
 	"featurestore/feature/definition"
 	"featurestore/feature/ondemand"
-	"featurestore/meta"
 	"featurestore/online"
 	"featurestore/replication"
 	"featurestore/replication/peer"
@@ -127,26 +128,39 @@ func (r *Replica) serverConfig(secret []byte) (server.Config, error) {
 	}
 	c.URL = r.reachable()
 	c.Online = r.store
-	c.Ready = r.started
+	c.Ready = r.Started
 	c.Logger = r.telemetry.log.With("room", "server")
 	c.Meter = r.telemetry.meter("server")
 	c.Tracer = r.telemetry.tracer()
 	return c, nil
 }
 
-// started is what /readyz asks: the store takes part, and definitions are
-// applied. A store that can no longer write stays ready, and says so: its
-// lookups work.
-func (r *Replica) started() error {
+// Started is what /readyz asks: nil once the store takes part and definitions
+// are applied, before that the reason why not. A store that can no longer write
+// stays ready, and says so: its lookups work.
+func (r *Replica) Started() error {
 	select {
 	case <-r.ready:
 		return nil
 	default:
 		if err := r.node.Writable(); err != nil {
-			return fmt.Errorf("starting: %w", err)
+			return fmt.Errorf("starting: %w%s", err, r.strangers())
 		}
 		return errors.New("starting")
 	}
+}
+
+// strangers says which peers did not fit lately, "" for none: a store that waits
+// for others may wait for one of them.
+func (r *Replica) strangers() string {
+	if r.peers == nil {
+		return ""
+	}
+	var b strings.Builder
+	for _, x := range r.peers.Refused() {
+		fmt.Fprintf(&b, "; peer %s does not fit: %v", cmp.Or(x.Peer, "without a name"), x.Err)
+	}
+	return b.String()
 }
 
 // Addr returns the address of the REST edge, with the port that was taken.
@@ -171,6 +185,13 @@ func (r *Replica) reachable() string {
 // Ready returns a channel that is closed once definitions are applied and
 // requests are answered.
 func (r *Replica) Ready() <-chan struct{} { return r.ready }
+
+// Home returns the name of the store that changes definitions and membership, as
+// far as this one knows; "" when it knows of none.
+func (r *Replica) Home() string { return string(r.node.Membership().Home) }
+
+// IsHome reports whether that is this store.
+func (r *Replica) IsHome() bool { return r.Home() == r.cfg.Store }
 
 // Registry returns the definitions that are applied now.
 func (r *Replica) Registry() *feature.Registry { return r.store.Registry() }
@@ -253,9 +274,9 @@ func (r *Replica) begin(ctx context.Context) error {
 	if err := r.node.Active(ctx); err != nil {
 		return nil // ctx has ended
 	}
-	if r.node.Membership().Home != meta.StoreID(r.cfg.Store) {
+	if !r.IsHome() {
 		if r.cfg.Definitions != "" {
-			r.telemetry.log.Info("definitions of the configuration are left to the home of the deployment", "home", r.node.Membership().Home)
+			r.telemetry.log.Info("definitions of the configuration are left to the home of the deployment", "home", r.Home())
 		}
 		return nil
 	}

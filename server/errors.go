@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"featurestore/api"
@@ -70,6 +71,7 @@ func (s *Server) problemOf(r *request, err error) *api.Problem {
 	} else {
 		p = api.NewProblem(codeOf(err), err.Error())
 		describeDefinitions(p, err)
+		p.Of = writerOf(err)
 	}
 	if p.Code == api.CodeInternal || p.Code == api.CodeCorruptData {
 		s.cfg.Logger.Error("request failed", "request", r.id, "route", r.route.path, "code", string(p.Code), "error", err)
@@ -83,8 +85,36 @@ func (s *Server) problemOf(r *request, err error) *api.Problem {
 				"repeat it then with the same Idempotency-Key; lookups go on"
 		}
 	}
+	if p.Code == api.CodeIdempotencyKeyReused {
+		p.Field = api.HeaderIdempotency
+		p.Detail = fmt.Sprintf("%.64q named another request before, with another body: repeat that one byte for byte, or give this one a key of its own; nothing was stored",
+			r.Request().Header.Get(api.HeaderIdempotency))
+	}
 	p.RequestID = r.id
 	return p
+}
+
+// writerOf is the store whose writes are missed, nil where none is known.
+func writerOf(err error) *api.Writer {
+	var of consistency.Writer
+	var behind *consistency.BehindError
+	var lost *consistency.SessionLostError
+	var dependency *consistency.DependencyError
+	var stale *consistency.TooStaleError
+	switch {
+	case errors.As(err, &behind):
+		of = behind.Writer
+	case errors.As(err, &lost):
+		of = lost.Writer
+	case errors.As(err, &dependency):
+		of = dependency.Missing.Writer
+	case errors.As(err, &stale):
+		of = consistency.Writer{Store: stale.Staleness.Store, Region: stale.Staleness.Region}
+	}
+	if of.Store == "" {
+		return nil
+	}
+	return &api.Writer{Store: string(of.Store), Region: string(of.Region)}
 }
 
 // writeProblem answers with p as problem+json.

@@ -55,6 +55,9 @@ func TestForwardedRequestsStay(t *testing.T) {
 	if p.Code != api.CodeBehind {
 		t.Errorf("got %+v, want BEHIND", p)
 	}
+	if p.Of == nil || *p.Of != (api.Writer{Store: "us-1", Region: "us"}) || !strings.Contains(p.Detail, "of store us-1 in region us") {
+		t.Errorf("got %+v of %+v, want it to name the store that wrote", p, p.Of)
+	}
 	got := answer[api.LookupResponse](x.eu, x.eu.post("lookup", wanted, api.HeaderForwarded, "ap/ap-1"))
 	if !got.Consistency.Forwarded || got.Consistency.Store != "eu-1" {
 		t.Errorf("got %+v", got.Consistency)

@@ -138,7 +138,7 @@ func TestIdempotencyKey(t *testing.T) {
 		t.Errorf("got %+v, then %+v", first, again)
 	}
 	p := h.problem(h.post("push", strings.Replace(body, "1}", "2}", 1), api.HeaderIdempotency, "a"))
-	if p.Code != api.CodeIdempotencyKeyReused {
+	if p.Code != api.CodeIdempotencyKeyReused || p.Field != api.HeaderIdempotency || !strings.HasPrefix(p.Detail, `"a" named another request before`) {
 		t.Errorf("got %+v", p)
 	}
 	p = h.problem(h.post("push", body, api.HeaderIdempotency, strings.Repeat("x", 300)))
@@ -245,7 +245,7 @@ func TestUnmetConcernTellsWhatIsTrue(t *testing.T) {
 	body := `{"view": "driver_stats", "rows": [{"driver_id": 7, "trips": 1}]}`
 	w := h.post("push", body, api.HeaderWriteConcern, "any:1", api.HeaderIdempotency, "k")
 	p := h.problem(w)
-	if p.Code != api.CodeConcernTimeout || p.Session == "" || p.Concern == nil || p.Concern.Met || p.Concern.Acked.Stores != 1 || p.Position == nil || p.Position.Region != "eu" || w.Header().Get(api.HeaderSession) != p.Session {
+	if p.Code != api.CodeConcernTimeout || p.Session == "" || !strings.HasSuffix(p.Detail, "and 1 store has them") || p.Concern == nil || p.Concern.Met || p.Concern.Acked.Stores != 1 || p.Position == nil || p.Position.Region != "eu" || w.Header().Get(api.HeaderSession) != p.Session {
 		t.Errorf("got %+v", p)
 	}
 	if entries, rows := h.stored(); entries != 1 || rows != 1 {

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -180,11 +181,19 @@ func (s *Server) acknowledge(r *request, n int, asked concerns, token consistenc
 		h.Set(api.HeaderSession, out.Session)
 	}
 	if !out.Concern.Met && !asked.degrade {
-		p := api.Problemf(api.CodeConcernTimeout, "", "%s not met; %d stores have the rows, which are applied here and go on replicating", asked, out.Concern.Acked.Stores)
+		p := api.Problemf(api.CodeConcernTimeout, "", "%s not met in time; the rows are applied here and go on replicating, and %s", asked, haveThem(out.Concern.Acked.Stores))
 		p.Session, p.Concern, p.Position = out.Session, &out.Concern, &out.Position
 		return nil, p
 	}
 	return out, nil
+}
+
+// haveThem counts the stores that have a write.
+func haveThem(stores int) string {
+	if stores == 1 {
+		return "1 store has them"
+	}
+	return fmt.Sprintf("%d stores have them", stores)
 }
 
 func acked(a consistency.Acks) api.Acked {

@@ -81,16 +81,22 @@ type Operation struct {
 	Passes [2]map[int64]feature.Row
 }
 
-// Push pushes, and notes it in the history.
-func (h *History) Push(ctx context.Context, c *Cluster, p Push) Operation {
-	op := Operation{Session: p.Session.Name, Region: p.Region, Driver: p.Driver, Push: &p, Began: time.Now(), Limit: p.Timeout}
-	op.Seen.Merge(p.Session.token) // a copy: the session's goes on
-	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
+// carryOut does an operation within its limit, and notes it in the history.
+func (h *History) carryOut(ctx context.Context, op Operation, do func(context.Context, *Operation) error) Operation {
+	ctx, cancel := context.WithTimeout(ctx, op.Limit)
 	defer cancel()
-	op.Err = c.push(ctx, &p, &op)
+	op.Began = time.Now()
+	op.Err = do(ctx, &op)
 	op.Ended = time.Now()
 	h.add(op)
 	return op
+}
+
+// Push pushes, and notes it in the history.
+func (h *History) Push(ctx context.Context, c *Cluster, p Push) Operation {
+	op := Operation{Session: p.Session.Name, Region: p.Region, Driver: p.Driver, Push: &p, Limit: p.Timeout}
+	op.Seen.Merge(p.Session.token) // a copy: the session's goes on
+	return h.carryOut(ctx, op, func(ctx context.Context, op *Operation) error { return c.push(ctx, &p, op) })
 }
 
 func (c *Cluster) push(ctx context.Context, p *Push, op *Operation) error {
@@ -205,13 +211,8 @@ func elements(text string) feature.Value {
 
 // Lookup looks up, and notes it in the history.
 func (h *History) Lookup(ctx context.Context, c *Cluster, l Lookup) Operation {
-	op := Operation{Session: l.Session.Name, Region: l.Region, Driver: l.Driver, Lookup: &l, Began: time.Now(), Seen: l.Session.token, Limit: l.Timeout}
-	ctx, cancel := context.WithTimeout(ctx, l.Timeout)
-	defer cancel()
-	op.Err = c.lookup(ctx, &l, &op)
-	op.Ended = time.Now()
-	h.add(op)
-	return op
+	op := Operation{Session: l.Session.Name, Region: l.Region, Driver: l.Driver, Lookup: &l, Seen: l.Session.token, Limit: l.Timeout}
+	return h.carryOut(ctx, op, func(ctx context.Context, op *Operation) error { return c.lookup(ctx, &l, op) })
 }
 
 func (c *Cluster) lookup(ctx context.Context, l *Lookup, op *Operation) error {

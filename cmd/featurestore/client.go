@@ -100,10 +100,14 @@ const maxAnswer = 64 << 20
 func (c *client) call(ctx context.Context, method, path string, header http.Header, body []byte, into any) (http.Header, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	target := strings.TrimRight(c.url, "/") + path
+	base, err := baseURL(c.url)
+	if err != nil {
+		return nil, err
+	}
+	target := base + path
 	r, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
 	if err != nil {
-		return nil, fmt.Errorf("--url: %w", err)
+		return nil, err
 	}
 	for name, values := range header {
 		r.Header[name] = values
@@ -116,12 +120,12 @@ func (c *client) call(ctx context.Context, method, path string, header http.Head
 		if cause := context.Cause(ctx); errors.Is(cause, context.Canceled) {
 			return nil, cause
 		}
-		return nil, &unreachableError{url: c.url, err: err}
+		return nil, &unreachableError{url: c.url, timeout: c.timeout, err: err}
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
 	if err != nil {
-		return nil, &unreachableError{url: c.url, err: err}
+		return nil, &unreachableError{url: c.url, timeout: c.timeout, err: err}
 	}
 	if answer.StatusCode >= 300 {
 		return nil, problemOf(target, answer, text)
@@ -132,6 +136,19 @@ func (c *client) call(ctx context.Context, method, path string, header http.Head
 		}
 	}
 	return answer.Header, nil
+}
+
+// baseURL is what --url means: without a scheme, http.
+func baseURL(text string) (string, error) {
+	whole := text
+	if !strings.Contains(whole, "://") {
+		whole = "http://" + whole
+	}
+	u, err := url.Parse(whole)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return "", fmt.Errorf("--url is %q: write it as %s", text, defaultURL)
+	}
+	return strings.TrimRight(whole, "/"), nil
 }
 
 // problemOf reads an error of the store, or says that it was none of ours.
@@ -155,8 +172,9 @@ func (e *refusedError) Unwrap() error { return e.Problem }
 
 // unreachableError reports that no answer came. A write may have happened.
 type unreachableError struct {
-	url string
-	err error
+	url     string
+	timeout time.Duration
+	err     error
 }
 
 // Error names the store and what to try.
@@ -165,6 +183,9 @@ func (e *unreachableError) Error() string {
 	var wrapped *url.Error
 	if errors.As(cause, &wrapped) {
 		cause = wrapped.Err
+	}
+	if errors.Is(cause, context.DeadlineExceeded) {
+		return fmt.Sprintf("no answer from %s within %v, the --timeout: give it more time, or ask another store by --url", e.url, e.timeout)
 	}
 	return fmt.Sprintf("no answer from %s: %v; is the store running there? --url names another", e.url, cause)
 }

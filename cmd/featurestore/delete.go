@@ -65,7 +65,7 @@ default, and a row pushed later with a later event time is served again.`,
 			sent := seen.send(header)
 			var answer api.PushResponse
 			if err := c.post(cmd.Context(), c.path("delete"), header, body, &answer); err != nil {
-				return err
+				return seen.explain(err)
 			}
 			seen.answered(sent, answer.Session)
 			if answer.Session, err = seen.close(cmd.Context(), &c); err != nil {
@@ -76,7 +76,7 @@ default, and a row pushed later with a later event time is served again.`,
 			}
 			covered := ""
 			if answer.Superseded > 0 {
-				covered = fmt.Sprintf(", of which %d were covered by a later delete already", answer.Superseded)
+				covered = fmt.Sprintf(", of which a later delete covered %d already", answer.Superseded)
 			}
 			_, err = fmt.Fprintf(a.out, "deleted %d%s\n%s\nsession %s\n", answer.Accepted, covered, describeConcern(answer.Concern), answer.Session)
 			return err

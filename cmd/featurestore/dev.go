@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"featurestore/meta"
 	"featurestore/replica"
 )
 
@@ -37,6 +37,10 @@ The first region listens at --listen, the others at the ports that follow.
 The sample is generated from a fixed seed: drivers of a ride service, with a
 conversion rate, a count of trips, and tags. No real person or trip is in it.
 
+A store that is evicted (featurestore members evict) puts its data aside and
+joins anew; one that is removed ends. The other regions go on, with --data also
+the next time.
+
 Without --data everything is kept in a temporary folder that is removed at exit.
 With --definitions, those are applied in place of the sample.`,
 		Example: `  featurestore dev
@@ -58,7 +62,7 @@ const maxRegions = 7
 func (d *development) names() ([]string, error) {
 	var names []string
 	for name := range strings.SplitSeq(d.regions, ",") {
-		if name = strings.TrimSpace(name); !regionName.MatchString(name) || slices.Contains(names, name) {
+		if name = strings.TrimSpace(name); meta.Region(name).Validate() != nil || slices.Contains(names, name) {
 			return nil, fmt.Errorf("--regions is %q: write names of letters, digits and dashes, each once, such as eu,us,ap", d.regions)
 		}
 		names = append(names, name)
@@ -68,8 +72,6 @@ func (d *development) names() ([]string, error) {
 	}
 	return names, nil
 }
-
-var regionName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`)
 
 func (d *development) run(a *app, cmd *cobra.Command) (err error) {
 	names, err := d.names()
@@ -99,7 +101,7 @@ func (d *development) run(a *app, cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	return stores.run(cmd.Context(), func(ctx context.Context) error {
+	return stores.run(cmd.Context(), titled{a.err, "featurestore: dev: "}, func(ctx context.Context) error {
 		if d.noSample || c.Definitions != "" {
 			if err := stores.agree(ctx); err != nil {
 				return nil // ctx has ended
@@ -112,8 +114,8 @@ func (d *development) run(a *app, cmd *cobra.Command) (err error) {
 
 // announceRegions says where the stores are, and that they are ready.
 func announceRegions(a *app, c replica.Config, stores *deployment) error {
-	for i, r := range stores.replicas {
-		if _, err := fmt.Fprintf(a.out, "store %s-1 at %s\n", stores.names[i], r.URL()); err != nil {
+	for _, s := range stores.running() {
+		if _, err := fmt.Fprintf(a.out, "store %s at %s\n", s.config.Store, s.replica().URL()); err != nil {
 			return err
 		}
 	}
@@ -123,23 +125,23 @@ func announceRegions(a *app, c replica.Config, stores *deployment) error {
 
 // sample loads the sample, says so, and keeps rows arriving until ctx ends.
 func (d *development) sample(ctx context.Context, a *app, stores *deployment, c replica.Config) error {
-	s, err := newSample(stores.first().URL())
+	s, err := newSample(stores.first().replica().URL())
 	if err != nil {
 		return err
 	}
-	plan, err := stores.first().Apply(ctx, s.definitions)
+	changed, err := stores.apply(ctx, s.definitions)
 	if err != nil {
 		return fmt.Errorf("apply the sample: %w", err)
 	}
 	if err := stores.agree(ctx); err != nil {
 		return nil // ctx has ended
 	}
-	if !plan.IsEmpty() { // with --data, the rows of the last time are there
+	if changed { // else the rows of the last time are there
 		if err := s.load(ctx); err != nil {
 			return fmt.Errorf("load the sample: %w", err)
 		}
 	}
-	welcome(a, c, stores)
+	welcome(a, c, stores.running())
 	s.keepArriving(ctx, a.err)
 	return nil
 }

@@ -13,8 +13,6 @@ import (
 	"strconv"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"featurestore/relay"
 	"featurestore/replica"
 )
@@ -23,9 +21,9 @@ import (
 // ports and streams of its own. What they say to each other goes through relays
 // whose delay, loss and cuts are set while they run.
 type deployment struct {
-	names    []string
-	replicas []*replica.Replica
-	relays   []*relay.Relay
+	names  []string
+	stores []*devStore
+	relays []*relay.Relay
 }
 
 // place is one region's listeners, open before anything knows their addresses.
@@ -84,7 +82,7 @@ func newDeployment(names []string, base replica.Config) (_ *deployment, err erro
 		if err != nil {
 			return nil, err
 		}
-		d.replicas = append(d.replicas, r)
+		d.stores = append(d.stores, newDevStore(c, r))
 	}
 	return d, nil
 }
@@ -202,63 +200,14 @@ func devSecret(data string) (path string, err error) {
 	return path, os.WriteFile(path, []byte(hex.EncodeToString(secret)+"\n"), 0o600)
 }
 
-// first is the region whose store is the home.
-func (d *deployment) first() *replica.Replica { return d.replicas[0] }
-
+// close closes what was opened and does not run.
 func (d *deployment) close() error {
 	var errs []error
-	for _, r := range d.replicas {
-		errs = append(errs, r.Close())
+	for _, s := range d.stores {
+		errs = append(errs, s.replica().Close())
 	}
 	for _, r := range d.relays {
 		errs = append(errs, r.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// agree returns once every store has the definitions that the first one has, or
-// with ctx's error.
-func (d *deployment) agree(ctx context.Context) error {
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	want := d.first().Registry().Revision()
-	for _, r := range d.replicas {
-		for r.Registry().Revision() < want {
-			select {
-			case <-tick.C:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-	}
-	return nil
-}
-
-// run runs every store and relay until ctx ends. Once all stores are ready,
-// work runs beside them; an error of any stops all.
-func (d *deployment) run(ctx context.Context, work func(context.Context) error) error {
-	group, ctx := errgroup.WithContext(ctx)
-	// Links outlive the stores that talk through them.
-	relayCtx, stopRelays := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopRelays()
-	var relays errgroup.Group
-	for _, r := range d.relays {
-		relays.Go(func() error { return r.Run(relayCtx) })
-	}
-	for _, r := range d.replicas {
-		group.Go(func() error { return r.Run(ctx) })
-	}
-	group.Go(func() error {
-		for _, r := range d.replicas {
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-r.Ready():
-			}
-		}
-		return work(ctx)
-	})
-	err := group.Wait()
-	stopRelays()
-	return errors.Join(err, relays.Wait())
 }

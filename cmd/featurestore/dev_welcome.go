@@ -16,17 +16,19 @@ const tourDelay = "400ms"
 
 // welcome prints what a newcomer copies: a command is one line, indented; lines
 // that stand together are copied together.
-func welcome(a *app, c replica.Config, stores *deployment) {
+func welcome(a *app, c replica.Config, stores []*devStore) {
+	if len(stores) == 0 {
+		return // all were removed meanwhile
+	}
 	fmt.Fprintln(a.out, "A feature store in each of these regions:")
-	for i, r := range stores.replicas {
-		fmt.Fprintf(a.out, "%s at %s\n", stores.names[i], r.URL())
+	var regions, urls []string
+	for _, s := range stores {
+		region, url := s.config.Region, s.replica().URL()
+		fmt.Fprintf(a.out, "%s at %s\n", region, url)
+		regions, urls = append(regions, region), append(urls, url)
 	}
-	fmt.Fprintf(a.out, "with a generated sample: project rides, %d drivers, a few rows a second arriving in %s. Data in %s.\n", sampleDrivers, stores.names[0], c.Data)
-	var urls []string
-	for _, r := range stores.replicas {
-		urls = append(urls, r.URL())
-	}
-	fmt.Fprint(a.out, tour(programName(), stores.names, urls))
+	fmt.Fprintf(a.out, "with a generated sample: project rides, %d drivers, a few rows a second arriving in %s. Data in %s.\n", sampleDrivers, regions[0], c.Data)
+	fmt.Fprint(a.out, tour(programName(), regions, urls))
 }
 
 // tour writes the commands to try with stores in these regions, at these

@@ -21,7 +21,9 @@
 // Invariants:
 //
 //	L1. The exit code is 0 for success, 1 for an error, and 130 when a signal
-//	    ended a client's command; 2 is used by plan alone: there are changes.
+//	    ended a client's command; 2 is used by plan alone: there are changes. A
+//	    signal is how dev and serve are stopped: they exit with 0 when they
+//	    stopped in order.
 //	L2. Results go to standard output, everything else to standard error.
 //	    With --output json, results are JSON and nothing but.
 //	L3. An error is one line, "featurestore: command: what", that says what

@@ -142,7 +142,7 @@ func (l *lookup) send(ctx context.Context, body []byte, into any) (string, error
 	sent := l.session.send(header)
 	answer, err := l.client.call(ctx, http.MethodPost, l.client.path("lookup"), header, body, into)
 	if err != nil {
-		return "", err
+		return "", l.session.explain(err)
 	}
 	l.session.answered(sent, answer.Get(api.HeaderSession))
 	return l.session.close(ctx, &l.client)

@@ -96,7 +96,7 @@ func inspect(ctx context.Context, a *app, subject string, kinds []string, origin
 	var v vectors
 	for record, err := range online.Inspect(ctx, dir, online.InspectOptions{}) {
 		if err != nil {
-			return err
+			return uninspectable(subject, err)
 		}
 		for _, line := range []map[string]any{v.add(record), describeRecord(record)} {
 			if more, err := print(line); err != nil || !more {
@@ -105,6 +105,17 @@ func inspect(ctx context.Context, a *app, subject string, kinds []string, origin
 		}
 	}
 	_, err = print(v.end())
+	return err
+}
+
+// uninspectable says what to do about a directory that cannot be read as it is.
+func uninspectable(subject string, err error) error {
+	switch {
+	case errors.Is(err, online.ErrInUse):
+		return fmt.Errorf("the store of %s is running: stop it first", subject)
+	case errors.Is(err, online.ErrUnclean):
+		return fmt.Errorf("the store of %s was killed: start it and stop it in order first, by which it recovers what it was about to write", subject)
+	}
 	return err
 }
 

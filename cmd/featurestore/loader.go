@@ -29,12 +29,10 @@ type loader struct {
 	parallel  int
 	skipBad   bool
 	concern   string // --write-concern
-	// retryFor is how long a batch is tried for while the store does not answer,
-	// is too busy, or a concern is not met.
-	retryFor time.Duration
-	session  session
-	again    bool      // do not recognize what an earlier run stored
-	report   io.Writer // progress, and rows that are left out
+	retries   retries
+	session   session
+	again     bool      // do not recognize what an earlier run stored
+	report    io.Writer // progress, and rows that are left out
 
 	nonce   string // sets the batches of this run apart; empty unless again
 	view    api.View
@@ -110,7 +108,7 @@ func (l *loader) explain(err error) error {
 func whatIsStored(err error, before int, again bool) string {
 	var note []string
 	if before > 0 {
-		note = append(note, fmt.Sprintf("%d rows were stored before", before))
+		note = append(note, counted(before, "row")+map[bool]string{true: " was", false: " were"}[before == 1]+" stored before")
 	}
 	var silent *unreachableError
 	switch {

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"featurestore/api"
 	"featurestore/feature"
@@ -193,19 +192,12 @@ func (l *loader) mergedTimes(b *source.Batch, columns map[string]*source.Column)
 	return merged
 }
 
-// The pauses between tries of a batch (--retry-for).
-const (
-	firstPause = 100 * time.Millisecond
-	maxPause   = 3 * time.Second
-)
-
 // send posts one request under an idempotency key, again and again while that
 // may help. at is the place of its first row.
-func (l *loader) send(ctx context.Context, body []byte, at int64) (api.PushResponse, error) {
+func (l *loader) send(ctx context.Context, body []byte, at int64) (answer api.PushResponse, err error) {
 	key := l.idempotencyKey(body, at)
-	until := time.Now().Add(l.retryFor)
-	for pause := firstPause; ; pause = min(2*pause, maxPause) {
-		var answer api.PushResponse
+	err = l.retries.do(ctx, func() error {
+		answer = api.PushResponse{}
 		header := http.Header{api.HeaderIdempotency: {key}}
 		if l.concern != "" {
 			header.Set(api.HeaderWriteConcern, l.concern)
@@ -213,29 +205,9 @@ func (l *loader) send(ctx context.Context, body []byte, at int64) (api.PushRespo
 		sent := l.session.send(header)
 		err := l.client.post(ctx, l.client.path("push"), header, body, &answer)
 		l.session.answered(sent, answer.Session)
-		if err == nil || !worthRetrying(err) || time.Now().Add(pause).After(until) {
-			return answer, err
-		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return answer, ctx.Err()
-		}
-	}
-}
-
-func worthRetrying(err error) bool {
-	var none *unreachableError
-	var refused *refusedError
-	switch {
-	case errors.As(err, &none):
-		return true
-	case errors.As(err, &refused):
-		return refused.Code == api.CodeConcernTimeout || refused.Status == http.StatusServiceUnavailable || refused.Status == http.StatusTooManyRequests
-	}
-	return false
+		return l.session.explain(err)
+	})
+	return answer, err
 }
 
 // idempotencyKey names a batch by where it is from and what it holds, so that

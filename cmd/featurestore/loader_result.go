@@ -54,19 +54,22 @@ func (r *loadResult) String() string {
 	case pushed == 0 && r.repeated > 0:
 		fmt.Fprintf(&b, "pushed nothing: every batch was stored by an earlier run; --again pushes them anew\n")
 	default:
-		fmt.Fprintf(&b, "pushed %d rows in %s, %.0f rows a second\n", pushed, r.took.Round(time.Millisecond), r.perSecond())
+		fmt.Fprintf(&b, "pushed %s in %s, %.0f rows a second\n", counted(pushed, "row"), r.took.Round(time.Millisecond), r.perSecond())
 	}
 	for _, c := range []struct {
-		n    int
-		what string
+		n         int
+		one, many string
 	}{
-		{r.repeated, "were stored by an earlier run and not again"},
-		{r.superseded, "were superseded by what was stored; history keeps them"},
-		{r.empty, "had no feature and were passed over"},
-		{r.bad, "were bad and left out"},
+		{r.repeated, "was stored by an earlier run and not again", "were stored by an earlier run and not again"},
+		{r.superseded, "was superseded by what was stored; history keeps it", "were superseded by what was stored; history keeps them"},
+		{r.empty, "had no feature and was passed over", "had no feature and were passed over"},
+		{r.bad, "was bad and left out", "were bad and left out"},
 	} {
-		if c.n > 0 {
-			fmt.Fprintf(&b, "%d %s\n", c.n, c.what)
+		switch {
+		case c.n == 1:
+			fmt.Fprintf(&b, "1 %s\n", c.one)
+		case c.n > 1:
+			fmt.Fprintf(&b, "%d %s\n", c.n, c.many)
 		}
 	}
 	if len(r.ignored) > 0 {

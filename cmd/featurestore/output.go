@@ -65,3 +65,18 @@ func terminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && isatty.IsTerminal(f.Fd())
 }
+
+// titled begins each line that is written to it with the command's title. A
+// write is a line.
+type titled struct {
+	w     io.Writer
+	title string
+}
+
+// Write implements io.Writer.
+func (t titled) Write(line []byte) (int, error) {
+	if _, err := t.w.Write(append([]byte(t.title), line...)); err != nil {
+		return 0, err
+	}
+	return len(line), nil
+}

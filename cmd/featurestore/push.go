@@ -3,13 +3,12 @@ package main
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 )
 
 func newPush(a *app) *cobra.Command {
-	l := loader{report: a.err}
+	l := loader{report: a.err, retries: retries{report: titled{a.err, "featurestore: push: "}}}
 	var out output
 	var mapping []string
 	cmd := &cobra.Command{
@@ -46,7 +45,8 @@ such a run, when it fails, is not recognized either.
 --write-concern says who must have a batch before it counts as stored: local,
 any:1, region_quorum, regions:2, quorum, each_region or all; the view's own by
 default. A batch that is stored but not acknowledged in time is asked for again,
-for as long as --retry-for.
+for as long as --retry-for, and so is one that is not answered, or refused by a
+store that cannot take it just now; standard error says that, and why.
 The pushes follow on what --session has seen; --session-file keeps the session
 in a file, which the next command goes on with.
 
@@ -87,7 +87,7 @@ with the batches before it stored. With --skip-bad-rows it is left out instead.`
 	f.IntVar(&l.parallel, "parallel", 1, "batches sent at once")
 	f.BoolVar(&l.again, "again", false, "push what an earlier run stored another time; counters count again")
 	f.StringVar(&l.concern, "write-concern", "", "who must have a batch, such as region_quorum; the view's own by default")
-	f.DurationVar(&l.retryFor, "retry-for", time.Minute, "how long a batch is tried for that is not answered, or not acknowledged in time")
+	f.DurationVar(&l.retries.lasting, "retry-for", defaultRetryFor, "how long a batch is tried that is not answered, refused for now, or not acknowledged")
 	l.session.register(cmd)
 	f.BoolVar(&l.skipBad, "skip-bad-rows", false, "leave out rows that do not fit")
 	wantFlags(cmd, "--view VIEW, the view that the rows belong to", "view")
@@ -105,8 +105,8 @@ func (l *loader) check() error {
 		return fmt.Errorf("--empty is %q: use null or absent", l.empty)
 	case l.options.BatchRows < 1:
 		return fmt.Errorf("--batch is %d: at least 1", l.options.BatchRows)
-	case l.retryFor < 0:
-		return fmt.Errorf("--retry-for is %v: give a time such as 10s, or 0 for one try", l.retryFor)
+	case l.retries.lasting < 0:
+		return fmt.Errorf("--retry-for is %v: give a time such as 10s, or 0 for one try", l.retries.lasting)
 	case l.parallel < 1 || l.parallel > 64:
 		return fmt.Errorf("--parallel is %d: 1 to 64", l.parallel)
 	}

@@ -122,6 +122,7 @@ func TestAFailedLoadSaysWhatIsStored(t *testing.T) {
 	}{
 		{bad, 0, false, "no row was stored"},
 		{bad, 7, false, "7 rows were stored before; running the command again stores them once"},
+		{bad, 1, false, "1 row was stored before; running the command again stores them once"},
 		{bad, 7, true, "7 rows were stored before; running the command again stores them another time"},
 		{late, 0, false, "the last batch is stored, if not everywhere yet, and goes on replicating; running the command again stores them once"},
 		{late, 7, false, "7 rows were stored before; the last batch is stored, if not everywhere yet, and goes on replicating; running the command again stores them once"},

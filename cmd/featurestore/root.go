@@ -20,7 +20,8 @@ Begin a project of your own:
   featurestore push --view driver_stats drivers.csv
   featurestore get --service driver_v1 driver_id=1001 demand=1.5
 
-Exit codes: 0 success; 1 error; 2 plan found changes; 130 interrupted.
+Exit codes: 0 success; 1 error; 2 plan found changes; 130 interrupted. A signal
+is how dev and serve are stopped: they exit with 0 after they stopped in order.
 
 Environment: FEATURESTORE_URL and FEATURESTORE_PROJECT are the defaults of
 --url and --project. Each setting of serve is a variable too; see

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"featurestore/replica"
 )
@@ -27,7 +26,8 @@ With peers it replicates to stores of other regions. When all of them run for
 the first time, the one whose region comes first by name begins the deployment,
 and the others join. A store that was evicted puts its data aside and joins
 anew. One that was removed ends, with exit code 0, when the others have all it
-had; started again, it joins anew as well.
+had. Started again it ends at once; with an empty directory it waits until it is
+added again.
 
 Settings come from the file of --config, then from the environment, then from
 flags, the later winning. Every setting has one name: "log_level" in the file is
@@ -60,45 +60,19 @@ Settings:
 // serve runs a store until ctx ends or it was removed in order, and begins anew
 // when it was evicted.
 func serve(ctx context.Context, a *app, c replica.Config) error {
-	for {
-		r, err := replica.New(c)
-		if err != nil {
-			return err
-		}
-		err = runStore(ctx, r, func(context.Context) error { return announce(a, c, r) })
-		if errors.Is(err, replica.ErrDrained) {
-			_, err := fmt.Fprintf(a.out, "store %s has left its deployment: the others have all that it had\n", c.Store)
-			return err
-		}
-		if !errors.Is(err, replica.ErrRetired) {
-			return err
-		}
-		aside, err := replica.Renew(c)
-		if err != nil {
-			return fmt.Errorf("store %s was evicted, and its data could not be put aside: %w", c.Store, err)
-		}
-		fmt.Fprintf(a.err, "featurestore: serve: store %s was evicted; its data lies in %s, and it joins anew\n", c.Store, aside)
+	r, err := replica.New(c)
+	if err != nil {
+		return err
 	}
+	err = live(ctx, titled{a.err, "featurestore: serve: "}, c, r, func(r *replica.Replica) error { return announce(a, c, r) })
+	if errors.Is(err, replica.ErrDrained) {
+		_, err = fmt.Fprintln(a.out, left(c))
+	}
+	return err
 }
 
 // announce says where the store is, and that it is ready.
 func announce(a *app, c replica.Config, r *replica.Replica) error {
 	_, err := fmt.Fprintf(a.out, "store %s at %s, data in %s\nready\n", c.Store, r.URL(), c.Data)
 	return err
-}
-
-// runStore runs a store until ctx ends. Once it is ready, work runs beside it;
-// an error of either stops both.
-func runStore(ctx context.Context, r *replica.Replica, work func(context.Context) error) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return r.Run(ctx) })
-	group.Go(func() error {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-r.Ready():
-			return work(ctx)
-		}
-	})
-	return group.Wait()
 }

@@ -102,6 +102,14 @@ func (s *session) answered(sent []string, token string) {
 	s.mu.tokens = append(s.mu.tokens, token)
 }
 
+// explain says of an error that is the session's where the session is from.
+func (s *session) explain(err error) error {
+	if s.file == "" || !errors.Is(err, api.CodeTokenInvalid) && !errors.Is(err, api.CodeSessionLost) {
+		return err
+	}
+	return fmt.Errorf("%w; the session is from the file %s: delete that to begin a new one", err, s.file)
+}
+
 // close merges what requests side by side have gathered into one token, which
 // only a store can, writes the session file, and returns the token.
 func (s *session) close(ctx context.Context, c *client) (string, error) {

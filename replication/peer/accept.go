@@ -3,7 +3,6 @@ package peer
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -45,9 +44,10 @@ func (s service) Converse(stream grpc.BidiStreamingServer[wire.Frame, wire.Frame
 	theirs, err := s.t.admit(ctx, stream)
 	if err != nil {
 		s.t.instruments.refuse(ctx, err)
-		s.t.cfg.Logger.WarnContext(ctx, "refused a peer", slog.Any("err", err), slog.String("peer", string(theirs.Member.Store)))
+		s.t.refusals.note("refused a peer", string(theirs.Member.Store), err)
 		return toStatus(err)
 	}
+	s.t.refusals.fits(string(theirs.Member.Store))
 	over := make(chan struct{})
 	c := s.t.newConversation(stream, theirs, sync.OnceFunc(func() { close(over) }))
 	if err := s.t.begin(context.WithoutCancel(ctx), c, acceptor); err != nil {

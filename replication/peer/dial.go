@@ -56,11 +56,13 @@ func (t *Transport) dial(ctx context.Context, peer meta.Member, hello replicatio
 		err = fmt.Errorf("no answer in time: %w", opening.Err())
 	case errors.Is(err, replication.ErrForeign) || errors.Is(err, errMalformed):
 		t.instruments.refuse(ctx, err)
+		t.refusals.note("a peer does not fit", peer.Address, err)
 	}
 	if err != nil {
 		teardown()
 		return nil, err
 	}
+	t.refusals.fits(peer.Address, string(theirs.Member.Store))
 	c := t.newConversation(s, theirs, teardown)
 	if err := t.begin(context.WithoutCancel(ctx), c, dialer); err != nil {
 		teardown()

@@ -42,7 +42,7 @@ func goldenMessages(t fataler) []named {
 		{"closed", replication.Closed{Origin: 4, Through: 500, After: map[feature.Shard]hlc.Timestamp{drivers: 310}}},
 		{"status", replication.Status{
 			Progress: map[feature.Shard]hlc.Vector{drivers: {4: 310, 5: 7}, {Group: 2}: nil},
-			Heads:    map[feature.Shard]hlc.Vector{drivers: {5: 7}}, Epoch: 1, Revision: 2, Registry: 3, Whole: true, ID: 4,
+			Heads:    map[feature.Shard]hlc.Vector{drivers: {5: 7}}, Membership: meta.Version{Epoch: 1, Home: "eu-1", Revision: 2}, Registry: feature.RegistryVersion{Line: feature.Line{Epoch: 1, Home: "eu-1"}, Revision: 3}, Whole: true, ID: 4,
 		}},
 		{"ping", replication.Ping{ID: 9}},
 		{"pong", replication.Pong{ID: 9, Wall: sent}},
@@ -54,7 +54,7 @@ func goldenMessages(t fataler) []named {
 			Audit: replication.Audit{Shard: drivers, Cut: 400, Horizon: 50, Bucket: 3}, Progress: hlc.Vector{4: 310}, Collected: 40,
 			Rows: []replication.AuditedRow{{View: 1, Key: feature.Key("c"), Hash: 5, Newest: 300}},
 		}},
-		{"relogged", replication.Relogged{Shard: drivers, UpTo: 310, As: hlc.Position{Origin: 5, At: 900}}},
+		{"relogged", replication.Relogged{Shard: drivers, After: 300, UpTo: 310, As: hlc.Position{Origin: 5, At: 900}}},
 	}
 }
 

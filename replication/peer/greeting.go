@@ -100,7 +100,7 @@ func checkHello(own, theirs replication.Hello, want meta.StoreID) error {
 	id := theirs.Member.Store
 	switch {
 	case theirs.Deployment != own.Deployment:
-		err = fmt.Errorf("its deployment is %q, this store's is %q", theirs.Deployment, own.Deployment)
+		err = fmt.Errorf("its deployment is %q, this store's is %q: stores of one deployment share one secret", theirs.Deployment, own.Deployment)
 	case theirs.Incarnation != own.Incarnation:
 		err = fmt.Errorf("its incarnation is %d, this store's is %d", theirs.Incarnation, own.Incarnation)
 	case id == "":

@@ -50,7 +50,8 @@ func (in introduction) dial(s stream, want meta.StoreID) (replication.Hello, err
 }
 
 // accept introduces the acceptor, which proves nothing to a stranger: the
-// dialer proves first. Admit is called when it has.
+// dialer proves first. Admit is called when it has. With an error comes what the
+// stranger claims to be.
 func (in introduction) accept(s stream, admit func()) (replication.Hello, error) {
 	dialed, err := receiveFrame(s)
 	if err != nil {
@@ -61,14 +62,14 @@ func (in introduction) accept(s stream, admit func()) (replication.Hello, error)
 		return replication.Hello{}, err
 	}
 	if err := checkHello(in.own, theirs, ""); err != nil {
-		return replication.Hello{}, err
+		return theirs, err
 	}
 	accepted, err := in.greet(s)
 	if err != nil {
-		return replication.Hello{}, err
+		return theirs, err
 	}
 	if err := in.hearProof(s, dialer, dialed, accepted); err != nil {
-		return replication.Hello{}, err
+		return theirs, err
 	}
 	admit() // before the answer, after which the dialer sends what it likes
 	return theirs, in.prove(s, acceptor, dialed, accepted)

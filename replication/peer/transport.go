@@ -23,6 +23,7 @@ type Transport struct {
 	key         []byte
 	codec       *codec
 	instruments *instruments
+	refusals    refusals
 	listener    net.Listener
 	server      *grpc.Server
 
@@ -53,6 +54,7 @@ func New(cfg Config) (*Transport, error) {
 		cfg:      cfg.withDefaults(),
 		accepted: make(chan *conversation), asked: make(chan struct{}), stopped: make(chan struct{}),
 	}
+	t.refusals.log = t.cfg.Logger
 	t.pending = make(chan struct{}, t.cfg.Pending)
 	t.mu.open = map[*conversation]struct{}{}
 	var err error

@@ -129,7 +129,8 @@ func TestStoresThatDoNotFitAreKeptApart(t *testing.T) { // N1
 		t.Run(x.claim, func(t *testing.T) {
 			log, refused := new(lines), newFigures(t)
 			to := run(t, Config{Logger: log.logger(), Meter: refused.meter})
-			cfg := Config{}
+			dialerLog := new(lines)
+			cfg := Config{Logger: dialerLog.logger()}
 			if x.secret != "" {
 				cfg.Secret = []byte(x.secret)
 			}
@@ -153,6 +154,13 @@ func TestStoresThatDoNotFitAreKeptApart(t *testing.T) { // N1
 			}
 			refused.wait(ctx, t, x.reason)
 			log.wait(ctx, t, "refused a peer")
+			dialerLog.wait(ctx, t, "level=WARN msg=\"a peer does not fit\" peer="+to.Addr().String())
+			if got := from.Refused(); len(got) != 1 || got[0].Peer != to.Addr().String() || !errors.Is(got[0].Err, replication.ErrForeign) {
+				t.Errorf("the dialer tells of %v", got)
+			}
+			if got := to.Refused(); len(got) != 1 || x.reason != "broken" && got[0].Peer != string(hello.Member.Store) {
+				t.Errorf("the acceptor tells of %v", got)
+			}
 			stop()
 			<-over
 		})

@@ -44,11 +44,13 @@ func (l *lines) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, n
 
 func (l *lines) wait(ctx context.Context, t testing.TB, want string) {
 	t.Helper()
-	eventually(ctx, t, "a log line with "+want, func() bool {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		return strings.Contains(l.buf.String(), want)
-	})
+	eventually(ctx, t, "a log line with "+want, func() bool { return strings.Contains(l.String(), want) })
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
 }
 
 // figures reads the instruments of a transport.
