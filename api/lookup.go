@@ -45,6 +45,9 @@ type LookupRow struct {
 	Statuses []Status                   `json:"statuses"`
 	// EventTimes are RFC 3339 in UTC, null where there is no value.
 	EventTimes []*string `json:"event_times"`
+	// Conflicts are, under the rule siblings, how many values stand beside the one
+	// served; nil where there are none.
+	Conflicts []int `json:"conflicts,omitempty"`
 }
 
 // ConsistencyMet tells what a read was asked for and what it got.

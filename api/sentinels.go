@@ -26,6 +26,7 @@ var sentinels = []sentinel{
 	{feature.ErrEventTooOld, CodeEventTooOld},
 	{feature.ErrCounterOverflow, CodeCounterOverflow},
 	{feature.ErrSetTooLarge, CodeSetTooLarge},
+	{feature.ErrSiblingTooLarge, CodeInvalidValue},
 	{feature.ErrCorrupt, CodeCorruptData},
 	{hlc.ErrAhead, CodeClockFenced},
 }

@@ -65,15 +65,12 @@ func (o Origins) writer(origin hlc.Origin) Writer {
 	if o.Membership == nil || origin == 0 {
 		return Writer{}
 	}
-	if x, ok := o.Membership.ByOrigin(origin); ok {
-		return Writer{x.Store, x.Region}
-	}
-	seal, ended := o.Membership.Sealed(origin)
-	if !ended {
+	store, known := o.Membership.WriterOf(origin)
+	if !known {
 		return Writer{}
 	}
-	x, _ := o.Membership.Member(seal.Store) // a later life of it, in the same region
-	return Writer{seal.Store, x.Region}
+	x, _ := o.Membership.Member(store) // or a later life of it, in the same region
+	return Writer{store, x.Region}
 }
 
 // Replica is what one store knows of a shard when a decision is made.

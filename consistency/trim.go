@@ -8,13 +8,18 @@ import (
 	"featurestore/meta"
 )
 
-// Trim readies a token for the way to its session. A floor that was made here
-// gets the revision of the membership whose origins it spans. Of more than a
-// few positions, those go that every member has: no read waits for them.
-func (c *Coordinator) Trim(t *Token) {
+// Stamp readies a token for the way to its session: a floor that was made here
+// gets the revision of the membership whose origins it spans.
+func (c *Coordinator) Stamp(t *Token) {
 	if t.folded {
 		t.folded, t.Revision = false, max(t.Revision, c.Membership().Revision)
 	}
+}
+
+// Trim is Stamp, and of more than a few positions those go that every member
+// has: no read waits for them. What a session had seen (Seen) is less then.
+func (c *Coordinator) Trim(t *Token) {
+	c.Stamp(t)
 	if c.isAlone || len(t.positions) <= keptPositions {
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"featurestore/hlc"
 	"featurestore/meta"
@@ -81,4 +82,32 @@ func TestTrimDropsWhatEveryMemberHas(t *testing.T) {
 			return true
 		})
 	})
+}
+
+// Who read siblings may mean to replace them, however old they are: the token of
+// that answer is stamped, not trimmed.
+func TestStampKeepsWhatTrimDrops(t *testing.T) {
+	c := newCluster()
+	everything := hlc.Vector{}
+	var token Token
+	for o := range hlc.Origin(keptPositions + 2) {
+		everything[o+1] = stamp(9)
+		token.Note(shard, hlc.Position{Origin: o + 1, At: stamp(9)})
+	}
+	for _, store := range []meta.StoreID{"eu-1", "us-1", "ap-1"} {
+		c.tell(store, everything)
+	}
+	coordinator, err := NewCoordinator(Config{
+		Store: c, Self: euStore, Peers: c, Group: c.group, Now: func() int64 { return int64(time.Hour) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	coordinator.Stamp(&token)
+	if n := len(token.positions); n != keptPositions+2 {
+		t.Errorf("stamped: %d positions, want all %d", n, keptPositions+2)
+	}
+	if coordinator.Trim(&token); len(token.positions) != 0 {
+		t.Errorf("trimmed: %d positions, want none, for every member has them", len(token.positions))
+	}
 }

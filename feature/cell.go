@@ -24,12 +24,15 @@ type Cell struct {
 	// accepted the write, from the row's tombstone or from a cell that arrived
 	// before it. Only monotone rules have one; zero is before every delete.
 	Epoch Version
-	// Value is the value under event_time, write_time, max and min.
+	// Value is the value under event_time, write_time, max and min, and that of
+	// the latest write under siblings.
 	Value Value
 	// Totals are a counter's sums, one an origin, ordered by origin.
 	Totals []Total
 	// Elements are a set's elements, ordered by their encoding.
 	Elements []Element
+	// Siblings are the other values under siblings, and what was replaced.
+	Siblings *SiblingSet
 }
 
 // Total is what one origin has added to a counter since its epoch. It replaces
@@ -91,6 +94,8 @@ func joinCell(a, b, merged *Cell) *Cell {
 			mergeVersions(a, b, merged)
 			merged.Elements = joinElements(a.Elements, b.Elements)
 			return merged
+		case Siblings:
+			return joinSiblings(a, b, merged)
 		}
 		order = a.compare(b)
 	}
@@ -223,5 +228,5 @@ func addInt64(a, b int64) (sum int64, ok bool) {
 func (c Cell) equal(d Cell) bool {
 	return c.Feature == d.Feature && c.Rule == d.Rule && c.Kind == d.Kind && c.Shape == d.Shape &&
 		c.Version == d.Version && c.Epoch == d.Epoch && c.Value == d.Value &&
-		slices.Equal(c.Totals, d.Totals) && slices.Equal(c.Elements, d.Elements)
+		slices.Equal(c.Totals, d.Totals) && slices.Equal(c.Elements, d.Elements) && c.Siblings.equal(d.Siblings)
 }

@@ -61,8 +61,15 @@ var (
 // origin accepts at at. Only the origin calls it: replicas join what it made.
 // Current holds everything that origin accepted for the row before, or a
 // counter would forget it, and at is after every timestamp in it. The delta may
-// share memory with current and c.
+// share memory with current and c. The writer's session had seen nothing.
 func (c Change) Delta(current Row, at hlc.Timestamp, origin hlc.Origin) (Row, error) {
+	return c.DeltaAfter(current, at, origin, nil)
+}
+
+// DeltaAfter is Delta for a writer whose session had seen what seen says, which
+// only siblings ask. Current holds all of that, and of an origin all that is
+// older too.
+func (c Change) DeltaAfter(current Row, at hlc.Timestamp, origin hlc.Origin, seen Seen) (Row, error) {
 	v := Version{Generation: c.Generation, EventTime: c.EventTime, At: at, Origin: origin}
 	if c.Delete {
 		return Row{Tombstone: Tombstone{ByEvent: v, ByWrite: v}}, nil
@@ -84,6 +91,9 @@ func (c Change) Delta(current Row, at hlc.Timestamp, origin hlc.Origin) (Row, er
 			cell.Totals, err = a.increment(current, cell.Epoch, at, origin)
 		case Set:
 			cell.Elements, err = a.elements(current, cell.Epoch, at, origin)
+		case Siblings:
+			cell.Value = a.Value
+			cell.Siblings, err = a.replace(current, cell.Epoch, seen)
 		default:
 			cell.Value = a.Value
 		}

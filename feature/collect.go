@@ -15,7 +15,7 @@ import (
 //   - A write under event_time hides behind a delete of a later event. It can
 //     come as long as the view accepts its event time: for ever, without
 //     MaxLateness.
-//   - A write under max, min, counter or set names the delete that its origin
+//   - A write under max, min, counter, set or siblings names the delete that its origin
 //     knew (Cell.Epoch). An origin that forgot the tombstone names none, and
 //     its writes would vanish where the tombstone still is. Views with such
 //     features keep theirs.

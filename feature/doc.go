@@ -19,5 +19,7 @@
 //
 // The joins are state-based CRDTs after Shapiro et al., "Conflict-free
 // Replicated Data Types", 2011; deletes of monotone rules raise an epoch, as
-// Riak's per-key epochs do, because a maximum has no inverse. See ADR 6.
+// Riak's per-key epochs do, because a maximum has no inverse. See ADR 6. Siblings
+// are a dotted version vector set after Preguiça et al., "Dotted Version
+// Vectors", 2012. See ADR 15.
 package feature

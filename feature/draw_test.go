@@ -22,7 +22,9 @@ var testSchema = []Assignment{
 	{Feature: 5, Rule: Counter, Type: ScalarOf(Int64)},
 	{Feature: 6, Rule: Counter, Type: ScalarOf(Decimal)},
 	{Feature: 7, Rule: Counter, Type: ScalarOf(Float64)},
+	{Feature: 8, Rule: Siblings, Type: ScalarOf(String)},
 	{Feature: 200, Rule: Set, Type: ListOf(String)},
+	{Feature: 201, Rule: Siblings, Type: ListOf(Int32)},
 	{Feature: 1 << 20, Rule: Set, Type: ListOf(Int32)},
 }
 
@@ -203,6 +205,8 @@ func drawCell(t *rapid.T, a Assignment) Cell {
 			}
 		}
 		slices.SortFunc(c.Elements, compareElements)
+	case Siblings:
+		drawSiblings(t, &c)
 	case EventTime:
 		c.Value = OfFloat64(float64(int64(c.Version.At)*5 + int64(c.Version.Origin) + c.Version.EventTime))
 	case WriteTime:
@@ -211,4 +215,34 @@ func drawCell(t *rapid.T, a Assignment) Cell {
 		c.Value = drawAssigned(t, a)
 	}
 	return c
+}
+
+// drawSiblings fills c with any values and replacements that a cell may have.
+func drawSiblings(t *rapid.T, c *Cell) {
+	var all []Sibling
+	for range rapid.IntRange(1, 4).Draw(t, "siblings") {
+		v := versions.Draw(t, "sibling")
+		v.Generation, v.EventTime = 0, int64(v.At) // what a write says is a function of it
+		s := Sibling{Version: v}
+		if n := int(v.At) + int(v.Origin); n%5 > 0 {
+			s.Value = siblingValue(c.Kind, n)
+		}
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b Sibling) int { return compareDots(b.Version, a.Version) })
+	all = slices.CompactFunc(all, func(a, b Sibling) bool { return compareDots(a.Version, b.Version) == 0 })
+	var replaced []hlc.Position
+	for o := range hlc.Origin(3) {
+		if rapid.Bool().Draw(t, "replaced") {
+			replaced = append(replaced, hlc.Position{Origin: o + 1, At: hlc.Timestamp(rapid.Uint64Range(1, 3).Draw(t, "up to"))})
+		}
+	}
+	c.setSiblings(all, replaced)
+}
+
+func siblingValue(k Kind, n int) Value {
+	if k == Int32 {
+		return must(OfList(Int32, OfInt32(int32(n))))
+	}
+	return must(OfString([]string{"", "a", "b", "ab", "é", "c", "d"}[n]))
 }

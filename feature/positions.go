@@ -28,6 +28,14 @@ func (r Row) Positions() iter.Seq[hlc.Position] {
 					return
 				}
 			}
+			if c.Siblings == nil {
+				continue
+			}
+			for _, s := range c.Siblings.Beside {
+				if !yield(s.Version.Position()) {
+					return
+				}
+			}
 		}
 	}
 }

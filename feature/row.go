@@ -115,7 +115,7 @@ func (r Row) Supersedes(delta Row) bool {
 		return r.Tombstone.ByEvent != delta.Tombstone.ByEvent && r.Tombstone.ByWrite != delta.Tombstone.ByWrite
 	}
 	for _, d := range delta.Cells {
-		if c, ok := r.Cell(d.Feature); ok && c.holds(d) {
+		if c, ok := r.Cell(d.Feature); ok && c.holds(&d) {
 			return false
 		}
 	}
@@ -123,7 +123,7 @@ func (r Row) Supersedes(delta Row) bool {
 }
 
 // holds reports whether the joined cell c still has something of the delta d.
-func (c Cell) holds(d Cell) bool {
+func (c *Cell) holds(d *Cell) bool {
 	if c.Epoch != d.Epoch {
 		return false
 	}
@@ -132,6 +132,9 @@ func (c Cell) holds(d Cell) bool {
 		return true
 	case Set:
 		return len(d.Elements) == 0 || slices.ContainsFunc(d.Elements, func(e Element) bool { return slices.Contains(c.Elements, e) })
+	case Siblings:
+		return c.Version == d.Version || c.Siblings != nil &&
+			slices.ContainsFunc(c.Siblings.Beside, func(s Sibling) bool { return s.Version == d.Version })
 	}
 	return c.Version == d.Version
 }

@@ -17,6 +17,8 @@ import (
 //	body = value (event_time, write_time, max, min; empty for null)
 //	     | counter: n x { u32 origin | u64 at | element }
 //	     | set:     n x { u64 at | u32 origin | u8 present | element }
+//	     | siblings: uvarint length | value | uvarint m | m x { u32 origin | u64 at }
+//	       | n x { Version | u8 null | uvarint length | value }
 //
 // A cell's version is left out when it equals the one of the cell before it, so
 // that a row written whole stores one. Every row has exactly one encoding.
@@ -74,7 +76,7 @@ func appendCell(dst []byte, c *Cell, last Version) []byte {
 	if flags&cellEpoch != 0 {
 		dst = appendVersion(dst, c.Epoch)
 	}
-	if c.Rule != Counter && c.Rule != Set {
+	if !c.Rule.Merges() {
 		dst = binary.AppendUvarint(dst, uint64(c.Value.size()))
 		return AppendValue(dst, c.Value)
 	}
@@ -109,6 +111,8 @@ func appendMerged(dst []byte, c *Cell) []byte {
 			}
 			dst = appendElem(append(dst, present), e.Value)
 		}
+	case Siblings:
+		dst = appendSiblings(dst, c)
 	}
 	return dst
 }
@@ -158,6 +162,8 @@ func (e *EncodedCell) decode(c *Cell) (err error) {
 			c.Elements = append(c.Elements, x)
 			return nil
 		})
+	case Siblings:
+		err = e.siblings(c)
 	default:
 		c.Value, err = e.Value()
 	}

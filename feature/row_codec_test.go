@@ -35,6 +35,18 @@ func TestDecodeRowRefusesWhatAppendRowWouldNotWrite(t *testing.T) {
 	element := func(n, present byte) []byte {
 		return join(make([]byte, 8), []byte{0, 0, 0, 1, present}, []byte{n, 0, 0, 0, 0, 0, 0, 0})
 	}
+	position := func(origin, at byte) []byte { return []byte{0, 0, 0, origin, 0, 0, 0, 0, 0, 0, 0, at} }
+	siblings := func(body ...[]byte) []byte { // its own version is 1@…1
+		own := make([]byte, versionBytes)
+		own[9], own[17], own[21] = 9, 9, 1
+		b := join(body...)
+		return join([]byte{1, 0, 1, 1, byte(Siblings)<<4 | 1, byte(String)}, own, []byte{byte(len(b))}, b)
+	}
+	beside := func(at, origin byte, value ...byte) []byte {
+		v := make([]byte, versionBytes)
+		v[17], v[21] = at, origin
+		return join(v, value)
+	}
 	float := append([]byte{byte(Float64), 8}, make([]byte, 8)...) // kind, length, body
 	for _, tc := range []struct {
 		name string
@@ -56,7 +68,7 @@ func TestDecodeRowRefusesWhatAppendRowWouldNotWrite(t *testing.T) {
 		{"feature zero", join([]byte{1, 0, 1, 0, 1}, float[:1], v, float[1:]), "cell breaks off"},
 		{"features out of order", join([]byte{1, 0, 2, 2, 1}, float[:1], v, float[1:], []byte{1, 0}, float), "cell breaks off"},
 		{"a version told twice", join([]byte{1, 0, 2, 1, 1}, float[:1], v, float[1:], []byte{2, 1}, float[:1], v, float[1:]), "cell breaks off"},
-		{"unknown rule", join([]byte{1, 0, 1, 1, 0x61}, float[:1], v, float[1:]), "cell breaks off"},
+		{"unknown rule", join([]byte{1, 0, 1, 1, 0x71}, float[:1], v, float[1:]), "cell breaks off"},
 		{"unknown kind", join([]byte{1, 0, 1, 1, 1, 12}, v, []byte{0}), "cell breaks off"},
 		{"unknown shape", join([]byte{1, 0, 1, 1, 1, 0x36}, v, []byte{0}), "cell breaks off"},
 		{"vector of int64", join([]byte{1, 0, 1, 1, 1, 0x24}, v, []byte{0}), "cell breaks off"},
@@ -79,6 +91,20 @@ func TestDecodeRowRefusesWhatAppendRowWouldNotWrite(t *testing.T) {
 		{"neither present nor absent", merged(Set, List, element(1, 2)), "set breaks off"},
 		{"elements out of order", merged(Set, List, element(2, 1), element(1, 1)), "elements out of order"},
 		{"an element twice", merged(Set, List, element(1, 1), element(1, 0)), "elements out of order"},
+		{"siblings without a value", siblings(), "siblings break off"},
+		{"siblings cut in a value", siblings([]byte{3, 'a'}), "siblings break off"},
+		{"siblings without a count", siblings([]byte{1, 'a'}), "siblings break off"},
+		{"siblings cut in what is replaced", siblings([]byte{1, 'a', 1}, position(1, 1)[:9]), "siblings break off"},
+		{"replaced out of order", siblings([]byte{1, 'a', 2}, position(2, 1), position(1, 1)), "replaced siblings out of order"},
+		{"replaced up to nowhere", siblings([]byte{1, 'a', 1}, position(1, 0)), "replaced siblings out of order"},
+		{"a sibling cut in its version", siblings([]byte{1, 'a', 0}, beside(8, 1)[:9]), "siblings break off"},
+		{"a sibling cut in its value", siblings([]byte{1, 'a', 0}, beside(8, 1, 0, 2, 'a')), "siblings break off"},
+		{"a sibling neither null nor not", siblings([]byte{1, 'a', 0}, beside(8, 1, 2, 0)), "siblings break off"},
+		{"a null sibling with a value", siblings([]byte{1, 'a', 0}, beside(8, 1, 1, 1, 'a')), "siblings break off"},
+		{"a sibling of another kind", siblings([]byte{1, 'a', 0}, beside(8, 1, 0, 1, 0xff)), "no string"},
+		{"a sibling later than the cell", siblings([]byte{1, 'a', 0}, beside(10, 1, 0, 0)), "siblings out of order"},
+		{"a sibling twice", siblings([]byte{1, 'a', 0}, beside(8, 1, 0, 0), beside(8, 1, 0, 0)), "siblings out of order"},
+		{"a sibling that is replaced", siblings([]byte{1, 'a', 1}, position(2, 8), beside(8, 2, 0, 0)), "or replaced"},
 		{"deleted cell", join([]byte{1, 1}, v, []byte{1, 1, 1}, float[:1], older, float[1:]), "older than the delete"},
 	} {
 		if _, err := DecodeRow(tc.b); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), tc.want) {

@@ -74,6 +74,14 @@ func goldenRows(t testing.TB) []namedRow {
 	deleted := write(Row{}, 1, 1, Change{EventTime: event, Delete: true})
 	remove := assign(Set, list("b"))
 	remove.Assignments[0].Value, remove.Assignments[0].Remove = Value{}, list("b")
+	conflict := write(Row{}, 1, 1, assign(Siblings, list("a")))
+	resolving, err := assign(Siblings, list("b")).DeltaAfter(conflict, at(2), 2, func(hlc.Position) bool { return true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	null := assign(Siblings, list())
+	null.Assignments[0].Value = Value{}
+	conflict = write(write(JoinRow(conflict, resolving), 3, 3, null), 4, 1, assign(Siblings, list("c")))
 	return []namedRow{
 		{"event_time: four features written at once, one of them null", write(Row{}, 1, 1, whole)},
 		{"write_time", write(Row{}, 1, 1, assign(WriteTime, OfBool(true)))},
@@ -81,6 +89,8 @@ func goldenRows(t testing.TB) []namedRow {
 		{"min", write(Row{}, 1, 1, assign(Min, must(ParseDecimal("12.50"))))},
 		{"counter of two origins, after a delete", write(write(deleted, 2, 1, assign(Counter, OfInt64(3))), 3, 2, assign(Counter, OfInt64(-1)))},
 		{"set, one element removed", write(write(Row{}, 1, 1, assign(Set, list("a", "b"))), 2, 2, remove)},
+		{"siblings, one value", write(Row{}, 1, 1, assign(Siblings, OfJSON("{}")))},
+		{"siblings of three origins, the first replaced by the second, one of the others null", conflict},
 		{"deleted twice, the later with the older event", write(deleted, 2, 1, Change{EventTime: event - 1, Delete: true})},
 	}
 }
@@ -127,6 +137,20 @@ func (d *dump) version(what string) {
 	d.take(4, "  origin")
 }
 
+// siblings reads the body of such a cell, of which end bytes follow.
+func (d *dump) siblings(end int) {
+	d.take(d.uvarint("  value bytes:"), "    value")
+	for range d.uvarint("  replaced:") {
+		d.take(4, "    origin")
+		d.take(8, "      up to")
+	}
+	for len(d.rest) > end {
+		d.version("  beside")
+		d.byte("    null")
+		d.take(d.uvarint("    value bytes:"), "      value")
+	}
+}
+
 func (d *dump) cell() {
 	d.uvarint("feature")
 	flags := d.byte("  rule and flags: 1 version, 2 epoch, 4 null")
@@ -148,6 +172,9 @@ func (d *dump) cell() {
 			n = d.uvarint("    element bytes:")
 		}
 		d.take(n, "    element")
+	}
+	if Rule(flags>>4) == Siblings {
+		d.siblings(end)
 	}
 	for len(d.rest) > end {
 		switch Rule(flags >> 4) {

@@ -37,6 +37,9 @@ func (e *EncodedCell) Value() (Value, error) {
 			return Value{}, err
 		}
 		return c.Read(), nil
+	case e.Rule == Siblings:
+		latest, _, err := e.latest()
+		return latest, err
 	}
 	return DecodeValue(e.Kind, e.Shape, e.body)
 }
@@ -164,7 +167,7 @@ func (r *RowReader) readCell() bool {
 		c.Epoch = Version{}
 	}
 	size, n := uvarint(alias(b))
-	if n <= 0 || size > uint64(len(b)-n) || c.Null && size != 0 {
+	if n <= 0 || size > uint64(len(b)-n) || c.Null && size != 0 && c.Rule != Siblings {
 		return false
 	}
 	c.body, r.rest = b[n:n+int(size)], b[n+int(size):]
@@ -177,7 +180,7 @@ func (e *EncodedCell) hasValidType() bool {
 		return false
 	}
 	switch e.Rule {
-	case EventTime, WriteTime:
+	case EventTime, WriteTime, Siblings:
 		return true
 	case Counter, Set:
 		if e.Null {
@@ -188,8 +191,8 @@ func (e *EncodedCell) hasValidType() bool {
 }
 
 // Contributions yields the writes that are merged in the cell, beside the
-// latest, which Version names: those of a counter's totals and of a set's
-// elements. Cells of other rules have none.
+// latest, which Version names: those of a counter's totals, of a set's elements
+// and of siblings. Cells of other rules have none.
 func (e *EncodedCell) Contributions() iter.Seq[hlc.Position] {
 	return func(yield func(hlc.Position) bool) {
 		stop := errors.New("stop")
@@ -204,6 +207,8 @@ func (e *EncodedCell) Contributions() iter.Seq[hlc.Position] {
 			_ = e.totals(func(t Total) error { return note(t.Origin, t.At) })
 		case Set:
 			_ = e.elements(func(x Element) error { return note(x.Origin, x.At) })
+		case Siblings:
+			_ = e.beside(func(s Sibling) error { return note(s.Version.Origin, s.Version.At) })
 		}
 	}
 }

@@ -73,6 +73,14 @@ func TestContributionsNamesEveryWriteInACell(t *testing.T) {
 			for _, e := range row.Cells[i].Elements {
 				want = append(want, hlc.Position{Origin: e.Origin, At: e.At})
 			}
+			if row.Cells[i].Siblings != nil {
+				for _, s := range row.Cells[i].Siblings.Beside {
+					want = append(want, s.Version.Position())
+				}
+			}
+			if n, err := r.Cell.Conflicts(); err != nil || r.Cell.Rule == Siblings && n != len(want) || r.Cell.Rule != Siblings && n != 0 {
+				t.Fatalf("%s: %d conflicts, %v; want those of %v", r.Cell.Rule, n, err, want)
+			}
 			if got := slices.Collect(r.Cell.Contributions()); !slices.Equal(got, want) || len(want) > 0 && !r.Cell.Rule.Merges() {
 				t.Fatalf("%s: got %v, want %v", r.Cell.Rule, got, want)
 			}
@@ -98,6 +106,7 @@ func TestReadingScalarsDoesNotAllocate(t *testing.T) {
 	for _, v := range []Value{OfInt64(1), OfFloat64(2)} {
 		c.Assignments = append(c.Assignments, Assignment{Feature: FeatureID(len(c.Assignments) + 1), Rule: Counter, Type: v.Type(), Value: v})
 	}
+	c.Assignments = append(c.Assignments, Assignment{Feature: 90, Rule: Siblings, Type: ScalarOf(Int64), Value: OfInt64(1)})
 	b := AppendRow(nil, must(c.Delta(Row{}, 1, 1)))
 	allocs := testing.AllocsPerRun(100, func() {
 		r, err := ReadRow(b)

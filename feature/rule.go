@@ -26,11 +26,14 @@ const (
 	Counter Rule = 4
 	// Set unites elements; each element follows its last addition or removal.
 	Set Rule = 5
+	// Siblings keeps every value that no later write has replaced; readers see
+	// the one accepted last. A write replaces what its session had seen.
+	Siblings Rule = 6
 
-	ruleEnd Rule = 6
+	ruleEnd Rule = 7
 )
 
-var ruleNames = [ruleEnd]string{"event_time", "write_time", "max", "min", "counter", "set"}
+var ruleNames = [ruleEnd]string{"event_time", "write_time", "max", "min", "counter", "set", "siblings"}
 
 // String returns the name definitions use, such as "event_time".
 func (r Rule) String() string {
@@ -53,12 +56,12 @@ func ParseRule(s string) (Rule, error) {
 	return 0, fmt.Errorf("conflict rule %q is not known; use one of %s", s, strings.Join(ruleNames[:], ", "))
 }
 
-// Monotone reports whether the rule only grows between deletes, so that its
-// cells carry an epoch. See ADR 6.
+// Monotone reports whether what the rule keeps only grows between deletes, so
+// that its cells carry an epoch. See ADR 6.
 func (r Rule) Monotone() bool { return r >= Max }
 
 // Merges reports whether a cell of the rule holds parts of several writes.
-func (r Rule) Merges() bool { return r == Counter || r == Set }
+func (r Rule) Merges() bool { return r >= Counter }
 
 // Admits returns an error when features of type t cannot follow the rule.
 func (r Rule) Admits(t Type) error {

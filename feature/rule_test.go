@@ -7,7 +7,7 @@ import (
 
 // What definitions write, and what is stored: names and numbers must not change.
 func TestRulesGolden(t *testing.T) {
-	for want, name := range []string{"event_time", "write_time", "max", "min", "counter", "set"} {
+	for want, name := range []string{"event_time", "write_time", "max", "min", "counter", "set", "siblings"} {
 		if r, err := ParseRule(name); err != nil || int(r) != want || r.String() != name {
 			t.Errorf("%s: got %d, %v, want %d", name, r, err, want)
 		}
@@ -15,7 +15,7 @@ func TestRulesGolden(t *testing.T) {
 	if r, err := ParseRule(""); err != nil || r != EventTime {
 		t.Errorf("no rule: got %v, %v, want event_time", r, err)
 	}
-	if _, err := ParseRule("lww"); err == nil || !strings.Contains(err.Error(), "use one of event_time, write_time, max, min, counter, set") {
+	if _, err := ParseRule("lww"); err == nil || !strings.Contains(err.Error(), "use one of event_time, write_time, max, min, counter, set, siblings") {
 		t.Errorf("lww: got %v, want the rules there are", err)
 	}
 }
@@ -41,6 +41,8 @@ func TestRulesAdmitTypes(t *testing.T) {
 		{Counter, "int32", false},
 		{Counter, "float32", false},
 		{Counter, "timestamp", false},
+		{Siblings, "json", true},
+		{Siblings, "vector<float32,3>", true},
 		{Set, "list<string>", true},
 		{Set, "list<json>", false},
 		{Set, "string", false},

@@ -1,11 +1,14 @@
 package feature
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"slices"
 
 	"pgregory.net/rapid"
+
+	"featurestore/hlc"
 )
 
 // The twin computes what a reader must see from the plain list of changes a
@@ -22,6 +25,10 @@ func (w *world) checkTwin(t *rapid.T, s store) {
 		if present != wantPresent || present && !sameNumber(cell.Read(), want) {
 			t.Fatalf("%s of %s: row has %v (present %v), twin says %v (present %v)\nheard %v of\n%+v\nrow %+v",
 				a.Rule, a.Type, cell.Read(), present, want, wantPresent, s.heard, w.ops, s.row)
+		}
+		if a.Rule == Siblings {
+			w.checkSiblings(t, cell, parts)
+			continue
 		}
 		if newest := w.newest(parts); present && cell.Version.EventTime != newest {
 			t.Fatalf("%s: event time %d, twin says %d, the newest of any part", a.Rule, cell.Version.EventTime, newest)
@@ -65,6 +72,10 @@ func (w *world) twin(heard []int, a Assignment) (v Value, present bool, from []i
 	case Set:
 		v, from = w.union(ops, a)
 		return v, true, from
+	case Siblings:
+		from = w.unreplaced(ops, a.Feature)
+		got, _ := w.assigned(from[0], a.Feature)
+		return got.Value, true, from
 	}
 	v, i := w.extreme(ops, a)
 	return v, true, []int{i}
@@ -192,6 +203,63 @@ func (w *world) union(ops []int, a Assignment) (Value, []int) {
 		return compareElements(Element{Value: x}, Element{Value: y})
 	})
 	return must(OfList(a.Type.Kind, elems...)), from
+}
+
+// unreplaced returns the ops that none of ops has replaced, the latest first.
+// What replaces one write of an origin replaces those before it.
+func (w *world) unreplaced(ops []int, id FeatureID) []int {
+	left := slices.DeleteFunc(slices.Clone(ops), func(i int) bool {
+		return slices.ContainsFunc(ops, func(by int) bool {
+			return slices.ContainsFunc(w.ops[by].replaces[id], func(j int) bool {
+				return w.ops[i].origin == w.ops[j].origin && w.ops[i].at <= w.ops[j].at
+			})
+		})
+	})
+	slices.SortFunc(left, func(i, j int) int { return -w.byAcceptance(i, j) })
+	return left
+}
+
+func (w *world) byAcceptance(i, j int) int {
+	return cmp.Or(cmp.Compare(w.ops[i].at, w.ops[j].at), cmp.Compare(w.ops[i].origin, w.ops[j].origin))
+}
+
+// replacedBy returns what o replaces: of each origin the values there that its
+// session had seen, up to the first that it had not.
+func (w *world) replacedBy(s *store, o op, session Seen) map[FeatureID][]int {
+	out := map[FeatureID][]int{}
+	for _, a := range testSchema {
+		if a.Rule != Siblings {
+			continue
+		}
+		here := slices.DeleteFunc(w.sinceDelete(s.heard, a.Feature), func(i int) bool { return w.ops[i].epoch != o.epoch })
+		here = w.unreplaced(here, a.Feature)
+		for _, i := range here {
+			if !slices.ContainsFunc(here, func(j int) bool {
+				return w.ops[j].origin == w.ops[i].origin && w.ops[j].at <= w.ops[i].at &&
+					!session.has(hlc.Position{Origin: w.ops[j].origin, At: w.ops[j].at})
+			}) {
+				out[a.Feature] = append(out[a.Feature], i)
+			}
+		}
+	}
+	return out
+}
+
+// checkSiblings compares every value of a cell, not only the one readers see.
+func (w *world) checkSiblings(t *rapid.T, cell Cell, want []int) {
+	var got []Sibling
+	if len(want) > 0 {
+		got = cell.AppendSiblings(nil)
+	}
+	same := len(got) == len(want)
+	for n := 0; same && n < len(got); n++ {
+		o := w.ops[want[n]]
+		a, _ := w.assigned(want[n], cell.Feature)
+		same = got[n].Version == Version{Generation: o.change.Generation, EventTime: o.change.EventTime, At: o.at, Origin: o.origin} && got[n].Value == a.Value
+	}
+	if !same {
+		t.Fatalf("siblings %+v\ntwin says ops %v of\n%+v", got, want, w.ops)
+	}
 }
 
 func (w *world) assigned(i int, id FeatureID) (Assignment, bool) {

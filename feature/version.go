@@ -13,9 +13,6 @@ import (
 // Version says when a cell's fact became true and which write brought it.
 // (At, Origin) names the write: no two writes share it.
 type Version struct {
-	// Generation overrides event time: a re-materialization that must win over
-	// newer events raises it.
-	Generation uint16
 	// EventTime is when the fact became true, in nanoseconds since the Unix
 	// epoch, as its writer said.
 	EventTime int64
@@ -23,6 +20,9 @@ type Version struct {
 	At hlc.Timestamp
 	// Origin is the writer's term that accepted it.
 	Origin hlc.Origin
+	// Generation overrides event time: a re-materialization that must win over
+	// newer events raises it. It stands last because a Version is 24 bytes then.
+	Generation uint16
 }
 
 // CompareByEvent orders versions as the event_time rule does: generation, event

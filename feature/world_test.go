@@ -26,6 +26,9 @@ type op struct {
 	origin hlc.Origin
 	// epoch is the index of the latest delete that its origin knew of, -1 for none.
 	epoch int
+	// replaces are, by siblings feature, the ops that its session had seen and
+	// that nothing else had replaced where it was accepted.
+	replaces map[FeatureID][]int
 }
 
 type store struct {
@@ -47,8 +50,10 @@ func (w *world) write(t *rapid.T, i int) {
 	s := &w.stores[i]
 	s.clock += hlc.Timestamp(rapid.Uint64Range(1, 2).Draw(t, "clock"))
 	o := op{change: drawChange(t), at: s.clock, origin: hlc.Origin(i + 1), epoch: w.latestDelete(s.heard)}
+	session := drawSession(t, s)
+	o.replaces = w.replacedBy(s, o, session)
 	var err error
-	if o.delta, err = o.change.Delta(s.row, o.at, o.origin); err != nil {
+	if o.delta, err = o.change.DeltaAfter(s.row, o.at, o.origin, session); err != nil {
 		t.Fatalf("delta of %+v: %v", o.change, err)
 	}
 	w.ops = append(w.ops, o)
@@ -65,6 +70,22 @@ func (w *world) deliver(i, op int) {
 	if !slices.Contains(s.heard, op) {
 		s.heard = append(s.heard, op)
 	}
+}
+
+// drawSession draws what a writer had seen: nothing, all that the store has, or
+// of each origin any part of it.
+func drawSession(t *rapid.T, s *store) Seen {
+	switch rapid.IntRange(0, 2).Draw(t, "session") {
+	case 0:
+		return nil
+	case 1:
+		return func(hlc.Position) bool { return true }
+	}
+	v := hlc.Vector{}
+	for o := range hlc.Origin(3) {
+		v[o+1] = hlc.Timestamp(rapid.Uint64Range(0, uint64(s.clock)).Draw(t, "seen"))
+	}
+	return v.CoversPosition
 }
 
 // after orders ops by acceptance, as the twin's author understands write order.

@@ -216,24 +216,39 @@ func (m *Membership) IsWriter(x Member, o hlc.Origin) bool {
 	return ok && t.Leader == x.Store
 }
 
+// WriterOf returns the store that writes an origin, or wrote it.
+func (m *Membership) WriterOf(o hlc.Origin) (StoreID, bool) {
+	if x, ok := m.ByOrigin(o); ok {
+		return x.Store, true
+	}
+	if s, ok := m.Sealed(o); ok {
+		return s.Store, true
+	}
+	for i := range m.Terms {
+		t := &m.Terms[i]
+		if t.Origin == o {
+			return t.Leader, true
+		}
+		for _, e := range t.Ended {
+			if e.Origin == o {
+				return e.Leader, true
+			}
+		}
+	}
+	return "", false
+}
+
 // StoreOrigin returns the origin of the store that writes a term's: o itself for
 // any other.
 func (m *Membership) StoreOrigin(o hlc.Origin) hlc.Origin {
 	if len(m.Terms) == 0 {
 		return o
 	}
-	shard, ofTerm := m.ShardOf(o)
-	if !ofTerm {
+	if _, ofTerm := m.ShardOf(o); !ofTerm {
 		return o
 	}
-	t, _ := m.Term(shard)
-	leader := t.Leader
-	for _, e := range t.Ended {
-		if e.Origin == o {
-			leader = e.Leader
-		}
-	}
-	x, _ := m.Member(leader)
+	store, _ := m.WriterOf(o)
+	x, _ := m.Member(store)
 	return x.Origin
 }
 

@@ -178,7 +178,7 @@ func (st *stage) chunkRows(shard feature.Shard, rows []oplog.ChunkRow) ([]oplog.
 		if err != nil {
 			return nil, fmt.Errorf("%w: row of view %d, key %x: %w", ErrCorrupt, r.View, []byte(r.Key), err)
 		}
-		if err := st.joinRow(shard, r.View, r.Key, delta); err != nil {
+		if _, _, err := st.joinRow(shard, r.View, r.Key, delta); err != nil {
 			return nil, err
 		}
 		if st.sizeBytes > st.store.disk.maxBytes && i > 0 {

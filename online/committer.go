@@ -274,6 +274,7 @@ func (c *committer) show(at uint64) {
 	}
 	s.hot.set(c.hot, at)
 	clear(c.hot)
+	s.conflicts.add(c.stage.conflicts)
 	s.logSizes.publish(c.stage, func() { s.published.Store(at) })
 	for _, r := range c.stage.shards {
 		s.shards.set(r.shard, r.record)

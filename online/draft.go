@@ -24,6 +24,7 @@ type draftEntry struct {
 	entry     oplog.Entry
 	sizeBytes int
 	named     map[string]hlc.Timestamp // the draft's
+	seen      feature.Seen             // what the write's session had seen of the shard
 }
 
 // cutBytes is the size at which an entry is closed and another begun. With
@@ -61,6 +62,9 @@ func (st *stage) entryFor(shard feature.Shard, key string) (*draftEntry, error) 
 		}
 		e = &draftEntry{shard: shard, origin: origin, named: d.named}
 		e.entry.Deps = dependencies(d.write.Deps[shard], origin)
+		if seen := d.write.Seen; seen != nil {
+			e.seen = func(p hlc.Position) bool { return seen(shard, p) }
+		}
 	case e.sizeBytes >= cutBytes || d.named[key] == e.entry.At:
 		if err := st.seal(e); err != nil {
 			return nil, err

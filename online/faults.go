@@ -18,7 +18,10 @@ func (s *Store) PatchRow(ctx context.Context, shard feature.Shard, view feature.
 		return errors.New("patch row: rows are written through the log only")
 	}
 	return s.queue.run(ctx, len(key), func(ctx context.Context, c *committer) error {
-		return c.alone(ctx, func(st *stage) error { return st.joinRow(shard, view, key, row) })
+		return c.alone(ctx, func(st *stage) error {
+			_, _, err := st.joinRow(shard, view, key, row)
+			return err
+		})
 	})
 }
 

@@ -141,14 +141,16 @@ func (st *stage) joinEntry(log logID, j *joining) error {
 		}
 		return errFull
 	}
-	limit := st.store.disk.maxBytes
+	limit, seen := st.store.disk.maxBytes, seenBy(e.Deps)
 	again := st.head(log).through >= e.At // with fault.CountTwice only
 	for ; !e.LogOnly && j.rows < len(e.Rows); j.rows++ {
 		before := st.mark()
 		r := &e.Rows[j.rows]
-		if err := st.joinRow(log.shard, r.View, r.Key, r.Delta); err != nil {
+		current, joined, err := st.joinRow(log.shard, r.View, r.Key, r.Delta)
+		if err != nil {
 			return err
 		}
+		st.noteConflicts(r.View, current, r.Delta, joined, seen, false)
 		if again {
 			if err := st.joinTwice(log.shard, r); err != nil {
 				return err
@@ -174,17 +176,18 @@ func (st *stage) joinEntry(log logID, j *joining) error {
 }
 
 // joinRow joins one row of an entry. The row may outgrow what a local write may
-// leave, for no store can refuse what another has accepted.
-func (st *stage) joinRow(shard feature.Shard, view feature.ViewID, entity feature.Key, delta feature.Row) error {
+// leave, for no store can refuse what another has accepted. It returns the row
+// as it was and as it is staged.
+func (st *stage) joinRow(shard feature.Shard, view feature.ViewID, entity feature.Key, delta feature.Row) (current, joined feature.Row, err error) {
 	if delta.IsEmpty() {
-		return nil
+		return feature.Row{}, feature.Row{}, nil
 	}
 	key := string(appendRowKey(st.scratch[:0], shard, view, entity))
-	current, err := st.current(key)
-	if err != nil {
-		return err
+	if current, err = st.current(key); err != nil {
+		return feature.Row{}, feature.Row{}, err
 	}
-	return st.setRow(key, feature.JoinRow(current, delta), maxJoinedBytes)
+	joined = feature.JoinRow(current, delta)
+	return current, joined, st.setRow(key, joined, maxJoinedBytes)
 }
 
 // maxJoinedBytes is the largest row that the stores of a deployment may grow

@@ -21,7 +21,7 @@ type instruments struct {
 	clockAhead     metric.Int64Counter
 	collected      metric.Int64Counter
 	readDuration   metric.Float64Histogram
-	observed       metric.Registration
+	observed       [2]metric.Registration
 
 	ok, failed metric.MeasurementOption
 }
@@ -35,7 +35,7 @@ func newInstruments(s *Store) (*instruments, error) {
 		ok:     metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "ok"))),
 		failed: metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "error"))),
 	}
-	var errs [10]error
+	var errs [11]error
 	in.commitDuration, errs[0] = m.Float64Histogram("featurestore.online.commit.duration",
 		metric.WithUnit("s"), metric.WithDescription("time to write and sync one batch of writes"),
 		metric.WithExplicitBucketBoundaries(commitBounds...))
@@ -51,13 +51,14 @@ func newInstruments(s *Store) (*instruments, error) {
 	in.readDuration, errs[5] = m.Float64Histogram("featurestore.online.read.duration",
 		metric.WithUnit("s"), metric.WithDescription("time a lookup spends in Badger for rows that were not hot, by outcome"),
 		metric.WithExplicitBucketBoundaries(.00001, .00002, .00005, .0001, .0002, .0005, .001, .005, .02, .1, 1))
-	in.observed, errs[6] = observe(s, m)
+	in.observed[0], errs[6] = observe(s, m)
 	in.joinedEntries, errs[7] = m.Int64Counter("featurestore.online.joined.entries",
 		metric.WithUnit("{entry}"), metric.WithDescription("log entries of other origins that were joined"))
 	in.clockAhead, errs[8] = m.Int64Counter("featurestore.online.clock.ahead",
 		metric.WithUnit("{entry}"), metric.WithDescription("joined log entries from so far in the future that the clock did not follow"))
 	in.collected, errs[9] = m.Int64Counter("featurestore.online.collected",
 		metric.WithUnit("{row}"), metric.WithDescription("rows whose tombstone was collected"))
+	in.observed[1], errs[10] = observeConflicts(s, m)
 	return in, errors.Join(errs[:]...)
 }
 
@@ -143,4 +144,8 @@ func (in *instruments) read(ctx context.Context, took time.Duration, err error) 
 }
 
 // close stops observing. The error says that the meter is gone already.
-func (in *instruments) close() { _ = in.observed.Unregister() }
+func (in *instruments) close() {
+	for _, r := range in.observed {
+		_ = r.Unregister()
+	}
+}

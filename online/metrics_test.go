@@ -48,6 +48,7 @@ func TestMetricsTellWhatHappened(t *testing.T) {
 	}
 	for name, want := range map[string]float64{
 		"commit.duration": 6, "commit.rows": 6, "writes": 3, "joined.entries": 2, "clock.ahead": 1, "collected": 1, "superseded": 1, "read.duration": 1,
+		"conflicts.superseded": 1, "conflicts.concurrent": 0, "conflicts.dropped": 0,
 		"hot.hits": 1, "hot.misses": 1, "queue.length": 0, "waiters": 0, "snapshots": 0, "read_only": 0,
 	} {
 		if have, ok := got["featurestore.online."+name]; !ok || have != want {

@@ -27,6 +27,8 @@ type stage struct {
 	records []stagedRecord
 	shards  []stagedShard
 	drops   []stagedDrop
+	// conflicts are what the writes and joins of the batch met.
+	conflicts []stagedConflict
 	// sizeBytes is what all this will take of a transaction.
 	sizeBytes int
 
@@ -95,7 +97,7 @@ type undo struct {
 }
 
 // mark is a point to roll back to.
-type mark struct{ entries, requests, undo, sizeBytes int }
+type mark struct{ entries, requests, conflicts, undo, sizeBytes int }
 
 // begin forgets what could be undone, and returns the point to come back to.
 func (st *stage) begin() mark {
@@ -104,7 +106,10 @@ func (st *stage) begin() mark {
 }
 
 func (st *stage) mark() mark {
-	return mark{entries: len(st.entries), requests: len(st.requests), undo: len(st.undo), sizeBytes: st.sizeBytes}
+	return mark{
+		entries: len(st.entries), requests: len(st.requests), conflicts: len(st.conflicts),
+		undo: len(st.undo), sizeBytes: st.sizeBytes,
+	}
 }
 
 func newStage(s *Store) *stage {
@@ -127,6 +132,7 @@ func (st *stage) reset() {
 	clear(st.heads)
 	clear(st.entries)
 	st.entries, st.requests, st.undo = st.entries[:0], st.requests[:0], st.undo[:0]
+	st.conflicts = st.conflicts[:0]
 	st.records, st.shards, st.drops = nil, nil, nil
 	st.sizeBytes = 0
 	st.memory.reset()
@@ -178,6 +184,7 @@ func (st *stage) rollback(m mark) {
 	}
 	clear(st.entries[m.entries:])
 	st.entries, st.requests, st.undo, st.sizeBytes = st.entries[:m.entries], st.requests[:m.requests], st.undo[:m.undo], m.sizeBytes
+	st.conflicts = st.conflicts[:m.conflicts]
 }
 
 // head returns how far the batch has come with a log so far.
@@ -235,7 +242,7 @@ func (st *stage) change(c *Placed, logOnly bool) (superseded bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	delta, err := c.Delta(current, e.entry.At, e.origin)
+	delta, err := c.DeltaAfter(current, e.entry.At, e.origin, e.seen)
 	if err != nil {
 		return false, err
 	}
@@ -251,6 +258,7 @@ func (st *stage) change(c *Placed, logOnly bool) (superseded bool, err error) {
 	if err := st.setRow(key, joined, MaxRowBytes); err != nil {
 		return false, err
 	}
+	st.noteConflicts(c.View, current, delta, joined, e.seen, true)
 	return joined.Supersedes(delta), nil
 }
 

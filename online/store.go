@@ -38,6 +38,7 @@ type Store struct {
 	// leading are the terms in which this store leads; nil before SetLeading.
 	leading atomic.Pointer[map[feature.Shard]hlc.Origin]
 
+	conflicts  conflicts
 	logSizes   *logSizes
 	truncation *truncation
 

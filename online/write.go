@@ -17,6 +17,10 @@ type Write struct {
 	// Deps are, by shard, the positions that the writer's session had seen. A
 	// store joins the write only after them.
 	Deps map[feature.Shard]hlc.Vector
+	// Seen reports whether the writer's session had seen a write of a shard: under
+	// the rule siblings the changes replace that. Nil: it had seen nothing. The
+	// committer calls it.
+	Seen func(feature.Shard, hlc.Position) bool
 	// Idempotency names the request, nil when it need not be recognized.
 	Idempotency *Idempotency
 	// Rows has, for each change, the row of the request that it came from, in

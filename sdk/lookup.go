@@ -55,6 +55,9 @@ type Result[T any] struct {
 
 	statuses []Status
 	times    []int64 // nanoseconds since the Unix epoch; noTime for none
+	// conflicts are those of each part of partRows rows; nil where there are none.
+	conflicts [][]int
+	partRows  int
 }
 
 const noTime = math.MinInt64
@@ -129,6 +132,7 @@ func Lookup[T any](ctx context.Context, c *Client, q Query, entities Entities) (
 	}
 	result.Features, result.Parts = l.binding.features, l.parts
 	result.statuses, result.times = l.statuses, l.times
+	result.conflicts, result.partRows = l.conflicts, c.cfg.LookupEntities
 	for i, part := range l.parts {
 		if i == 0 {
 			result.Met = part
@@ -152,6 +156,8 @@ type lookup struct {
 	statuses []Status
 	times    []int64
 	parts    []Met
+	// conflicts has, for each part, those that its answer told of.
+	conflicts [][]int
 }
 
 // run asks for all parts. first is the first row.
@@ -164,11 +170,13 @@ func (l *lookup) run(ctx context.Context, first unsafe.Pointer) error {
 	l.statuses, l.times = make([]Status, l.rows*width), make([]int64, l.rows*width)
 	size := l.client.cfg.LookupEntities
 	l.parts = make([]Met, max(1, (l.rows+size-1)/size))
+	l.conflicts = make([][]int, len(l.parts))
 	part := func(ctx context.Context, i int) error {
 		from, to := i*size, min((i+1)*size, l.rows)
 		return l.part(ctx, consistency, &partial{
 			binding: l.binding, first: unsafe.Add(first, uintptr(from)*l.size), size: l.size, rows: to - from,
 			statuses: l.statuses[from*width : to*width], times: l.times[from*width : to*width], met: &l.parts[i],
+			conflicts: &l.conflicts[i],
 		}, from, to)
 	}
 	if len(l.parts) == 1 {

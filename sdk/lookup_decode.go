@@ -26,6 +26,8 @@ type partial struct {
 	statuses []Status
 	times    []int64
 	met      *Met
+	// conflicts is made when a row has any.
+	conflicts *[]int
 	// lastTime is the text that lastAt was read from: the cells of a row that
 	// was written whole share their event time.
 	lastTime []byte

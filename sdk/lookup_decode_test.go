@@ -111,6 +111,8 @@ func decodeRows[T any](b *binding, body []byte, n int) (*Result[T], error) {
 		binding: b, first: unsafe.Pointer(unsafe.SliceData(r.Rows)), size: reflect.TypeFor[T]().Size(), rows: n,
 		statuses: r.statuses, times: r.times, met: &r.Met,
 	}
+	r.conflicts, r.partRows = make([][]int, 1), n
+	p.conflicts = &r.conflicts[0]
 	return r, p.decode(body)
 }
 

@@ -48,6 +48,8 @@ func (p *partial) row(s *api.Scanner, n int) error {
 			err = errors.Join(seen.add(4, "statuses"), p.readStatuses(s, row, statuses))
 		case "event_times":
 			err = errors.Join(seen.add(8, "event_times"), p.readTimes(s, row, times))
+		case "conflicts":
+			err = errors.Join(seen.add(16, "conflicts"), p.readConflicts(s, n))
 		default:
 			s.Raw()
 		}

@@ -30,6 +30,9 @@ type lookup struct {
 	session consistency.Token
 	now     int64
 	cells   []cell
+	// conflicts says that a value has siblings beside it, keepSession that the
+	// token names all that was seen, however old: a siblings feature was read.
+	conflicts, keepSession bool
 	// uncomputed counts, for each of plan.derived, entities it failed for.
 	uncomputed []int64
 	out        []byte
@@ -158,7 +161,11 @@ func (s *Server) read(l *lookup, r *request) error {
 		s.metrics.notComputed(r.Request().Context(), l.plan.derived[i].name, n)
 	}
 	s.cfg.Coordinator.Anchor(&l.session, &l.read.Token)
-	s.cfg.Coordinator.Trim(&l.session)
+	if l.keepSession {
+		s.cfg.Coordinator.Stamp(&l.session)
+	} else {
+		s.cfg.Coordinator.Trim(&l.session)
+	}
 	return nil
 }
 

@@ -58,7 +58,30 @@ func (l *lookup) appendRow(b []byte, row int, line []cell) []byte {
 	}
 	b = append(b, `,"event_times":[`...)
 	b = l.appendEventTimes(b, line)
+	if l.conflicts {
+		b = l.appendConflicts(b, line)
+	}
 	return append(b, "]}"...)
+}
+
+// appendConflicts tells how many siblings each value has beside it, where one of
+// them has any.
+func (l *lookup) appendConflicts(b []byte, line []cell) []byte {
+	any := false
+	for _, out := range l.plan.outputs {
+		any = any || line[out.slot].conflicts > 0
+	}
+	if !any {
+		return b
+	}
+	b = append(b, `],"conflicts":[`...)
+	for i, out := range l.plan.outputs {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendUint(b, uint64(line[out.slot].conflicts), 10)
+	}
+	return b
 }
 
 func (l *lookup) appendStatuses(b []byte, line []cell) []byte {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"math"
 
 	"featurestore/feature"
 	"featurestore/feature/ondemand"
@@ -32,6 +33,8 @@ type cell struct {
 	eventTime int64
 	timed     bool
 	status    status
+	// conflicts counts the siblings beside the value, 65535 and more as that.
+	conflicts uint16
 }
 
 // fill decodes the rows that were read into the table of cells: one line an
@@ -42,6 +45,7 @@ func (l *lookup) fill(more func() error) error {
 	l.cells = grow(l.cells, l.rows*width)
 	l.uncomputed = grow(l.uncomputed, len(l.plan.derived))
 	clear(l.uncomputed)
+	l.conflicts, l.keepSession = false, false
 	for row := range l.rows {
 		line := l.cells[row*width : (row+1)*width]
 		for i := range l.plan.sources {
@@ -118,7 +122,17 @@ func (l *lookup) decode(c *feature.EncodedCell, s *source, slot int) (cell, erro
 		out.status = statusOutsideMaxAge
 		out.value = l.plan.defaults[slot]
 		return out, nil
-	case c.Null:
+	case c.Rule == feature.Siblings:
+		// Who saw siblings may mean to replace them, and needs a token that says so.
+		l.keepSession = true
+		n, err := c.Conflicts()
+		if err != nil {
+			return out, err
+		}
+		out.conflicts = uint16(min(n, math.MaxUint16))
+		l.conflicts = l.conflicts || n > 0
+	}
+	if c.Null {
 		out.status = statusNull
 		return out, nil
 	}

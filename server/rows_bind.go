@@ -92,6 +92,9 @@ func assign(f *feature.Field, raw json.RawMessage) (feature.Assignment, error) {
 	default:
 		a.Value, err = api.DecodeValue(raw, f.Type)
 	}
+	if size := len(a.Value.Text()); err == nil && f.Rule == feature.Siblings && size > feature.MaxSiblingBytes {
+		err = fmt.Errorf("the value takes %d bytes; under siblings at most %d", size, feature.MaxSiblingBytes)
+	}
 	if err == nil && (f.Rule == feature.Max || f.Rule == feature.Min) {
 		switch {
 		case a.Value.IsNull():

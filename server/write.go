@@ -66,6 +66,7 @@ func (s *Server) writeHere(ctx context.Context, r *request, w write, asked conce
 		stored := online.Write{
 			Changes: w.rows.changes, Rows: w.rows.of, LogOnly: w.logOnly, Idempotency: w.idempotency,
 			Deps: s.dependencies(&token, targets),
+			Seen: s.cfg.Coordinator.Seen(&token),
 		}
 		var err error
 		receipt, err = onceDue(ctx, func(ctx context.Context) (online.Receipt, error) { return s.cfg.Online.Append(ctx, stored) })

@@ -27,8 +27,8 @@ type Push struct {
 	Session *Session
 	Driver  int64
 	Delete  bool
-	// X, W, N, M, Z set or increment features; nil leaves one alone.
-	X, W, N, M, Z *int64
+	// X, W, N, M, D, Z set or increment features; nil leaves one alone.
+	X, W, N, M, D, Z *int64
 	// Add and Remove are elements of the set.
 	Add, Remove string
 	// Age is how long before now the event happened.
@@ -66,6 +66,9 @@ type Operation struct {
 	Position online.ShardPosition
 	Acks     consistency.Acknowledged
 	Untold   bool
+	// Offered says that it was given to a store: without a position, it may have
+	// been written or not.
+	Offered bool
 	// Superseded says that nothing is left of it.
 	Superseded bool
 
@@ -91,7 +94,8 @@ func (h *History) carryOut(ctx context.Context, op Operation, do func(context.Co
 
 // Push pushes, and notes it in the history.
 func (h *History) Push(ctx context.Context, c *Cluster, p Push) Operation {
-	op := Operation{Session: p.Session.Name, Region: p.Region, Driver: p.Driver, Push: &p, Seen: p.Session.token, Limit: p.Timeout}
+	op := Operation{Session: p.Session.Name, Region: p.Region, Driver: p.Driver, Push: &p, Limit: p.Timeout}
+	op.Seen.Merge(p.Session.token) // a copy: the session's goes on
 	return h.carryOut(ctx, op, func(ctx context.Context, op *Operation) error { return c.push(ctx, &p, op) })
 }
 
@@ -151,9 +155,11 @@ func (c *Cluster) pushAt(ctx context.Context, r *Replica, p *Push, op *Operation
 	if err := r.Coordinator.AdmitWrite(ctx, &w, targets); err != nil {
 		return err
 	}
+	op.Offered = true
 	receipt, err := r.Store.Append(ctx, online.Write{
 		Changes: []online.Placed{placed},
 		Deps:    dependencies(&p.Session.token, placed.Shard, r.Coordinator.OwnLog(target)),
+		Seen:    r.Coordinator.Seen(&p.Session.token),
 	})
 	if err != nil {
 		return err
@@ -201,7 +207,7 @@ func (p *Push) change(v *feature.ResolvedView, now time.Time) feature.Change {
 	}
 	for _, f := range v.Fields { // by rising id
 		a := feature.Assignment{Feature: f.ID, Rule: f.Rule, Type: f.Type}
-		n := map[string]*int64{"x": p.X, "w": p.W, "n": p.N, "m": p.M, "z": p.Z}[f.Name]
+		n := map[string]*int64{"x": p.X, "w": p.W, "n": p.N, "m": p.M, "d": p.D, "z": p.Z}[f.Name]
 		switch {
 		case n != nil:
 			a.Value = feature.OfInt64(*n)
@@ -306,7 +312,11 @@ func (c *Cluster) lookupAt(ctx context.Context, r *Replica, read *consistency.Re
 	brought.Merge(l.Session.token)
 	note(&l.Session.token, shard, row)
 	r.Coordinator.Anchor(&l.Session.token, &brought)
-	r.Coordinator.Trim(&l.Session.token)
+	if _, ok := view.Field("d"); ok { // it read siblings
+		r.Coordinator.Stamp(&l.Session.token)
+	} else {
+		r.Coordinator.Trim(&l.Session.token)
+	}
 	return nil
 }
 

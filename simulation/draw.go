@@ -48,7 +48,7 @@ func DrawLeader(seed uint64) []string { return DrawWith(seed, Terms) }
 
 // DrawWith is Draw of a scenario that has some kinds of faults for certain.
 func DrawWith(seed uint64, kinds Kinds) []string {
-	d := &drawing{random: rand.New(rand.NewPCG(seed, 0x647261)), seed: seed, kinds: kinds, down: map[string]bool{}}
+	d := &drawing{random: rand.New(rand.NewPCG(seed, 0x647261)), seed: seed, edits: rand.New(rand.NewPCG(seed, 0x736962)), kinds: kinds, down: map[string]bool{}}
 	d.begin()
 	for d.clock < d.length {
 		d.step()
@@ -60,6 +60,7 @@ func DrawWith(seed uint64, kinds Kinds) []string {
 type drawing struct {
 	random *rand.Rand
 	seed   uint64
+	edits  *rand.Rand // of siblings
 	kinds  Kinds
 	lines  []string
 
@@ -212,6 +213,9 @@ func (d *drawing) push() {
 	}
 	if len(values) == 0 {
 		values = append(values, fmt.Sprintf("w=%d", d.counter))
+	}
+	if d.edits.Float64() < 0.4 && driver%2 == 0 {
+		values = append(values, fmt.Sprintf("d=%d", d.counter))
 	}
 	concern := ""
 	if d.has(Terms) && d.chance(0.7) {

@@ -82,7 +82,7 @@ func (e *Evidence) Join(shard feature.Shard, entry oplog.Entry, driver func(feat
 func Check(e *Evidence) []Violation {
 	var out []Violation
 	for _, check := range []func(*Evidence) []Violation{
-		checkSessions, checkCausality, checkStaleness, checkLosses, checkConvergence, checkCounters, checkFiniteness,
+		checkSessions, checkCausality, checkStaleness, checkLosses, checkConvergence, checkCounters, checkSiblings, checkFiniteness,
 		checkQuorum, checkMonotone, checkLinearizable,
 	} {
 		out = append(out, check(e)...)

@@ -344,7 +344,7 @@ func (s *Scenario) pushOne(ctx context.Context, a arguments, isDelete bool) (str
 		return "", errors.New("want driver=N")
 	}
 	p.Driver = *driver
-	for name, v := range map[string]**int64{"x": &p.X, "w": &p.W, "n": &p.N, "m": &p.M, "z": &p.Z} {
+	for name, v := range map[string]**int64{"x": &p.X, "w": &p.W, "n": &p.N, "m": &p.M, "d": &p.D, "z": &p.Z} {
 		if *v, err = a.number(name); err != nil {
 			return "", err
 		}
@@ -431,6 +431,9 @@ func (s *Scenario) describe(op Operation) string {
 	for _, f := range view.Fields {
 		if c, ok := op.Row.Cell(f.ID); ok {
 			words = append(words, f.Name+"="+strings.ReplaceAll(c.Read().String(), " ", ""))
+			if n := len(c.AppendSiblings(nil)) - 1; n > 0 {
+				words = append(words, fmt.Sprintf("conflicts.%s=%d", f.Name, n))
+			}
 		}
 	}
 	if len(words) == 0 {

@@ -16,7 +16,7 @@ const Lateness = 2 * time.Second
 //
 //	x  int64, event_time        w  int64, write_time
 //	n  int64, counter           m  int64, max
-//	s  list<string>, set
+//	s  list<string>, set      d  int64, siblings
 //
 // Drivers with an odd number have x and w alone, in a view of their own: where
 // every rule replaces, tombstones can be collected.
@@ -33,7 +33,8 @@ func Schema() feature.Definitions {
 			view("even", x, w,
 				feature.Field{Name: "n", Type: number, Rule: feature.Counter},
 				feature.Field{Name: "m", Type: number, Rule: feature.Max},
-				feature.Field{Name: "s", Type: feature.ListOf(feature.String), Rule: feature.Set}),
+				feature.Field{Name: "s", Type: feature.ListOf(feature.String), Rule: feature.Set},
+				feature.Field{Name: "d", Type: number, Rule: feature.Siblings}),
 			view("odd", x, w),
 		},
 	}

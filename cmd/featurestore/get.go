@@ -189,11 +189,30 @@ func printLookup(a *app, keys []string, answer api.LookupResponse) error {
 		}
 		t.AppendRow(row)
 	}
-	_, err := fmt.Fprintf(a.out, "%s\n%s\n", render(t), describeMet(answer.Consistency))
+	_, err := fmt.Fprintf(a.out, "%s\n%s\n%s", render(t), describeMet(answer.Consistency), describeConflicts(answer))
 	if err == nil && answer.Session != "" {
 		_, err = fmt.Fprintf(a.out, "session %s\n", answer.Session)
 	}
 	return err
+}
+
+// describeConflicts says how many values have siblings, nothing when none has.
+func describeConflicts(answer api.LookupResponse) string {
+	n := 0
+	for _, r := range answer.Rows {
+		for _, beside := range r.Conflicts {
+			if beside > 0 {
+				n++
+			}
+		}
+	}
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return "1 value has siblings: featurestore conflicts shows them\n"
+	}
+	return fmt.Sprintf("%d values have siblings: featurestore conflicts shows them\n", n)
 }
 
 // describeMet tells on one line what a lookup got.

@@ -104,14 +104,30 @@ func describeEntry(r *online.EntryRecord) map[string]any {
 func describeRow(m map[string]any, r feature.Row) {
 	cells := []any{}
 	for _, c := range r.Cells {
-		cells = append(cells, map[string]any{
+		one := map[string]any{
 			"feature": c.Feature, "rule": c.Rule.String(), "value": describeValue(c.Read()), "version": describeVersion(c.Version),
-		})
+		}
+		if c.Siblings != nil {
+			describeSiblings(one, c.Siblings)
+		}
+		cells = append(cells, one)
 	}
 	m["cells"] = cells
 	if !r.Tombstone.IsZero() {
 		m["deleted"] = describeVersion(r.Tombstone.ByEvent)
 	}
+}
+
+// describeSiblings adds what a cell holds beside the value that is served.
+func describeSiblings(m map[string]any, s *feature.SiblingSet) {
+	beside, replaced := []any{}, []string{}
+	for _, x := range s.Beside {
+		beside = append(beside, map[string]any{"value": describeValue(x.Value), "version": describeVersion(x.Version)})
+	}
+	for _, p := range s.Replaced {
+		replaced = append(replaced, p.String())
+	}
+	m["beside"], m["replaced"] = beside, replaced
 }
 
 func describeVersion(v feature.Version) map[string]any {
