@@ -3,6 +3,7 @@ package replication
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -178,10 +179,12 @@ func TestRowsAreRefusedWhereTheyAreNotOrMayNotBe(t *testing.T) {
 		{"it joins", func(m *meta.Membership) { m.Members[0].State = meta.Joining }, "not active"},
 		{"it was evicted", func(m *meta.Membership) { m.Members[0].State = meta.Removed }, "not active"},
 		{"another stands in its place", func(m *meta.Membership) { m.Members[0].Origin = 9 }, "not active"},
+		{"who asks was evicted", func(m *meta.Membership) { m.Members[1].State = meta.Fenced }, "store us-1 is"},
 		{"nobody knows who asks", func(m *meta.Membership) { m.Members = m.Members[:1] }, "knows of no store us-1"},
 	} {
 		n, _ := rowNode(&rowStore{most: 9, progress: hlc.Vector{1: 5}})
 		m := *n.membership.Load()
+		m.Members = slices.Clone(m.Members)
 		c.edit(&m)
 		n.membership.Store(&m)
 		got := n.answerRows(t.Context(), "us-1", rowRead{ReadRows{ID: 4, Keys: keysOf(2)}, time.Now().Add(time.Minute)})
