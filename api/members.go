@@ -39,6 +39,8 @@ type MemberChange struct {
 	// Region and Address, where peers will reach it, belong to "add".
 	Region  string `json:"region,omitempty"`
 	Address string `json:"address,omitempty"`
+	// Abandon gives up, with "evict", the rows of groups that the store alone holds.
+	Abandon bool `json:"abandon,omitempty"`
 }
 
 // Link is one direction of a link between two regions of featurestore dev: the

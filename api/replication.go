@@ -34,9 +34,10 @@ type ShardReplication struct {
 	// SafeTime is up to when nothing of any store is missing here, "" while one
 	// was never heard of; SafeLagMs is how long ago that is. Floors of tokens wait
 	// for it.
-	SafeTime  string              `json:"safe_time"`
-	SafeLagMs int64               `json:"safe_lag_ms"`
-	Origins   []OriginReplication `json:"origins"`
+	SafeTime  string `json:"safe_time"`
+	SafeLagMs int64  `json:"safe_lag_ms"`
+	// Origins leave out logs that have ended and are wholly here.
+	Origins []OriginReplication `json:"origins"`
 }
 
 // OriginReplication is how far a store has come in one origin's log.

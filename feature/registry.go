@@ -11,6 +11,8 @@ import (
 // zero value is an empty registry.
 type Registry struct {
 	revision  uint64
+	line      Line
+	began     uint64
 	lastView  ViewID
 	lastGroup GroupID
 	projects  map[string]*project

@@ -10,6 +10,9 @@ import (
 // RegistryState is everything a registry knows, for who stores it.
 type RegistryState struct {
 	Revision uint64
+	// Line and Began are those of Registry.Version and Registry.Began.
+	Line  Line
+	Began uint64
 	// LastView and LastGroup are the highest ids ever given.
 	LastView  ViewID
 	LastGroup GroupID
@@ -40,7 +43,7 @@ type LastFeature struct {
 // State returns a copy of what r knows; RestoreRegistry is its inverse. Checks
 // are not part of it.
 func (r *Registry) State() RegistryState {
-	s := RegistryState{Revision: r.revision, LastView: r.lastView, LastGroup: r.lastGroup}
+	s := RegistryState{Revision: r.revision, Line: r.line, Began: r.began, LastView: r.lastView, LastGroup: r.lastGroup}
 	for _, name := range r.Projects() {
 		p := r.projects[name]
 		ps := ProjectState{
@@ -63,7 +66,7 @@ func (r *Registry) State() RegistryState {
 // Definitions are validated again, so a rule that becomes stricter has to admit
 // what was applied before it.
 func RestoreRegistry(s RegistryState) (*Registry, error) {
-	r := &Registry{revision: s.Revision, lastView: s.LastView, lastGroup: s.LastGroup, projects: map[string]*project{}}
+	r := &Registry{revision: s.Revision, line: s.Line, began: s.Began, lastView: s.LastView, lastGroup: s.LastGroup, projects: map[string]*project{}}
 	views, groups := map[ViewID]bool{}, map[GroupID]bool{}
 	revisions := uint64(0)
 	for i, ps := range s.Projects {

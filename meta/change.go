@@ -27,6 +27,9 @@ type Change struct {
 	// Region and Address, where peers will reach the store, belong to Add alone.
 	Region  Region
 	Address string
+	// Abandon gives up, with an eviction, the rows of groups that the store alone
+	// holds.
+	Abandon bool
 }
 
 // Validate returns what is wrong with the change whatever the membership is, or
@@ -41,6 +44,8 @@ func (c Change) Validate() error {
 		return refuse("to add store %s, give its region and its address, such as 127.0.0.1:9082", c.Store)
 	case c.Action != Add && (c.Region != "" || c.Address != ""):
 		return refuse("region and address belong to %s, not to %s", Add, c.Action)
+	case c.Action != Expel && c.Abandon:
+		return refuse("to abandon groups belongs to %s, not to %s", Expel, c.Action)
 	}
 	if c.Action == Add { // the others name a store that is there
 		if err := errors.Join(c.Region.Validate(), c.Store.Validate()); err != nil {
@@ -75,5 +80,8 @@ func (m *Membership) Apply(c Change, groups []*feature.Group) (*Membership, erro
 	case Assume:
 		return m.TakeOver(c.Store)
 	}
-	return m.Evict(c.Store)
+	if c.Abandon {
+		groups = nil
+	}
+	return m.Evict(c.Store, groups)
 }

@@ -13,7 +13,7 @@ import (
 // changes make another.
 type Membership struct {
 	// Epoch rises when another store takes over as home, Revision with each
-	// change. Of two documents the one with the greater (Epoch, Revision) holds.
+	// change. Of two documents the one with the greater Version holds.
 	Epoch, Revision uint64
 	// Home is the store that changes the document and the registry.
 	Home StoreID
@@ -23,7 +23,8 @@ type Membership struct {
 	Seals []Seal
 }
 
-// Seal is the end of one origin: nothing of it counts after Final.
+// Seal is the end of one origin: nothing of it counts after Final, which is
+// lowered when nobody is left who has all of it (M6).
 type Seal struct {
 	Origin hlc.Origin
 	Store  StoreID
@@ -46,8 +47,11 @@ type Salvage struct {
 func (s Salvage) Has(at hlc.Timestamp) bool { return at <= s.UpTo && s.As.Origin != 0 }
 
 // Compare orders documents by age: negative when m is older than o.
-func (m *Membership) Compare(o *Membership) int {
-	return cmp.Or(cmp.Compare(m.Epoch, o.Epoch), cmp.Compare(m.Revision, o.Revision))
+func (m *Membership) Compare(o *Membership) int { return m.Version().Compare(o.Version()) }
+
+// Version names m.
+func (m *Membership) Version() Version {
+	return Version{Epoch: m.Epoch, Home: m.Home, Revision: m.Revision}
 }
 
 // Member returns the member of a store id.

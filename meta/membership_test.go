@@ -47,7 +47,7 @@ func three(t *testing.T) *Membership {
 		}
 		w := world{}
 		for _, y := range m.Members {
-			w[y.Store] = Heard{Epoch: m.Epoch, Revision: m.Revision, Whole: true}
+			w[y.Store] = Heard{Version: m.Version(), Whole: true}
 		}
 		m = m.Advance(w.heard, everyShard)
 	}
@@ -64,7 +64,7 @@ func TestAMemberServesOnlyOnceEveryoneCountsItsOrigin(t *testing.T) {
 		t.Fatal(err)
 	}
 	told := func(revision uint64, whole bool) Heard {
-		return Heard{Epoch: 1, Revision: revision, Whole: whole}
+		return Heard{Version: Version{Epoch: 1, Home: "eu-1", Revision: revision}, Whole: whole}
 	}
 	for _, c := range []struct {
 		claim string
@@ -75,7 +75,8 @@ func TestAMemberServesOnlyOnceEveryoneCountsItsOrigin(t *testing.T) {
 		{"it is not whole", world{"eu-1": told(2, true), "us-1": told(2, false)}, Joining},
 		{"it has not heard that it was let in", world{"eu-1": told(2, true), "us-1": told(1, true)}, Joining},
 		{"another does not count its origin", world{"eu-1": told(1, true), "us-1": told(2, true)}, Joining},
-		{"another is of an older epoch", world{"eu-1": {Epoch: 0, Revision: 9, Whole: true}, "us-1": told(2, true)}, Joining},
+		{"another is of an older epoch", world{"eu-1": {Version: Version{Home: "eu-1", Revision: 9}, Whole: true}, "us-1": told(2, true)}, Joining},
+		{"another follows another home", world{"eu-1": {Version: Version{Epoch: 1, Home: "us-1", Revision: 9}, Whole: true}, "us-1": told(2, true)}, Joining},
 		{"all is in place", world{"eu-1": told(2, true), "us-1": told(2, true)}, Active},
 	} {
 		x, _ := m.Advance(c.w.heard, everyShard).Member("us-1")
@@ -87,7 +88,7 @@ func TestAMemberServesOnlyOnceEveryoneCountsItsOrigin(t *testing.T) {
 
 // M5.
 func TestAFencedOriginEndsWhereAnyMemberHasIt(t *testing.T) {
-	m, err := three(t).Evict("ap-1")
+	m, err := three(t).Evict("ap-1", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,13 +104,13 @@ func TestAFencedOriginEndsWhereAnyMemberHasIt(t *testing.T) {
 		}
 	}
 	w := world{
-		"eu-1": {Epoch: 1, Revision: m.Revision, Head: head(70)},
-		"us-1": {Epoch: 1, Revision: m.Revision - 1, Head: head(90)},
+		"eu-1": {Version: m.Version(), Head: head(70)},
+		"us-1": {Version: Version{Epoch: 1, Home: "eu-1", Revision: m.Revision - 1}, Head: head(90)},
 	}
 	if got := m.Advance(w.heard, everyShard); got != m {
 		t.Fatal("it was sealed before us had stopped taking its entries")
 	}
-	w["us-1"] = Heard{Epoch: 1, Revision: m.Revision, Head: head(90)}
+	w["us-1"] = Heard{Version: m.Version(), Head: head(90)}
 	sealed := m.Advance(w.heard, everyShard)
 	x, _ := sealed.Member("ap-1")
 	seal, ok := sealed.Sealed(ap.Origin)
@@ -133,9 +134,9 @@ func TestALeavingMemberWaitsForWhoLacksAnEndedLog(t *testing.T) {
 	m.Seals = []Seal{{Origin: 9, Final: map[feature.Shard]hlc.Timestamp{shardA: 40}}}
 	has := hlc.Vector{us.Origin: 50, 9: 39}
 	h := Heard{
-		Epoch: 1, Revision: m.Revision,
-		Head:   func(_ feature.Shard, o hlc.Origin) hlc.Timestamp { return 50 },
-		Covers: func(_ feature.Shard, p hlc.Position) bool { return has.CoversPosition(p) },
+		Version: m.Version(),
+		Head:    func(_ feature.Shard, o hlc.Origin) hlc.Timestamp { return 50 },
+		Covers:  func(_ feature.Shard, p hlc.Position) bool { return has.CoversPosition(p) },
 	}
 	w := world{"eu-1": h, "us-1": h, "ap-1": h}
 	if got := m.Advance(w.heard, everyShard); got != m {
@@ -154,9 +155,9 @@ func TestALeavingMemberGoesWhenOthersHaveAllOfIt(t *testing.T) {
 	}
 	covers := false
 	h := Heard{
-		Epoch: 1, Revision: m.Revision,
-		Head:   func(_ feature.Shard, o hlc.Origin) hlc.Timestamp { return 50 },
-		Covers: func(feature.Shard, hlc.Position) bool { return covers },
+		Version: m.Version(),
+		Head:    func(_ feature.Shard, o hlc.Origin) hlc.Timestamp { return 50 },
+		Covers:  func(feature.Shard, hlc.Position) bool { return covers },
 	}
 	w := world{"eu-1": h, "us-1": h, "ap-1": h}
 	if got := m.Advance(w.heard, everyShard); got != m {
@@ -188,7 +189,7 @@ func TestALeavingMemberGoesWhenOthersHaveAllOfIt(t *testing.T) {
 
 func TestChangesThatAreRefused(t *testing.T) {
 	m := three(t)
-	evicted, err := m.Evict("ap-1")
+	evicted, err := m.Evict("ap-1", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,12 +207,15 @@ func TestChangesThatAreRefused(t *testing.T) {
 		"no origin":           func() (*Membership, error) { return m.Introduce(Member{Store: "us-1", Region: "us"}, true) },
 		"removing the home":   func() (*Membership, error) { return m.Remove("eu-1", nil) },
 		"removing nobody":     func() (*Membership, error) { return m.Remove("sa-1", nil) },
-		"evicting twice":      func() (*Membership, error) { return evicted.Evict("ap-1") },
+		"evicting twice":      func() (*Membership, error) { return evicted.Evict("ap-1", nil) },
 		"draining an evicted": func() (*Membership, error) { return evicted.Remove("ap-1", nil) },
 		"the only holder": func() (*Membership, error) {
 			return m.Remove("ap-1", []*feature.Group{{Name: "everywhere"}, {Name: "local", Regions: []string{"ap"}}})
 		},
-		"the last one":        func() (*Membership, error) { return Found(eu).Evict("eu-1") },
+		"evicting the only holder": func() (*Membership, error) {
+			return m.Apply(Change{Action: Expel, Store: "ap-1"}, []*feature.Group{{Name: "everywhere"}, {Name: "local", Regions: []string{"ap"}}})
+		},
+		"the last one":        func() (*Membership, error) { return Found(eu).Evict("eu-1", nil) },
 		"an incomplete guest": func() (*Membership, error) { return m.Invite(Member{Store: "sa-1", Region: "sa"}) },
 		"a taken address":     func() (*Membership, error) { return m.Invite(Member{Store: "sa-1", Region: "sa", Address: us.Address}) },
 		"a full region":       func() (*Membership, error) { return m.Invite(Member{Store: "us-2", Region: "us", Address: "us:2"}) },
@@ -226,11 +230,11 @@ func TestChangesThatAreRefused(t *testing.T) {
 }
 
 func TestAStoreComesBackUnderAnotherOrigin(t *testing.T) {
-	m, err := three(t).Evict("ap-1")
+	m, err := three(t).Evict("ap-1", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := Heard{Epoch: 1, Revision: m.Revision}
+	h := Heard{Version: m.Version()}
 	m = m.Advance(world{"eu-1": h, "us-1": h}.heard, everyShard)
 	if _, err := m.Introduce(ap, true); err == nil {
 		if again, _ := m.Introduce(ap, true); again != m {
@@ -280,7 +284,7 @@ func TestSafeTimeWaitsForWhoMayWrite(t *testing.T) {
 	if got := m.SafeTime(shardA, hlc.Vector{1: 100, 2: 80}, all); got != 0 {
 		t.Errorf("with nothing heard of ap the safe time is %v, want 0", got)
 	}
-	ended := m.sealed(m.Members[0], map[feature.Shard]hlc.Timestamp{shardA: 60}) // ap, which is first by name
+	ended := m.sealed(m.Members[0], map[feature.Shard]hlc.Timestamp{shardA: 60}, nil) // ap, which is first by name
 	if got := ended.SafeTime(shardA, v, all); got != 80 {
 		t.Errorf("with all of a sealed origin the safe time is %v, want 80", got)
 	}
@@ -351,4 +355,47 @@ func FuzzDecodeMembership(f *testing.F) {
 			t.Fatalf("%x was read, %x is written", b, again)
 		}
 	})
+}
+
+// M3: in whatever order stores hear of documents, they come to the same.
+func TestVersionsAreTotallyOrdered(t *testing.T) {
+	draw := rapid.Custom(func(t *rapid.T) Version {
+		return Version{Epoch: rapid.Uint64Range(1, 3).Draw(t, "epoch"), Home: StoreID(rapid.SampledFrom([]string{"eu-1", "us-1"}).Draw(t, "home")), Revision: rapid.Uint64Range(1, 3).Draw(t, "revision")}
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		a, b, c := draw.Draw(t, "a"), draw.Draw(t, "b"), draw.Draw(t, "c")
+		if (a.Compare(b) == 0) != (a == b) || a.Compare(b) != -b.Compare(a) {
+			t.Fatalf("%v and %v: %d, and %d the other way round", a, b, a.Compare(b), b.Compare(a))
+		}
+		if a.Compare(b) < 0 && b.Compare(c) < 0 && a.Compare(c) >= 0 {
+			t.Fatalf("%v < %v < %v, but not the first before the last", a, b, c)
+		}
+		if a.Epoch == b.Epoch && a.Home != b.Home {
+			later := b
+			later.Revision += 10
+			if a.Compare(b) != a.Compare(later) {
+				t.Fatalf("%v against the line of %v is decided by revisions", a, b)
+			}
+		}
+	})
+}
+
+// The rows of a group that a dead store alone held are lost anyhow: an operator
+// can say so.
+func TestTheOnlyHolderIsEvictedOnAnOperatorsWord(t *testing.T) {
+	groups := []*feature.Group{{Name: "local", Regions: []string{"ap"}}}
+	m, err := three(t).Apply(Change{Action: Expel, Store: "ap-1", Abandon: true}, groups)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if x, _ := m.Member("ap-1"); x.State != Fenced {
+		t.Errorf("it is %v, want fenced", x.State)
+	}
+	guest, err := three(t).Introduce(Member{Store: "sa-1", Region: "sa", Origin: 9, Address: "sa:1"}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := guest.Evict("sa-1", []*feature.Group{{Name: "far", Regions: []string{"sa"}}}); err != nil {
+		t.Errorf("one that has not come to hold anything yet stays: %v", err)
+	}
 }

@@ -111,19 +111,39 @@ func (m *Membership) Introduce(x Member, invited bool) (*Membership, error) {
 // Remove begins to drain a member: it writes no more, and goes when the others
 // have all of its log. One that alone holds one of the groups stays.
 func (m *Membership) Remove(id StoreID, groups []*feature.Group) (*Membership, error) {
-	others := slices.DeleteFunc(m.Members.Active(), func(y Member) bool { return y.Store == id })
-	for _, g := range groups {
-		if x, ok := m.Member(id); ok && x.Origin != 0 && len(others) > 0 && len(others.Of(g)) == 0 && len(Members{x}.Of(g)) > 0 {
-			return nil, refuse("store %s alone holds the rows of group %s, whose regions are %v: add another active store's region to them first, or delete the group", id, g.Name, g.Regions)
-		}
+	if g := m.heldAlone(id, groups); g != nil {
+		return nil, refuse("store %s alone holds the rows of group %s, whose regions are %v: add another active store's region to them first, or delete the group", id, g.Name, g.Regions)
 	}
 	return m.retire(id, Leaving)
 }
 
+// heldAlone returns one of the groups that no other active store holds, nil when
+// there is none.
+func (m *Membership) heldAlone(id StoreID, groups []*feature.Group) *feature.Group {
+	x, ok := m.Member(id)
+	others := slices.DeleteFunc(m.Members.Active(), func(y Member) bool { return y.Store == id })
+	if !ok || x.State != Active && x.State != Leaving || len(others) == 0 {
+		return nil
+	}
+	for _, g := range groups {
+		if len(others.Of(g)) == 0 && len(Members{x}.Of(g)) > 0 {
+			return g
+		}
+	}
+	return nil
+}
+
 // Evict begins to end a member that is away: the others take no more of its
 // log, and agree on where it ended. What it has beyond that is not part of the
-// deployment any more, unless it comes back and hands it over.
-func (m *Membership) Evict(id StoreID) (*Membership, error) { return m.retire(id, Fenced) }
+// deployment any more, unless it comes back and hands it over. Of a group that it
+// alone holds that would be everything, and nobody could take it over: it stays,
+// unless these groups are not among those given.
+func (m *Membership) Evict(id StoreID, groups []*feature.Group) (*Membership, error) {
+	if g := m.heldAlone(id, groups); g != nil {
+		return nil, refuse("store %s alone holds the rows of group %s, whose regions are %v, and when it comes back nobody could take them over: add another active store's region to them first, or delete the group, or give its rows up: featurestore members evict %s --yes --abandon", id, g.Name, g.Regions, id)
+	}
+	return m.retire(id, Fenced)
+}
 
 func (m *Membership) retire(id StoreID, to State) (*Membership, error) {
 	x, ok := m.Member(id)
@@ -175,6 +195,20 @@ func (m *Membership) TakeOver(by StoreID) (*Membership, error) {
 // a document that is as new, and none would come.
 const unseenRevisions = 1000
 
+// maxOutrun bounds the revisions that a home believes in.
+const maxOutrun = 1 << 62
+
+// Outrun raises the revision beyond that of a document that does not hold though
+// its revision is greater, for the same reason. It returns m when it is not.
+func (m *Membership) Outrun(v Version) *Membership {
+	if v.Compare(m.Version()) >= 0 || v.Revision <= m.Revision || v.Revision > maxOutrun {
+		return m
+	}
+	n := m.next()
+	n.Revision = v.Revision + 1
+	return n
+}
+
 // AddSalvage notes where the tail of a sealed origin was logged again.
 func (m *Membership) AddSalvage(o hlc.Origin, salvage map[feature.Shard]Salvage) (*Membership, error) {
 	i := slices.IndexFunc(m.Seals, func(s Seal) bool { return s.Origin == o })
@@ -197,8 +231,8 @@ func (m *Membership) AddSalvage(o hlc.Origin, salvage map[feature.Shard]Salvage)
 
 // Heard is what a member told of itself last.
 type Heard struct {
-	// Epoch and Revision are those of the document that it keeps.
-	Epoch, Revision uint64
+	// Version is of the document that it keeps.
+	Version Version
 	// Whole says that it has copied all that it holds.
 	Whole bool
 	// Head is the last entry of an origin that it has in a shard.
@@ -207,8 +241,10 @@ type Heard struct {
 	Covers func(feature.Shard, hlc.Position) bool
 }
 
+// has reports whether it keeps m as of a revision, or a later one. One that keeps
+// a document of another line may lack what m says, whatever its revision.
 func (h Heard) has(m *Membership, since uint64) bool {
-	return h.Epoch == m.Epoch && h.Revision >= since
+	return h.Version.IsOfLine(m.Version()) && h.Version.Revision >= since
 }
 
 // Advance makes the one step that what was heard allows, or returns m: a
@@ -225,8 +261,12 @@ func (m *Membership) Advance(heard func(StoreID) (Heard, bool), shards func(Memb
 				return n
 			}
 		case Leaving, Fenced:
-			if final, ok := m.final(x, heard, shards); ok {
-				return m.sealed(x, final)
+			voters, ok := m.voters(x, heard, shards)
+			if !ok {
+				continue
+			}
+			if final := finalOf(x, voters, shards(x)); x.State == Fenced || m.isDrained(x, final, voters) {
+				return m.sealed(x, final, voters)
 			}
 		}
 	}
@@ -249,60 +289,4 @@ func (m *Membership) mayServe(x Member, heard func(StoreID) (Heard, bool)) bool 
 		}
 	}
 	return true
-}
-
-// final decides where the log of a member ends, once that is certain (M5).
-func (m *Membership) final(x Member, heard func(StoreID) (Heard, bool), shards func(Member) []feature.Shard) (map[feature.Shard]hlc.Timestamp, bool) {
-	type voter struct {
-		Heard
-		holds []feature.Shard
-	}
-	var voters []voter
-	for _, y := range m.Members {
-		if y.Origin == 0 || y.State == Removed || y.State == Fenced || y.Store == x.Store && x.State == Fenced {
-			continue
-		}
-		h, ok := heard(y.Store)
-		if !ok || !h.has(m, x.Since) {
-			return nil, false
-		}
-		voters = append(voters, voter{h, shards(y)})
-	}
-	final := map[feature.Shard]hlc.Timestamp{}
-	for _, shard := range shards(x) {
-		for _, h := range voters {
-			if at := h.Head(shard, x.Origin); at > 0 {
-				final[shard] = max(final[shard], at)
-			}
-		}
-	}
-	if x.State == Fenced {
-		return final, true
-	}
-	// A leaving member takes nothing along, nor of the logs that have ended: it
-	// may be the last that has all of one.
-	ends := append([]Seal{{Origin: x.Origin, Final: final}}, m.Seals...)
-	for _, h := range voters {
-		for _, end := range ends {
-			for _, shard := range h.holds {
-				if at := end.Final[shard]; at > 0 && !h.Covers(shard, hlc.Position{Origin: end.Origin, At: at}) {
-					return nil, false
-				}
-			}
-		}
-	}
-	return final, true
-}
-
-func (m *Membership) sealed(x Member, final map[feature.Shard]hlc.Timestamp) *Membership {
-	n := m.next()
-	x.Drained = x.State == Leaving
-	x.State, x.Since = Removed, n.Revision
-	n.put(x)
-	seal := Seal{Origin: x.Origin, Store: x.Store, Final: final}
-	i, ok := slices.BinarySearchFunc(n.Seals, x.Origin, func(s Seal, o hlc.Origin) int { return cmp.Compare(s.Origin, o) })
-	if !ok {
-		n.Seals = slices.Insert(n.Seals, i, seal)
-	}
-	return n
 }

@@ -1,10 +1,15 @@
 package online
 
 import (
+	"bytes"
 	"errors"
+	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/dgraph-io/badger/v4"
+
+	"featurestore/feature"
 )
 
 func TestTheMembershipIsKept(t *testing.T) {
@@ -49,11 +54,11 @@ func TestARegistryIsAdoptedWhenItIsNewer(t *testing.T) {
 	one, other := openHouse(t), openHouse(t)
 	encoded := func(h *house) (uint64, []byte) {
 		t.Helper()
-		revision, b, err := h.EncodedRegistry()
+		version, b, err := h.EncodedRegistry()
 		if err != nil {
 			t.Fatal(err)
 		}
-		return revision, b
+		return version.Revision, b
 	}
 	apply := func(h *house, project string, features int) {
 		t.Helper()
@@ -86,5 +91,59 @@ func TestARegistryIsAdoptedWhenItIsNewer(t *testing.T) {
 	}
 	if err := other.AdoptRegistry(t.Context(), []byte("no registry")); err == nil {
 		t.Error("what is no registry was adopted")
+	}
+}
+
+// A home that another one took over from has applied more than that one, unseen:
+// none of it stays, after a restart neither.
+func TestTheRegistryOfALaterHomeHoldsWhateverItsRevision(t *testing.T) {
+	var log bytes.Buffer
+	old := openHouse(t, func(c *Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+	next := openHouse(t)
+	apply := func(h *house, features int) {
+		t.Helper()
+		if _, err := h.Apply(t.Context(), definitions(t, "rides", features), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	encoded := func(h *house) []byte {
+		t.Helper()
+		_, b, err := h.EncodedRegistry()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	old.SetLine(feature.Line{Epoch: 1, Home: "eu-1"})
+	apply(old, 1)
+	if err := next.AdoptRegistry(t.Context(), encoded(old)); err != nil {
+		t.Fatal(err)
+	}
+	next.SetLine(feature.Line{Epoch: 2, Home: "us-1"})
+	apply(next, 2)
+	for features := range 3 {
+		apply(old, 3+features)
+	}
+	if err := next.AdoptRegistry(t.Context(), encoded(old)); err != nil {
+		t.Fatal(err)
+	}
+	want := next.Registry().Version()
+	if want != (feature.RegistryVersion{Line: feature.Line{Epoch: 2, Home: "us-1"}, Revision: 2}) {
+		t.Fatalf("the successor has %v", want)
+	}
+	if log.Reset(); old.Registry().Revision() != 4 {
+		t.Fatalf("the home before has revision %d, want 4", old.Registry().Revision())
+	}
+	if err := old.AdoptRegistry(t.Context(), encoded(next)); err != nil {
+		t.Fatal(err)
+	}
+	if text := log.String(); !strings.Contains(text, "void_after_revision=1") || !strings.Contains(text, "void_up_to_revision=4") {
+		t.Errorf("it logs %q, want which of its revisions are void", text)
+	}
+	for _, when := range []string{"at once", "after a restart"} {
+		if got := old.Registry().Version(); got != want {
+			t.Errorf("%s the home before has %v, want %v", when, got, want)
+		}
+		old.restart()
 	}
 }

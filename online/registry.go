@@ -22,6 +22,10 @@ const (
 	registryPartBytes = 128 << 10
 )
 
+// SetLine says of which line the definitions are that Apply puts in force from now
+// on (feature.Registry.In); zero: of that of the definitions before them.
+func (s *Store) SetLine(line feature.Line) { s.line.Store(&line) }
+
 // Registry returns the definitions in force; never nil. It is immutable.
 func (s *Store) Registry() *feature.Registry { return s.registry.Load() }
 
@@ -45,7 +49,11 @@ func (s *Store) Apply(ctx context.Context, d feature.Definitions, expect *uint64
 
 // applyDefinitions runs in the committer: nobody else changes the registry.
 func (s *Store) applyDefinitions(d feature.Definitions, expect *uint64) (feature.Plan, error) {
-	next, plan, err := s.registry.Load().Apply(d, expect)
+	registry := s.registry.Load()
+	if line := s.line.Load(); line != nil {
+		registry = registry.In(*line)
+	}
+	next, plan, err := registry.Apply(d, expect)
 	if err != nil || plan.IsEmpty() {
 		return plan, err
 	}
@@ -65,7 +73,7 @@ func (s *Store) putRegistry(next *feature.Registry) error {
 	if err != nil {
 		return err
 	}
-	outdated, err := s.oldRevisions(next.Revision())
+	outdated, err := s.otherRevisions(next.Revision())
 	if err != nil {
 		return err
 	}
@@ -79,18 +87,19 @@ func (s *Store) putRegistry(next *feature.Registry) error {
 }
 
 // EncodedRegistry returns the definitions in force as AdoptRegistry takes them,
-// and their revision.
-func (s *Store) EncodedRegistry() (revision uint64, encoded []byte, err error) {
+// and their version.
+func (s *Store) EncodedRegistry() (version feature.RegistryVersion, encoded []byte, err error) {
 	r := s.registry.Load()
 	if encoded, err = definition.EncodeRegistry(r); err != nil {
-		return 0, nil, fmt.Errorf("encode registry revision %d: %w", r.Revision(), err)
+		return feature.RegistryVersion{}, nil, fmt.Errorf("encode registry revision %d: %w", r.Revision(), err)
 	}
-	return r.Revision(), encoded, nil
+	return r.Version(), encoded, nil
 }
 
 // AdoptRegistry puts the definitions of another store in force, whole, when
-// their revision is greater than that of those here, and does nothing else
-// otherwise. It returns when they are durable. Errors are those of Append that
+// their version is greater than that of those here, and does nothing
+// otherwise. Their revision may be smaller: what was numbered here under a home
+// that another one took over from is void then, and the log says so. It returns when they are durable. Errors are those of Append that
 // concern queue, disk and size, and of reading what is no registry.
 func (s *Store) AdoptRegistry(ctx context.Context, encoded []byte) error {
 	next, err := definition.DecodeRegistry(encoded)
@@ -99,13 +108,18 @@ func (s *Store) AdoptRegistry(ctx context.Context, encoded []byte) error {
 	}
 	next = next.With(s.cfg.Checks)
 	return s.queue.run(ctx, len(encoded), func(context.Context, *committer) error {
-		if next.Revision() <= s.registry.Load().Revision() {
+		old := s.registry.Load().Version()
+		if next.Version().Compare(old) <= 0 {
 			return nil
 		}
 		if err := s.putRegistry(next); err != nil {
 			return err
 		}
 		s.cfg.Logger.Info("definitions of another store taken over", "revision", next.Revision())
+		if next.Version().Line != old.Line && old.Revision > next.Began() {
+			s.cfg.Logger.Warn("definitions that this store had are void: another home took over, and went on without them; apply them again",
+				"void_after_revision", next.Began(), "void_up_to_revision", old.Revision, "of", old.Home, "home", next.Version().Home)
+		}
 		return nil
 	})
 }
@@ -135,9 +149,9 @@ func (s *Store) registryEntries(r *feature.Registry) ([]*badger.Entry, error) {
 	}
 }
 
-// oldRevisions returns the keys of revisions that are kept no longer, at most a
-// few at a time.
-func (s *Store) oldRevisions(newest uint64) ([][]byte, error) {
+// otherRevisions returns the keys of revisions that are kept no longer: at most a
+// few of the oldest at a time, and all beyond the one that is to be in force.
+func (s *Store) otherRevisions(newest uint64) ([][]byte, error) {
 	const most = 16
 	var keys [][]byte
 	txn := s.db.NewTransactionAt(math.MaxUint64, false)
@@ -152,6 +166,9 @@ func (s *Store) oldRevisions(newest uint64) ([][]byte, error) {
 		if k.revision+registryRevisionsKept > newest {
 			break
 		}
+		keys = append(keys, it.Item().KeyCopy(nil))
+	}
+	for it.Seek(appendRegistryKey(nil, newest, math.MaxUint16)); it.Valid(); it.Next() {
 		keys = append(keys, it.Item().KeyCopy(nil))
 	}
 	return keys, nil

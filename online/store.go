@@ -32,6 +32,7 @@ type Store struct {
 	progress  *progress
 	snapshots *snapshots
 	registry  atomic.Pointer[feature.Registry]
+	line      atomic.Pointer[feature.Line]
 	shards    shardRecords
 
 	logSizes   *logSizes

@@ -18,8 +18,8 @@ type Local interface {
 	// Progress and Heads are those of Store.
 	Progress(shard feature.Shard) hlc.Vector
 	Heads(shard feature.Shard) hlc.Vector
-	// RegistryRevision is that of the definitions in force.
-	RegistryRevision() uint64
+	// RegistryVersion is that of the definitions in force.
+	RegistryVersion() feature.RegistryVersion
 }
 
 // CoreConfig says who a core decides for, and how patiently.
@@ -53,8 +53,8 @@ type Core struct {
 	membership *meta.Membership // nil until known
 	keeping    *meta.Membership // on its way to the disk
 	nextKeep   time.Duration    // when this store may change it by itself again, after the disk took none
-	// told is the revision that others may rely on: kept and obeyed.
-	told struct{ epoch, revision uint64 }
+	// told is the document that others may rely on: kept and obeyed.
+	told meta.Version
 
 	peers     map[meta.StoreID]*peer
 	shards    map[feature.Shard]*shard
@@ -63,9 +63,9 @@ type Core struct {
 	// facts are how recent each origin's log is, by origin, rising. The map and
 	// its slices are replaced, never changed.
 	facts map[hlc.Origin][]fact
-	// definitions is the revision that shards are of; adopting says that others
-	// are on their way to the disk.
-	definitions uint64
+	// definitions are those that shards are of; adopting says that others are on
+	// their way to the disk.
+	definitions feature.RegistryVersion
 	adopting    bool
 
 	writing struct {
@@ -107,7 +107,7 @@ func NewCore(cfg CoreConfig) *Core {
 	}
 	c.refreshShards()
 	if m := c.membership; m != nil {
-		c.told.epoch, c.told.revision = m.Epoch, m.Revision
+		c.told = m.Version()
 	}
 	return c
 }
@@ -155,13 +155,21 @@ func (c *Core) holds(s feature.Shard) func(meta.Member) bool {
 	return func(x meta.Member) bool { return slices.Contains(c.cfg.Local.Shards(x.Region), s) }
 }
 
+// isElsewhere reports whether another member holds a shard, in one of some states.
+func (c *Core) isElsewhere(s feature.Shard, in ...meta.State) bool {
+	holds := c.holds(s)
+	return slices.ContainsFunc(c.membership.Members, func(x meta.Member) bool {
+		return x.Store != c.cfg.Self.Store && slices.Contains(in, x.State) && holds(x)
+	})
+}
+
 // refreshShards follows changes of the definitions.
 func (c *Core) refreshShards() {
-	revision := c.cfg.Local.RegistryRevision()
-	if c.definitions == revision && len(c.order) > 0 {
+	version := c.cfg.Local.RegistryVersion()
+	if c.definitions == version && len(c.order) > 0 {
 		return
 	}
-	c.definitions = revision
+	c.definitions = version
 	for _, s := range c.cfg.Local.Shards(c.cfg.Self.Region) {
 		if c.shards[s] == nil || !slices.Contains(c.order, s) {
 			c.shard(s)

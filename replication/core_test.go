@@ -30,7 +30,9 @@ func (l *localFacts) Shards(meta.Region) []feature.Shard {
 
 func (l *localFacts) Progress(feature.Shard) hlc.Vector { return l.progress }
 func (l *localFacts) Heads(feature.Shard) hlc.Vector    { return l.heads }
-func (l *localFacts) RegistryRevision() uint64          { return max(1, l.revision) }
+func (l *localFacts) RegistryVersion() feature.RegistryVersion {
+	return feature.RegistryVersion{Revision: max(1, l.revision)}
+}
 
 // twoStores is the membership of eu-1 and us-1, whose home is eu-1.
 func twoStores(t *testing.T) *meta.Membership {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"featurestore/feature"
 	"featurestore/meta"
 )
 
@@ -44,6 +45,9 @@ func (n *Node) do(ctx context.Context, out []Output, bytes int64) {
 				n.complain("collect tombstones", n.cfg.Store.Collect(ctx, o.Shard, o.Horizon))
 			})
 		case Retired:
+			if len(o.Kept) > 0 {
+				n.cfg.Logger.Warn("this store was evicted, and no other one holds some of its groups: what it wrote there stays in its old directory", "shards", o.Kept)
+			}
 			n.ended <- map[bool]error{true: ErrDrained, false: ErrRetired}[o.Drained]
 		default:
 			n.tasks.add(func(ctx context.Context) { n.perform(ctx, o) })
@@ -88,12 +92,14 @@ func (n *Node) perform(ctx context.Context, o Output) {
 		n.complain("take definitions of another store", n.cfg.Store.AdoptRegistry(ctx, o.Encoded))
 		n.offer(Adopted{})
 	case SendRegistry:
-		revision, encoded, err := n.cfg.Store.EncodedRegistry()
+		version, encoded, err := n.cfg.Store.EncodedRegistry()
 		if n.complain("encode definitions", err); err == nil {
-			n.links.send(Send{To: o.To, Message: RegistryNews{Revision: revision, Encoded: encoded}})
+			n.links.send(Send{To: o.To, Serving: o.Serving, Message: RegistryNews{Version: version, Encoded: encoded}})
 		}
+		n.offer(RegistrySent{To: o.To})
 	case RelogFor:
 		n.relogFor(ctx, o)
+		n.offer(RelogEnded{To: o.To, Shard: o.Shard})
 	case RelogBeyond:
 		err := n.relogBeyond(ctx, o)
 		n.complain("log rows from beyond a seal again", err)
@@ -121,7 +127,7 @@ func (n *Node) relogFor(ctx context.Context, o RelogFor) {
 	if n.complain("log another store's tail again", err); err != nil {
 		return // it will ask again
 	}
-	n.links.send(Send{To: o.To, Serving: true, Message: Relogged{Shard: o.Shard, UpTo: o.Entries[len(o.Entries)-1].At, As: p}})
+	n.links.send(Send{To: o.To, Serving: true, Message: o.answer(p)})
 }
 
 // salvage offers a piece of the own tail.
@@ -152,6 +158,7 @@ func (n *Node) serveReads(ctx context.Context, c Conversation, o Serve) error {
 			continue
 		}
 		iv, floor, err := n.cfg.Store.ReadLog(ctx, r.Shard, r.Origin, r.After, n.cfg.ReadBytes)
+		unreadable := err != nil && ctx.Err() == nil
 		switch {
 		case err != nil:
 			n.complain("read a log for another store", err)
@@ -164,7 +171,7 @@ func (n *Node) serveReads(ctx context.Context, c Conversation, o Serve) error {
 		if len(iv.Entries) == 0 {
 			through = r.After
 		}
-		n.offer(Served{To: o.To, Read: r, Through: through, Floor: floor, Err: err})
+		n.offer(Served{To: o.To, Read: r, Through: through, Floor: floor, Err: err, Unreadable: unreadable})
 	}
 	return ended
 }
@@ -192,5 +199,5 @@ func (n *Node) complain(what string, err error) {
 // localStore is what the core reads of the store.
 type localStore struct{ Store }
 
-// RegistryRevision is that of the definitions in force.
-func (l localStore) RegistryRevision() uint64 { return l.Registry().Revision() }
+// RegistryVersion is that of the definitions in force.
+func (l localStore) RegistryVersion() feature.RegistryVersion { return l.Registry().Version() }

@@ -26,8 +26,8 @@
 //	    that position minus the grace.
 //	I7. A tombstone is collected only below what every active member has passed,
 //	    minus the grace.
-//	I8. Seal: at most one an origin, in the membership; nobody takes entries
-//	    beyond a fence or a seal.
+//	I8. Seal: at most one an origin, in the membership, lowered only when nobody
+//	    remains who has more; nobody takes entries beyond a fence or a seal.
 //	I10. Amnesia: a store that lost state takes part only under a new origin.
 //	I13. Causal gate: an entry is joined only after the positions it names.
 //	I14. Convergence: when updates stop and links heal, members have equal rows.

@@ -16,7 +16,9 @@ type emptyStore struct{}
 func (emptyStore) Shards(meta.Region) []feature.Shard { return []feature.Shard{{Group: 1}} }
 func (emptyStore) Progress(feature.Shard) hlc.Vector  { return nil }
 func (emptyStore) Heads(feature.Shard) hlc.Vector     { return nil }
-func (emptyStore) RegistryRevision() uint64           { return 1 }
+func (emptyStore) RegistryVersion() feature.RegistryVersion {
+	return feature.RegistryVersion{Revision: 1}
+}
 
 // coreOfTwo is the core of a store whose one peer writes origin 2.
 func coreOfTwo() *Core {

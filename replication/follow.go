@@ -25,7 +25,7 @@ type following struct {
 type source struct {
 	id        meta.StoreID
 	owner     bool // it writes the origin
-	ahead     bool // it has something of it that is not here
+	ahead     bool // it has something of it that is not here, and can read it
 	roundTrip time.Duration
 }
 
@@ -149,14 +149,29 @@ func (c *Core) sources(o hlc.Origin) []source {
 	for _, id := range slices.Sorted(maps.Keys(c.peers)) {
 		p := c.peers[id]
 		x, ok := c.membership.Member(id)
-		if !ok || !p.dialed || x.State == meta.Removed || !p.isLive(c.now.Mono, c.cfg.Stall) {
+		if !ok || !p.dialed || x.State == meta.Removed || x.State == meta.Fenced && c.isSealed(o) || !p.isLive(c.now.Mono, c.cfg.Stall) {
 			continue
 		}
-		s := source{id: id, owner: x.Origin == o, roundTrip: p.clock.roundTrip}
-		s.ahead = c.isAhead(id, o)
+		s := source{id: id, roundTrip: p.clock.roundTrip}
+		if c.now.Mono >= p.unreadable[o] {
+			s.owner, s.ahead = x.Origin == o, c.isAhead(id, o)
+		}
 		live = append(live, s)
 	}
 	return live
+}
+
+// refusalStalls is for how many stalls a log that a source cannot read is followed
+// elsewhere, where somebody is ahead; then it is asked again.
+const refusalStalls = 20
+
+// refuses notes that a peer cannot read a log. What it has of it counts for nothing
+// meanwhile: its rotten part is in a relay's log, if anywhere.
+func (p *peer) refuses(o hlc.Origin, until time.Duration) {
+	if p.unreadable == nil {
+		p.unreadable = map[hlc.Origin]time.Duration{}
+	}
+	p.unreadable[o] = until
 }
 
 // isAhead reports whether a peer has told to have something of an origin that

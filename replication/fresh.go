@@ -107,6 +107,9 @@ func asOf(facts []fact, at hlc.Timestamp) (time.Duration, bool) {
 
 // learn adds a fact. The map is replaced, never changed: others read it.
 func (c *Core) learn(o hlc.Origin, f fact) {
+	if c.isOver(o) {
+		return
+	}
 	old := c.facts[o]
 	next := addFact(old, f)
 	if len(next) == len(old) && (len(old) == 0 || &next[0] == &old[0]) {
@@ -117,6 +120,26 @@ func (c *Core) learn(o hlc.Origin, f fact) {
 		c.facts = map[hlc.Origin][]fact{}
 	}
 	c.facts[o] = next
+}
+
+// isOver reports whether a log has ended and all that counts of it is here: it
+// makes no answer stale any more.
+func (c *Core) isOver(o hlc.Origin) bool {
+	if c.membership == nil {
+		return false
+	}
+	seal, ended := c.membership.Sealed(o)
+	return ended && c.isComplete(seal)
+}
+
+// forget drops the facts of logs that are over: members come and go for years.
+func (c *Core) forget() {
+	for o := range c.facts {
+		if c.isOver(o) {
+			c.facts = maps.Clone(c.facts)
+			delete(c.facts, o)
+		}
+	}
 }
 
 // receiveFresh takes what a peer tells on the strength of a Status that it got.

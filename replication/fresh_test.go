@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"featurestore/hlc"
+	"featurestore/meta"
 )
 
 // Facts answer like a list that is searched from end to end, and nothing that
@@ -79,5 +80,37 @@ func TestALogThatCannotBeClosedIsNotToldToBeFresh(t *testing.T) {
 	c.Step(Instant{Mono: 3 * time.Second}, Closing{})
 	if since, ok := asOf(c.facts[1], 40); !ok || since != time.Second {
 		t.Errorf("all that was accepted before %v is said to be at or before 40, want before 1s", since)
+	}
+}
+
+// A log that has ended, and is wholly here, makes nothing stale: nothing is kept of
+// it, nor told to others. One of which some is missing does.
+func TestFactsOfALogThatIsOverAreForgotten(t *testing.T) {
+	local := &localFacts{progress: hlc.Vector{9: 99}}
+	c := NewCore(CoreConfig{Self: member("eu-1", 10, meta.Active), Local: local, Membership: threeOneEnded(meta.Active)})
+	drive(c, Opened{Hello: Hello{Member: member("us-1", 20, meta.Active)}})
+	tells := func() (facts, told int) {
+		sent := c.peers["us-1"].echoes.next(c.now.Mono)
+		drive(c, Received{From: "us-1", Message: Fresh{Echo: sent, Facts: []Fact{{Origin: 9, Through: 120}, {Origin: 20, Through: 120}}}})
+		c.nextUpkeep = 0
+		drive(c, Tick{Closed: 40})
+		c.peers["us-1"].echo = 1
+		c.tellFresh(c.peers["us-1"])
+		for _, o := range c.take() {
+			for _, f := range o.(Send).Message.(Fresh).Facts {
+				if f.Origin == 9 {
+					told++
+				}
+			}
+		}
+		return len(c.facts[9]), told
+	}
+	if facts, told := tells(); facts != 1 || told != 1 {
+		t.Errorf("while some of the log is missing, %d facts are kept and %d told, want 1 and 1", facts, told)
+	}
+	local.progress = hlc.Vector{9: 100}
+	c.shards[onlyShard].pending = local.progress.Clone()
+	if facts, told := tells(); facts != 0 || told != 0 || len(c.facts[20]) == 0 {
+		t.Errorf("once all is here, %d facts are kept and %d told, want none; of a log that goes on %d", facts, told, len(c.facts[20]))
 	}
 }

@@ -81,7 +81,7 @@ func (c *Core) found() {
 // membership.
 func (c *Core) isUnfounded(region meta.Region) bool {
 	for _, p := range c.peers {
-		if p.hello.Member.Region == region && p.statusSeen && p.epoch == 0 {
+		if p.hello.Member.Region == region && p.statusSeen && p.membership.Epoch == 0 {
 			return true
 		}
 	}
@@ -94,6 +94,27 @@ func (c *Core) hear(m *meta.Membership) {
 		return
 	}
 	c.keep(m)
+}
+
+// lineOf is the line of definitions that a store makes: that of the membership
+// whose home it is; zero when it is none.
+func lineOf(self meta.StoreID, m *meta.Membership) feature.Line {
+	if m.Home != self {
+		return feature.Line{}
+	}
+	return feature.Line{Epoch: m.Epoch, Home: string(m.Home)}
+}
+
+// deposed says what became of a store that was the home when it takes another
+// document, "" when nothing did.
+func deposed(self meta.StoreID, old, next *meta.Membership) string {
+	switch {
+	case old == nil || old.Home != self || next.Home == self:
+		return ""
+	case old.Epoch == next.Epoch:
+		return "another store took over as the home at the same time, and its membership holds; what this one changed since it took over is void"
+	}
+	return "another store has taken over as the home; what this one changed and the other had not seen is void"
 }
 
 // kept puts a document into force.
@@ -126,6 +147,10 @@ func (c *Core) lead() {
 		return
 	}
 	for _, p := range c.peers {
+		if next := c.membership.Outrun(p.membership); next != c.membership {
+			c.keep(next)
+			return
+		}
 		if p.introduced || p.hello.Member.Origin == 0 {
 			continue
 		}
@@ -147,7 +172,7 @@ func (c *Core) lead() {
 func (c *Core) heardOf(id meta.StoreID) (meta.Heard, bool) {
 	if id == c.cfg.Self.Store {
 		return meta.Heard{
-			Epoch: c.told.epoch, Revision: c.told.revision, Whole: c.isWhole(),
+			Version: c.told, Whole: c.isWhole(),
 			Head:   func(s feature.Shard, o hlc.Origin) hlc.Timestamp { return c.cfg.Local.Heads(s)[o] },
 			Covers: func(s feature.Shard, p hlc.Position) bool { return c.cfg.Local.Progress(s).CoversPosition(p) },
 		}, true
@@ -157,7 +182,7 @@ func (c *Core) heardOf(id meta.StoreID) (meta.Heard, bool) {
 		return meta.Heard{}, false
 	}
 	return meta.Heard{
-		Epoch: p.epoch, Revision: p.revision, Whole: p.whole,
+		Version: p.membership, Whole: p.whole,
 		Head:   func(s feature.Shard, o hlc.Origin) hlc.Timestamp { return p.heads[s][o] },
 		Covers: func(s feature.Shard, q hlc.Position) bool { return p.progress[s].CoversPosition(q) },
 	}, true
@@ -176,16 +201,29 @@ func (c *Core) obey() {
 		return
 	}
 	for _, y := range c.membership.Members {
-		if y.State != meta.Fenced {
-			continue
+		if y.State == meta.Fenced && c.isLanding(y) { // what was taken before the fence lands first
+			return
 		}
-		for _, id := range c.order { // what was taken before the fence lands first
-			if c.shards[id].flight[y.Origin] > 0 {
-				return
+	}
+	c.told = c.membership.Version()
+}
+
+// isLanding reports whether something is on its way into the store that is not
+// taken any more of a fenced member: its own log, what it passed on of logs that
+// have ended, and rows.
+func (c *Core) isLanding(fenced meta.Member) bool {
+	for _, id := range c.order {
+		s := c.shards[id]
+		if s.flight[fenced.Origin] > 0 || s.rebuild != nil && s.rebuild.joining && s.rebuild.sender == fenced.Store {
+			return true
+		}
+		for _, seal := range c.membership.Seals {
+			if s.flight[seal.Origin] > 0 {
+				return true
 			}
 		}
 	}
-	c.told.epoch, c.told.revision = c.membership.Epoch, c.membership.Revision
+	return false
 }
 
 // recall looks at how far another store has this one's own log. A time after

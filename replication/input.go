@@ -38,13 +38,15 @@ type Joined struct {
 }
 
 // Served says how far one read of a Serve was sent, and whether the log began
-// only after Floor.
+// only after Floor. Unreadable says that the store could not read it.
 type Served struct {
 	To      meta.StoreID
 	Read    LogRead
 	Through hlc.Timestamp
 	Floor   hlc.Timestamp
 	Err     error
+
+	Unreadable bool
 }
 
 // ServeEnded says that all reads of a Serve were answered.
@@ -65,6 +67,15 @@ type Closing struct{ Closed hlc.Timestamp }
 
 // Adopted says that definitions of another store were taken, or refused.
 type Adopted struct{}
+
+// RegistrySent answers SendRegistry, sent or not.
+type RegistrySent struct{ To meta.StoreID }
+
+// RelogEnded answers RelogFor, logged or not.
+type RelogEnded struct {
+	To    meta.StoreID
+	Shard feature.Shard
+}
 
 // Diverged says how many rows of a shard differ from another member's.
 type Diverged struct {
@@ -113,6 +124,8 @@ func (ChunkServed) input()    {}
 func (Tick) input()           {}
 func (Closing) input()        {}
 func (Adopted) input()        {}
+func (RegistrySent) input()   {}
+func (RelogEnded) input()     {}
 func (Diverged) input()       {}
 func (Kept) input()           {}
 func (WritingSet) input()     {}
@@ -185,8 +198,12 @@ type SetWriting struct{ Allowed bool }
 // AdoptRegistry takes the definitions of another store; Adopted answers.
 type AdoptRegistry struct{ Encoded []byte }
 
-// SendRegistry sends the definitions in force to a peer.
-type SendRegistry struct{ To meta.StoreID }
+// SendRegistry sends the definitions in force to a peer, as Send does;
+// RegistrySent answers. There is one at a time for each peer.
+type SendRegistry struct {
+	To      meta.StoreID
+	Serving bool
+}
 
 // TruncateLog removes entries that everyone has; LimitLog bounds what is kept
 // in a shard for those who have not.
@@ -204,11 +221,17 @@ type Collect struct {
 	Horizon hlc.Timestamp
 }
 
-// RelogFor logs another store's tail again and tells it so.
+// RelogFor logs another store's tail again and tells it so; RelogEnded answers.
+// There is one at a time for each peer and shard, and maxOffers for each peer.
 type RelogFor struct {
 	To      meta.StoreID
 	Shard   feature.Shard
 	Entries []oplog.Logged
+}
+
+// answer says where the entries went.
+func (o RelogFor) answer(as hlc.Position) Relogged {
+	return Relogged{Shard: o.Shard, After: o.Entries[0].Prev, UpTo: o.Entries[len(o.Entries)-1].At, As: as}
 }
 
 // RelogBeyond logs again, under this store's origin, what rows hold of ended
@@ -233,8 +256,12 @@ type ServeAudit struct {
 
 // Retired says that this store was removed, and that its tail is taken care of:
 // it has to begin anew, under another origin. Drained says that it had no tail,
-// because it left in order.
-type Retired struct{ Drained bool }
+// because it left in order. Kept are shards of which it has one that stays in its
+// directory, for no other member holds them.
+type Retired struct {
+	Drained bool
+	Kept    []feature.Shard
+}
 
 func (Send) output()          {}
 func (Join) output()          {}

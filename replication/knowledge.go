@@ -141,7 +141,7 @@ func (n *Node) View() View {
 	n.mu.RLock()
 	defer n.mu.RUnlock()
 	c := n.mu.core
-	v := View{Membership: c.membership, Registry: c.cfg.Local.RegistryRevision(), LogBytes: map[feature.Shard]int64{}}
+	v := View{Membership: c.membership, Registry: c.cfg.Local.RegistryVersion().Revision, LogBytes: map[feature.Shard]int64{}}
 	for _, id := range c.order {
 		v.LogBytes[id] = n.cfg.Store.LogBytes(id)
 	}
@@ -151,7 +151,7 @@ func (n *Node) View() View {
 		out := PeerView{
 			Member: p.hello.Member, Live: p.isReached(now.Mono, n.cfg.Stall),
 			RoundTrip: p.clock.roundTrip, ClockOffset: p.clock.offset, ClockAhead: p.clock.ahead(n.cfg.MaxSkew),
-			Progress: maps.Clone(p.progress), Epoch: p.epoch, Revision: p.revision, Registry: p.registry,
+			Progress: maps.Clone(p.progress), Membership: p.membership, Registry: p.registry.Revision,
 		}
 		if c.membership != nil {
 			if x, ok := c.membership.Member(id); ok {

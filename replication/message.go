@@ -57,13 +57,14 @@ type Status struct {
 	// has not changed since the last Status.
 	Progress map[feature.Shard]hlc.Vector
 	// Heads are the last entries there of origins whose members leave or are
-	// fenced: what a seal is decided from.
+	// fenced, and while one is fenced of those that have ended: what a seal is
+	// decided from.
 	Heads map[feature.Shard]hlc.Vector
-	// Epoch and Revision are those of the membership that the sender keeps on
-	// disk and obeys.
-	Epoch, Revision uint64
-	// Registry is the revision of the definitions in force there.
-	Registry uint64
+	// Membership is the version of the document that the sender keeps on disk and
+	// obeys; zero when it knows none.
+	Membership meta.Version
+	// Registry is the version of the definitions in force there.
+	Registry feature.RegistryVersion
 	// Whole says that the sender is rebuilding nothing: it may be a source.
 	Whole bool
 	// ID numbers what the sender tells, rising; the answer is a Fresh.
@@ -90,8 +91,8 @@ type MembershipNews struct{ Membership *meta.Membership }
 
 // RegistryNews brings the definitions in force, as online.Store encodes them.
 type RegistryNews struct {
-	Revision uint64
-	Encoded  []byte
+	Version feature.RegistryVersion
+	Encoded []byte
 }
 
 // Ping measures the round trip and the difference of clocks; Pong answers it.
@@ -112,8 +113,12 @@ type Fetch struct {
 // Chunk answers a Fetch; so does Refused.
 type Chunk struct{ oplog.Chunk }
 
-// Refused answers a Fetch of a store that cannot serve the shard now.
-type Refused struct{ Shard feature.Shard }
+// Refused answers a Fetch of a store that cannot serve the shard now; with an
+// Origin, a Follow of a log that it has and cannot read.
+type Refused struct {
+	Shard  feature.Shard
+	Origin hlc.Origin
+}
 
 // Relog asks an active member to log entries again that the sender, which was
 // evicted, has beyond the seal of its origin.
@@ -122,12 +127,12 @@ type Relog struct {
 	Entries []oplog.Logged
 }
 
-// Relogged answers Relog: where the entries, up to and including UpTo, went. A
-// zero position says that they were refused.
+// Relogged answers Relog: where all entries after After, up to and including
+// UpTo, went. A zero position says that they were refused.
 type Relogged struct {
-	Shard feature.Shard
-	UpTo  hlc.Timestamp
-	As    hlc.Position
+	Shard       feature.Shard
+	After, UpTo hlc.Timestamp
+	As          hlc.Position
 }
 
 // Audit asks what a store has of a shard, to compare (anti-entropy). Without a

@@ -170,6 +170,7 @@ func New(cfg Config) (*Node, error) {
 		m = &meta.Membership{}
 	}
 	n.membership.Store(m)
+	cfg.Store.SetLine(lineOf(cfg.Self.Store, m))
 	why := n.mu.core.refusal()
 	n.refusal.Store(&why)
 	var err error
@@ -302,7 +303,11 @@ func (n *Node) note(in Input) {
 		n.mu.writing = make(chan struct{})
 	case Kept:
 		if m := n.mu.core.Membership(); m != n.membership.Load() {
+			if why := deposed(n.cfg.Self.Store, n.membership.Load(), m); why != "" {
+				n.cfg.Logger.Warn(why, "home", m.Home, "epoch", m.Epoch, "last_revision", n.membership.Load().Revision)
+			}
 			n.membership.Store(m)
+			n.cfg.Store.SetLine(lineOf(n.cfg.Self.Store, m))
 			close(n.mu.kept)
 			n.mu.kept = make(chan struct{})
 			close(n.mu.changed)

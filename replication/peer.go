@@ -21,18 +21,22 @@ type peer struct {
 	heard           time.Duration // when it said something last
 	ever            bool          // it said something in this life
 	// What it told of itself.
-	progress        map[feature.Shard]hlc.Vector
-	heads           map[feature.Shard]hlc.Vector
-	epoch, revision uint64
-	registry        uint64
-	whole           bool
-	statusSeen      bool
-	told            map[feature.Shard]hlc.Vector // what it was told
-	nextNews        time.Duration                // when it may be told of a newer membership again
-	nextRegistry    time.Duration
-	cursors         map[hlc.Origin]map[feature.Shard]*cursor
+	progress     map[feature.Shard]hlc.Vector
+	heads        map[feature.Shard]hlc.Vector
+	membership   meta.Version
+	registry     feature.RegistryVersion
+	whole        bool
+	statusSeen   bool
+	told         map[feature.Shard]hlc.Vector // what it was told
+	nextNews     time.Duration                // when it may be told of a newer membership again
+	defining     bool                         // definitions are on their way to it
+	relogs       map[feature.Shard]bool       // of these, a piece of its tail is being logged again
+	nextRegistry time.Duration
+	cursors      map[hlc.Origin]map[feature.Shard]*cursor
 	// early is what it asked for in shards that are not known here yet.
-	early      map[hlc.Origin]map[feature.Shard]hlc.Timestamp
+	early map[hlc.Origin]map[feature.Shard]hlc.Timestamp
+	// unreadable are logs that it said it cannot read, and until when that is believed.
+	unreadable map[hlc.Origin]time.Duration
 	chunks     map[feature.Shard]bool // of these, one is on its way to it
 	busy       bool                   // a Serve is under way
 	lastRead   LogRead                // the last of the last Serve
@@ -57,6 +61,7 @@ func (c *Core) peer(id meta.StoreID) *peer {
 		p = &peer{
 			id: id, progress: map[feature.Shard]hlc.Vector{}, heads: map[feature.Shard]hlc.Vector{},
 			told: map[feature.Shard]hlc.Vector{}, cursors: map[hlc.Origin]map[feature.Shard]*cursor{}, chunks: map[feature.Shard]bool{},
+			relogs: map[feature.Shard]bool{},
 		}
 		c.peers[id] = p
 	}
@@ -82,6 +87,7 @@ func (c *Core) opened(in Opened) {
 	p.dialed = true
 	c.pingPeer(p)
 	clear(p.told)
+	clear(p.unreadable)
 	p.nextNews, p.nextRegistry = 0, 0
 	for o, f := range c.following {
 		if f.peer == p.id {
@@ -120,14 +126,14 @@ func (c *Core) receiveStatus(p *peer, m Status) {
 		p.heads[id] = v
 	}
 	p.echo = max(p.echo, m.ID)
-	p.epoch, p.revision, p.registry, p.whole, p.statusSeen = m.Epoch, m.Revision, m.Registry, m.Whole, true
+	p.membership, p.registry, p.whole, p.statusSeen = m.Membership, m.Registry, m.Whole, true
 }
 
 // receiveRegistry takes newer definitions of a member. Those of a store that was
 // put out, such as a home that another took over from, do not count any more.
 func (c *Core) receiveRegistry(p *peer, m RegistryNews) {
 	x, ok := c.membership.Member(p.id)
-	if ok && c.isPeer(p) && x.State != meta.Fenced && m.Revision > c.cfg.Local.RegistryRevision() && !c.adopting {
+	if ok && c.isPeer(p) && x.State != meta.Fenced && m.Version.Compare(c.cfg.Local.RegistryVersion()) > 0 && !c.adopting {
 		c.adopting = true
 		c.emit(AdoptRegistry{Encoded: m.Encoded})
 	}
@@ -157,10 +163,20 @@ func (c *Core) tellStatus(p *peer, all bool) {
 		return
 	}
 	c.emit(Send{To: p.id, Message: Status{
-		Progress: progress, Heads: c.endingHeads(), Epoch: c.told.epoch, Revision: c.told.revision,
-		Registry: c.cfg.Local.RegistryRevision(), Whole: c.isWhole() && c.knowsDefinitions(),
+		Progress: progress, Heads: c.endingHeads(), Membership: c.told,
+		Registry: c.cfg.Local.RegistryVersion(), Whole: c.isWhole() && c.knowsDefinitions(),
 		ID: p.echoes.next(c.now.Mono),
 	}})
+}
+
+// tellEnded tells a store whose log has ended, and which nobody dials any more,
+// what it has to know before it gives anything up: whose definitions are newest.
+func (c *Core) tellEnded(p *peer) {
+	if c.membership != nil && p.serving && c.isSealed(p.hello.Member.Origin) {
+		c.emit(Send{To: p.id, Serving: true, Message: Status{
+			Membership: c.told, Registry: c.cfg.Local.RegistryVersion(), Whole: c.isWhole() && c.knowsDefinitions(),
+		}})
+	}
 }
 
 // withOwnClosed adds to a vector up to when the own log is complete.
@@ -174,25 +190,36 @@ func (c *Core) withOwnClosed(v hlc.Vector) hlc.Vector {
 }
 
 // endingHeads are the last entries here of origins that leave or are fenced,
-// once none of them is on its way.
+// once none of them is on its way; and of those that have ended while a member is
+// fenced that may alone have all of one.
 func (c *Core) endingHeads() map[feature.Shard]hlc.Vector {
 	if c.membership == nil {
 		return nil
 	}
-	var out map[feature.Shard]hlc.Vector
+	var ending []hlc.Origin
+	fenced := false
 	for _, x := range c.membership.Members {
-		if x.State != meta.Leaving && x.State != meta.Fenced {
-			continue
+		if x.State == meta.Leaving || x.State == meta.Fenced {
+			ending = append(ending, x.Origin)
 		}
+		fenced = fenced || x.State == meta.Fenced
+	}
+	if fenced {
+		for _, seal := range c.membership.Seals {
+			ending = append(ending, seal.Origin)
+		}
+	}
+	var out map[feature.Shard]hlc.Vector
+	for _, o := range ending {
 		for _, id := range c.order {
-			if at := c.cfg.Local.Heads(id)[x.Origin]; at > 0 {
+			if at := c.cfg.Local.Heads(id)[o]; at > 0 {
 				if out == nil {
 					out = map[feature.Shard]hlc.Vector{}
 				}
 				if out[id] == nil {
 					out[id] = hlc.Vector{}
 				}
-				out[id][x.Origin] = at
+				out[id][o] = at
 			}
 		}
 	}
@@ -206,13 +233,17 @@ func (c *Core) knowsDefinitions() bool {
 	if c.membership == nil || c.self().State != meta.Joining {
 		return c.membership != nil
 	}
+	return c.hasDefinitionsOfAll()
+}
+
+func (c *Core) hasDefinitionsOfAll() bool {
 	heard := false
 	for _, p := range c.peers {
 		if x, ok := c.membership.Member(p.id); !ok || x.State != meta.Active || !p.statusSeen {
 			continue
 		}
 		heard = true
-		if p.registry > c.cfg.Local.RegistryRevision() {
+		if p.registry.Compare(c.cfg.Local.RegistryVersion()) > 0 {
 			return false
 		}
 	}
@@ -231,14 +262,14 @@ func (c *Core) tellNews() {
 		if !p.dialed && !p.serving {
 			continue
 		}
-		older := meta.Membership{Epoch: p.epoch, Revision: p.revision}
-		if older.Compare(c.membership) < 0 && c.now.Mono >= p.nextNews {
+		if p.membership.Compare(c.membership.Version()) < 0 && c.now.Mono >= p.nextNews {
 			p.nextNews = c.now.Mono + 2*c.cfg.Heartbeat
 			c.emit(Send{To: id, Serving: !p.dialed, Message: MembershipNews{Membership: c.membership}})
 		}
-		if _, ok := c.membership.Member(id); ok && p.dialed && p.statusSeen && p.registry < c.cfg.Local.RegistryRevision() && c.now.Mono >= p.nextRegistry {
+		if _, ok := c.membership.Member(id); ok && p.statusSeen && !p.defining && p.registry.Compare(c.cfg.Local.RegistryVersion()) < 0 && c.now.Mono >= p.nextRegistry {
 			p.nextRegistry = c.now.Mono + 5*c.cfg.Heartbeat
-			c.emit(SendRegistry{To: id})
+			p.defining = true
+			c.emit(SendRegistry{To: id, Serving: !p.dialed})
 		}
 	}
 }

@@ -35,6 +35,7 @@ type rebuild struct {
 	asked   time.Duration // when a chunk was asked for; 0: it was not
 	refused bool          // and the source said that it cannot
 	joining bool          // a chunk is on its way into the store
+	sender  meta.StoreID  // who sent it
 	relog   bool          // what lies beyond seals is being logged again
 	last    bool          // it is the last
 }
@@ -116,6 +117,9 @@ func (c *Core) copyShards() {
 	for _, id := range c.order {
 		switch s := c.shards[id]; {
 		case s.rebuild == nil:
+		case s.isCopying() && c.self().State == meta.Joining && !s.rebuild.joining && c.knowsDefinitions() && !c.isElsewhere(id, meta.Active, meta.Leaving, meta.Fenced):
+			// There is nobody to copy from, and will not be: it has what there is.
+			s.rebuild.Copied = true
 		case !s.isCopying():
 			c.passBarrier(id, s)
 		case room > 0 && c.fetch(id, s.rebuild):
@@ -264,7 +268,7 @@ func (c *Core) receiveChunk(from *peer, m oplog.Chunk) {
 	if c.cfg.Faults.Has(fault.LastVectorWins) {
 		r.Low, r.High, out.Before = m.Progress.Clone(), m.Progress.Clone(), nil
 	}
-	r.After, r.joining, r.last = m.Next, true, m.Next == nil
+	r.After, r.joining, r.last, r.sender = m.Next, true, m.Next == nil, from.id
 	out.Note = encodeRebuild(r.joined())
 	if r.last {
 		out.Start = r.Low.Clone()

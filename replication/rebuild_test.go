@@ -280,3 +280,23 @@ func TestAChunkIsServedOnceAtATime(t *testing.T) {
 		t.Errorf("asked in another conversation, it serves %d chunks, want 1", got)
 	}
 }
+
+// What nobody else holds cannot be copied: a store that joins has what there is.
+func TestAStoreThatAloneHoldsAShardJoins(t *testing.T) {
+	for _, other := range []meta.State{meta.Active, meta.Joining, meta.Removed} {
+		local := &placed{localFacts{shards: []feature.Shard{onlyShard}, revision: 1}, "eu"}
+		self := member("eu-1", 10, meta.Joining)
+		core := NewCore(CoreConfig{Self: self, Local: local, Membership: &meta.Membership{
+			Epoch: 1, Revision: 5, Home: "us-1", Members: meta.Members{{Store: "eu-2", Region: "eu", Origin: 11, State: other}, self, member("us-1", 20, meta.Active)},
+		}})
+		core.membership.Members[0], core.membership.Members[1] = core.membership.Members[1], core.membership.Members[0] // ordered by store
+		drive(core, Opened{Hello: Hello{Member: member("us-1", 20, meta.Active)}})
+		if core.isWhole() {
+			t.Fatal("it is whole before it has heard of any definitions")
+		}
+		drive(core, Received{From: "us-1", Message: Status{Registry: local.RegistryVersion()}}, Tick{Closed: 40}, Tick{Closed: 41})
+		if got := core.isWhole(); got != (other != meta.Active) {
+			t.Errorf("beside a holder that is %v it is whole: %v", other, got)
+		}
+	}
+}

@@ -88,6 +88,9 @@ func (c *Core) receiveInterval(from *peer, iv oplog.Interval) {
 		}
 		limit = ^hlc.Timestamp(0)
 	}
+	if from != nil && c.isSealed(iv.Origin) && c.isFenced(from.id) {
+		return // what it alone has is being given up (M6)
+	}
 	if c.cfg.Faults.Has(fault.AckOnReceipt) {
 		s.received = s.received.Merge(hlc.Vector{iv.Origin: iv.Through})
 		s.dirty = true
@@ -202,6 +205,11 @@ func (c *Core) isComing(id feature.Shard, p hlc.Position) bool {
 
 func (c *Core) isHere(id feature.Shard, p hlc.Position) bool {
 	return c.shards[id].pending[p.Origin] >= p.At || c.cfg.Local.Progress(id)[p.Origin] >= p.At
+}
+
+func (c *Core) isFenced(id meta.StoreID) bool {
+	x, ok := c.membership.Member(id)
+	return ok && x.State == meta.Fenced
 }
 
 func (c *Core) isSealed(o hlc.Origin) bool {

@@ -16,11 +16,13 @@ import (
 type retiring struct {
 	shards map[feature.Shard]*tail
 	done   bool
+	kept   []feature.Shard // of these nobody can take the tail over
 }
 
 // tail is the part of the own log in one shard that lies beyond the seal. It is
 // handed over piece by piece, all to one peer.
 type tail struct {
+	from    hlc.Timestamp // the seal beyond which it lies
 	to      meta.StoreID  // who is offered it
 	after   hlc.Timestamp // what that peer has been sent and has answered
 	asked   time.Duration
@@ -51,18 +53,24 @@ func (c *Core) retire() {
 	}
 	x, ok := c.membership.Member(c.cfg.Self.Store)
 	seal, sealed := c.membership.Sealed(c.cfg.Self.Origin)
+	if !sealed {
+		c.retiring = retiring{} // what sealed it is void
+	}
 	if !ok || !sealed || x.State != meta.Removed && x.Origin == c.cfg.Self.Origin || c.writing.allowed || c.writing.pending {
 		return
 	}
 	if c.retiring.shards == nil {
 		c.retiring.shards = map[feature.Shard]*tail{}
 		for _, id := range c.order {
-			c.retiring.shards[id] = &tail{settled: c.cfg.Faults.Has(fault.WipeBeforeSalvage)}
+			c.retiring.shards[id] = &tail{from: seal.Final[id], settled: c.cfg.Faults.Has(fault.WipeBeforeSalvage)}
 		}
 	}
 	open, offers := false, 0
 	for _, id := range c.order {
 		t := c.retiring.shards[id]
+		if final := seal.Final[id]; t != nil && !t.busy && final < t.from {
+			*t = tail{from: final} // the seal was lowered: there is more to hand over
+		}
 		if t == nil || t.settled {
 			continue
 		}
@@ -72,8 +80,14 @@ func (c *Core) retire() {
 				continue
 			}
 			c.tellTaken(t)
+		} else if c.isNobodys(id, t) {
+			t.settled = true
+			if c.cfg.Local.Heads(id)[c.cfg.Self.Origin] > t.from {
+				c.retiring.kept = append(c.retiring.kept, id)
+			}
+			continue
 		} else if offers < maxOffers {
-			c.offer(id, t, seal)
+			c.offer(id, t)
 			if t.asked > 0 {
 				offers++
 			}
@@ -82,11 +96,11 @@ func (c *Core) retire() {
 	}
 	if !open {
 		c.retiring.done = true
-		c.emit(Retired{Drained: x.Drained})
+		c.emit(Retired{Drained: x.Drained, Kept: c.retiring.kept})
 	}
 }
 
-func (c *Core) offer(id feature.Shard, t *tail, seal meta.Seal) {
+func (c *Core) offer(id feature.Shard, t *tail) {
 	if t.busy || t.asked > 0 && c.now.Mono-t.asked < c.patience(t) {
 		return
 	}
@@ -95,7 +109,7 @@ func (c *Core) offer(id feature.Shard, t *tail, seal meta.Seal) {
 	}
 	if !c.canTake(id, t.to) || t.asked > 0 { // from the beginning, to somebody else
 		last := t.to
-		t.to, t.after, t.holed = "", seal.Final[id], false
+		t.to, t.after, t.holed = "", t.from, false
 		for _, x := range c.membership.Members {
 			if c.canTake(id, x.Store) && (t.to == "" || t.to == last) {
 				t.to = x.Store
@@ -107,6 +121,12 @@ func (c *Core) offer(id feature.Shard, t *tail, seal meta.Seal) {
 	}
 	t.asked, t.busy = max(1, c.now.Mono), true
 	c.emit(Salvage{To: t.to, Shard: id, After: t.after})
+}
+
+// isNobodys reports whether no member holds a shard, or will, by definitions as
+// new as any: to wait for one that takes its tail would be to wait for ever.
+func (c *Core) isNobodys(id feature.Shard, t *tail) bool {
+	return !t.busy && !c.isElsewhere(id, meta.Joining, meta.Active, meta.Leaving, meta.Fenced) && c.hasDefinitionsOfAll()
 }
 
 // canTake reports whether a peer could take over a tail.
@@ -140,6 +160,9 @@ func (c *Core) relogged(from *peer, m Relogged) {
 		c.noteSalvage(from.hello.Member.Origin, m)
 		return
 	}
+	if m.After > t.after || m.UpTo <= t.after {
+		return // it answers what was offered before
+	}
 	t.after, t.asked, t.late = m.UpTo, 0, 0
 	t.holed = t.holed || m.As.At == 0
 	switch more := c.cfg.Local.Heads(m.Shard)[c.cfg.Self.Origin] > m.UpTo; {
@@ -148,6 +171,7 @@ func (c *Core) relogged(from *peer, m Relogged) {
 		t.settled = true
 	default:
 		t.taken = m
+		t.taken.After = t.from
 	}
 }
 
@@ -161,8 +185,9 @@ func (c *Core) tellTaken(t *tail) {
 }
 
 func (c *Core) noteSalvage(o hlc.Origin, m Relogged) {
-	if !c.isHome() || c.keeping != nil || m.As.At == 0 {
-		return
+	seal, sealed := c.membership.Sealed(o)
+	if !c.isHome() || c.keeping != nil || m.As.At == 0 || !sealed || m.After > seal.Final[m.Shard] {
+		return // not all beyond a seal that was lowered meanwhile: it is handed over anew
 	}
 	next, err := c.membership.AddSalvage(o, map[feature.Shard]meta.Salvage{m.Shard: {UpTo: m.UpTo, As: m.As}})
 	if err == nil {
@@ -180,13 +205,18 @@ func (c *Core) receiveRelog(p *peer, m Relog) {
 	if !c.canFollow(m, seal) {
 		return // it is offered again
 	}
+	takes := RelogFor{To: p.id, Shard: m.Shard, Entries: m.Entries}
 	if oldest(m.Entries) <= hlc.New(c.now.Wall.UnixMilli()-c.cfg.Grace.Milliseconds(), 0) {
 		c.counts.Refused += uint64(len(m.Entries))
-		c.emit(Send{To: p.id, Serving: true, Message: Relogged{Shard: m.Shard, UpTo: m.Entries[len(m.Entries)-1].At}})
+		c.emit(Send{To: p.id, Serving: true, Message: takes.answer(hlc.Position{})})
 		return
 	}
+	if p.relogs[m.Shard] || len(p.relogs) >= maxOffers {
+		return // the disk is slow: it is offered again
+	}
+	p.relogs[m.Shard] = true
 	c.counts.Salvaged += uint64(len(m.Entries))
-	c.emit(RelogFor{To: p.id, Shard: m.Shard, Entries: m.Entries})
+	c.emit(takes)
 }
 
 // canFollow reports whether what a tail comes after is here: the log up to its

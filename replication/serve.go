@@ -145,6 +145,9 @@ func (c *Core) served(in Served) {
 	switch {
 	case in.Err != nil && begun:
 		k.rests = c.now.Mono + c.cfg.Stall // a log that cannot be read now cannot in a moment
+		if in.Unreadable {
+			c.emit(Send{To: p.id, Serving: true, Message: Refused{Shard: in.Read.Shard, Origin: in.Read.Origin}})
+		}
 	case in.Err != nil:
 	case k.at != in.Read.After:
 		// It was asked for anew meanwhile.

@@ -102,7 +102,8 @@ func TestALogThatCannotBeReadKeepsNoOtherBack(t *testing.T) {
 	}
 	var failed []bool
 	for _, e := range n.inbox.take() {
-		failed = append(failed, e.input.(Served).Err != nil)
+		served := e.input.(Served)
+		failed = append(failed, served.Err != nil && served.Unreadable)
 	}
 	if !slices.Equal(failed, []bool{true, false}) {
 		t.Errorf("answered with errors: %v, want for the first alone", failed)
@@ -152,5 +153,66 @@ func TestARegionIsToldNothingOfRowsThatItMayNotHold(t *testing.T) {
 	local.shards = []feature.Shard{}
 	if answers() != 0 {
 		t.Error("a member whose region may not hold the rows is answered")
+	}
+}
+
+// Who follows a log that its source cannot read is told, once a read.
+func TestAFollowerIsToldOfALogThatCannotBeRead(t *testing.T) {
+	for _, c := range []struct {
+		claim      string
+		unreadable bool
+		want       int
+	}{{"the log is rotten", true, 1}, {"the conversation ended", false, 0}} {
+		core := followed(t, &localFacts{progress: hlc.Vector{2: 10}, heads: hlc.Vector{2: 10}})
+		told := 0
+		for _, o := range core.Settle(core.now) {
+			if o, ok := o.(Serve); ok {
+				for _, r := range o.Reads {
+					for _, o := range core.Step(core.now, Served{To: "eu-1", Read: r, Err: errors.New("no"), Unreadable: c.unreadable}) {
+						if s, ok := o.(Send); ok && s.Serving && s.Message == (Refused{Shard: onlyShard, Origin: 2}) {
+							told++
+						}
+					}
+				}
+			}
+		}
+		if told != c.want {
+			t.Errorf("%s: told %d times, want %d", c.claim, told, c.want)
+		}
+	}
+}
+
+// A log that its own store cannot read is got from a relay that has it, and from
+// its store again after a while, or when no relay has more.
+func TestALogThatItsStoreCannotReadComesFromARelay(t *testing.T) {
+	local := &localFacts{progress: hlc.Vector{10: 30}, heads: hlc.Vector{10: 30}}
+	c := NewCore(CoreConfig{Self: member("us-1", 20, meta.Active), Local: local, Membership: &meta.Membership{
+		Epoch: 1, Revision: 5, Home: "us-1", Members: meta.Members{member("ap-1", 30, meta.Active), member("eu-1", 10, meta.Active), member("us-1", 20, meta.Active)},
+	}})
+	status := func(from meta.StoreID, has hlc.Timestamp) Input {
+		return Received{From: from, Message: Status{Progress: map[feature.Shard]hlc.Vector{onlyShard: {10: has}}}}
+	}
+	drive(c, Opened{Hello: Hello{Member: member("ap-1", 30, meta.Active)}}, Opened{Hello: Hello{Member: member("eu-1", 10, meta.Active)}},
+		status("ap-1", 50), status("eu-1", 90))
+	source := func() meta.StoreID { return c.following[10].peer }
+	if source() != "eu-1" {
+		t.Fatalf("it follows %s, want the log's own store", source())
+	}
+	drive(c, Received{From: "eu-1", Message: Refused{Shard: onlyShard, Origin: 10}})
+	if source() != "ap-1" {
+		t.Errorf("it follows %s, want the relay that has more", source())
+	}
+	if c.following[30].peer != "ap-1" {
+		t.Errorf("other logs are followed elsewhere")
+	}
+	c.now.Mono += refusalStalls * c.cfg.Stall
+	drive(c, status("ap-1", 50), status("eu-1", 90))
+	if source() != "eu-1" {
+		t.Errorf("after a while it follows %s, want the log's own store", source())
+	}
+	c.shards[onlyShard].pending[10] = 50
+	drive(c, Received{From: "eu-1", Message: Refused{Shard: onlyShard, Origin: 10}})
+	if source() != "eu-1" {
+		t.Errorf("it follows %s, which has no more", source())
 	}
 }

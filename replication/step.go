@@ -37,6 +37,14 @@ func (c *Core) Step(now Instant, in Input) []Output {
 		c.close(in.Closed)
 	case Adopted:
 		c.adopting = false
+	case RegistrySent:
+		if p := c.peers[in.To]; p != nil {
+			p.defining = false
+		}
+	case RelogEnded:
+		if p := c.peers[in.To]; p != nil {
+			delete(p.relogs, in.Shard)
+		}
 	case Diverged:
 		c.diverged(in)
 	case Kept:
@@ -147,7 +155,11 @@ func (c *Core) receive(in Received) {
 	case Chunk:
 		c.receiveChunk(p, m.Chunk)
 	case Refused:
-		c.refused(p, m.Shard)
+		if m.Origin != 0 {
+			p.refuses(m.Origin, c.now.Mono+refusalStalls*c.cfg.Stall)
+		} else {
+			c.refused(p, m.Shard)
+		}
 	case Audit:
 		if x, _ := c.membership.Member(p.id); c.shards[m.Shard] != nil && c.holds(m.Shard)(x) {
 			c.emit(ServeAudit{To: p.id, Ask: m})
@@ -187,6 +199,8 @@ func (c *Core) tick(in Tick) {
 		}
 		if p.dialed {
 			c.tellStatus(p, true)
+		} else {
+			c.tellEnded(p)
 		}
 	}
 	if c.membership == nil {
@@ -199,6 +213,7 @@ func (c *Core) tick(in Tick) {
 	}
 	if due(&c.nextUpkeep, c.now.Mono, c.cfg.Upkeep) && c.isMember() {
 		c.truncate()
+		c.forget()
 	}
 	if due(&c.nextCollect, c.now.Mono, c.cfg.Collect) && c.isMember() {
 		c.collect()

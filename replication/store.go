@@ -74,10 +74,12 @@ type Store interface {
 	Membership() []byte
 	SetMembership(ctx context.Context, encoded []byte) error
 	// Registry returns the definitions in force; AdoptRegistry takes those of
-	// another store when their revision is greater.
+	// another store when their version is greater. SetLine says under which home
+	// definitions are applied here from now on; zero: this store is not it.
 	Registry() *feature.Registry
-	EncodedRegistry() (revision uint64, encoded []byte, err error)
+	EncodedRegistry() (version feature.RegistryVersion, encoded []byte, err error)
 	AdoptRegistry(ctx context.Context, encoded []byte) error
+	SetLine(line feature.Line)
 
 	// SetWriting allows or refuses writes of clients. It returns after the last
 	// write that was begun before is published, so that the own head stands.

@@ -34,9 +34,10 @@ type PeerView struct {
 	RoundTrip, ClockOffset, ClockAhead time.Duration
 	// Progress is published and durable there, as it told.
 	Progress map[feature.Shard]hlc.Vector
-	// Epoch and Revision are of the membership it holds, Registry of its
-	// definitions.
-	Epoch, Revision, Registry uint64
+	// Membership is the version of the document that it holds, Registry the
+	// revision of its definitions.
+	Membership meta.Version
+	Registry   uint64
 	// Following are the origins whose logs this store reads from the peer.
 	Following []hlc.Origin
 }

@@ -135,11 +135,12 @@ func TestMembers(t *testing.T) {
 		t.Errorf("got %+v", regions)
 	}
 	for body, code := range map[string]api.Code{
-		`{"action": "evict", "store": "eu-1"}`:              api.CodeMembershipRefused,
-		`{"action": "promote", "store": "us-1"}`:            api.CodeInvalidRequest,
-		`{"action": "add", "store": "us-2"}`:                api.CodeInvalidRequest,
-		`{"action": "evict", "store": "us-1", "force": 1}`:  api.CodeUnknownField,
-		`{"action": "remove", "store": "us-1", "region": 1`: api.CodeInvalidJSON,
+		`{"action": "evict", "store": "eu-1"}`:                   api.CodeMembershipRefused,
+		`{"action": "promote", "store": "us-1"}`:                 api.CodeInvalidRequest,
+		`{"action": "add", "store": "us-2"}`:                     api.CodeInvalidRequest,
+		`{"action": "evict", "store": "us-1", "force": 1}`:       api.CodeUnknownField,
+		`{"action": "remove", "store": "us-1", "abandon": true}`: api.CodeInvalidRequest,
+		`{"action": "remove", "store": "us-1", "region": 1`:      api.CodeInvalidJSON,
 	} {
 		if p := x.eu.problem(x.eu.do(http.MethodPost, "/v1/members", body)); p.Code != code {
 			t.Errorf("%s: got %+v, want %s", body, p, code)

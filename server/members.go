@@ -33,6 +33,7 @@ func (s *Server) changeMembers(r *request) error {
 	}
 	change := meta.Change{
 		Action: meta.Action(asked.Action), Store: meta.StoreID(asked.Store), Region: meta.Region(asked.Region), Address: asked.Address,
+		Abandon: asked.Abandon,
 	}
 	if err := change.Validate(); err != nil {
 		return api.Problemf(api.CodeInvalidRequest, "action", "%v", err)
@@ -72,7 +73,7 @@ func (s *Server) changedAt(r *request, change meta.Change) (at meta.Member, away
 }
 
 func membersOf(m *meta.Membership) api.Members {
-	out := api.Members{MembershipVersion: versionOf(m), Members: []api.Member{}}
+	out := api.Members{MembershipVersion: versionOf(m.Version()), Members: []api.Member{}}
 	for _, x := range m.Members {
 		member := api.Member{
 			Store: string(x.Store), Region: string(x.Region), State: x.State.String(),
@@ -89,8 +90,8 @@ func membersOf(m *meta.Membership) api.Members {
 	return out
 }
 
-func versionOf(m *meta.Membership) api.MembershipVersion {
-	return api.MembershipVersion{Epoch: m.Epoch, Revision: m.Revision, Home: string(m.Home)}
+func versionOf(v meta.Version) api.MembershipVersion {
+	return api.MembershipVersion{Epoch: v.Epoch, Revision: v.Revision, Home: string(v.Home)}
 }
 
 // regions serves GET /v1/regions.

@@ -37,15 +37,15 @@ func (s *Server) replication(r *request) error {
 	out := api.Replication{
 		Region: s.cfg.Region, Store: s.cfg.Store, Origin: self.String(),
 		Shards: []api.ShardReplication{}, Peers: []api.PeerReplication{},
-		Membership: versionOf(view.Membership), RegistryRevision: view.Registry,
+		Membership: versionOf(view.Membership.Version()), RegistryRevision: view.Registry,
 	}
 	now := s.cfg.Now()
 	shards := s.shards()
+	o := origins{membership: view.Membership, self: self, closed: closed, now: now}
 	for _, x := range shards {
-		o := origins{membership: view.Membership, self: self, closed: closed, now: now}
 		one := api.ShardReplication{
 			Group: x.group.Name, GroupID: uint16(x.group.ID), Partition: x.Partition, LogBytes: view.LogBytes[x.Shard],
-			Origins: o.of(s.cfg.Online.Progress(x.Shard)),
+			Origins: o.of(x.Shard, s.cfg.Online.Progress(x.Shard)),
 		}
 		if safe := s.cfg.Coordinator.SafeTime(x.Shard); safe > 0 {
 			one.SafeTime, one.SafeLagMs = safe.String(), lagMs(now, safe)
@@ -55,7 +55,7 @@ func (s *Server) replication(r *request) error {
 		out.Shards = append(out.Shards, one)
 	}
 	for _, p := range view.Peers {
-		out.Peers = append(out.Peers, peerOf(p, shards))
+		out.Peers = append(out.Peers, peerOf(p, shards, o))
 	}
 	return r.json(http.StatusOK, out)
 }
@@ -94,8 +94,15 @@ type origins struct {
 	now        time.Time
 }
 
-func (s origins) of(progress hlc.Vector) []api.OriginReplication {
-	positions := progress.Positions()
+// isOver reports whether a log has ended, and a vector has all that counts of it:
+// there is nothing to tell of it any more.
+func (s origins) isOver(shard feature.Shard, p hlc.Position) bool {
+	seal, ended := s.membership.Sealed(p.Origin)
+	return ended && p.Origin != s.self && p.At >= seal.Final[shard]
+}
+
+func (s origins) of(shard feature.Shard, progress hlc.Vector) []api.OriginReplication {
+	positions := slices.DeleteFunc(progress.Positions(), func(p hlc.Position) bool { return s.isOver(shard, p) })
 	if progress[s.self] == 0 {
 		positions = append(positions, hlc.Position{Origin: s.self})
 	}
@@ -122,12 +129,12 @@ func (s origins) of(progress hlc.Vector) []api.OriginReplication {
 
 func lagMs(now time.Time, at hlc.Timestamp) int64 { return max(0, now.UnixMilli()-at.Millis()) }
 
-func peerOf(p replication.PeerView, shards []groupShard) api.PeerReplication {
+func peerOf(p replication.PeerView, shards []groupShard, o origins) api.PeerReplication {
 	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }
 	out := api.PeerReplication{
 		Store: string(p.Member.Store), Region: string(p.Member.Region), State: p.Member.State.String(), URL: p.Member.URL,
 		Live: p.Live, RoundTripMs: ms(p.RoundTrip), ClockOffsetMs: ms(p.ClockOffset),
-		Membership: api.MembershipVersion{Epoch: p.Epoch, Revision: p.Revision}, RegistryRevision: p.Registry,
+		Membership: versionOf(p.Membership), RegistryRevision: p.Registry,
 		Following: []string{}, Acked: []api.ShardAcked{},
 	}
 	if !p.Heard.IsZero() {
@@ -139,7 +146,9 @@ func peerOf(p replication.PeerView, shards []groupShard) api.PeerReplication {
 	for _, x := range shards {
 		acked := api.ShardAcked{Group: x.group.Name, Partition: x.Partition, Origins: map[string]string{}}
 		for _, at := range p.Progress[x.Shard].Positions() {
-			acked.Origins[at.Origin.String()] = at.At.String()
+			if !o.isOver(x.Shard, at) {
+				acked.Origins[at.Origin.String()] = at.At.String()
+			}
 		}
 		if len(acked.Origins) > 0 {
 			out.Acked = append(out.Acked, acked)

@@ -33,8 +33,8 @@ func TestReplicationTellsOfPeers(t *testing.T) {
 		Membership: x.peers.Membership(), Registry: 1, LogBytes: map[feature.Shard]int64{shard: 4096},
 		Peers: []replication.PeerView{{
 			Member: member, Live: true, Heard: noon, RoundTrip: 1500 * time.Microsecond, ClockOffset: -20 * time.Millisecond,
-			Progress: map[feature.Shard]hlc.Vector{shard: {us: at(time.Second)}},
-			Epoch:    1, Revision: 5, Registry: 1, Following: []hlc.Origin{us},
+			Progress:   map[feature.Shard]hlc.Vector{shard: {us: at(time.Second)}},
+			Membership: meta.Version{Epoch: 1, Home: "eu-1", Revision: 5}, Registry: 1, Following: []hlc.Origin{us},
 		}},
 	}
 	got := answer[api.Replication](x.eu, x.eu.do(http.MethodGet, "/v1/replication", ""))
@@ -55,6 +55,16 @@ func TestReplicationTellsOfPeers(t *testing.T) {
 	}
 	if !found {
 		t.Errorf("us is not told: %+v", s.Origins)
+	}
+	for final, want := range map[time.Duration]int{2 * time.Second: 2, time.Second: 3} { // ago
+		const ended = hlc.Origin(77)
+		m := *x.peers.Membership()
+		m.Seals = []meta.Seal{{Origin: ended, Store: "ap-1", Final: map[feature.Shard]hlc.Timestamp{shard: at(final)}}}
+		told.view.Membership = &m
+		x.eu.store.Claim(shard, hlc.Position{Origin: ended, At: at(2 * time.Second)})
+		if now := answer[api.Replication](x.eu, x.eu.do(http.MethodGet, "/v1/replication", "")).Shards[0].Origins; len(now) != want {
+			t.Errorf("a log that ended %v ago, and is here up to 2s ago: got %+v, want %d origins", final, now, want)
+		}
 	}
 	p := got.Peers[0]
 	if p.Store != "us-1" || p.State != "active" || !p.Live || p.RoundTripMs != 1.5 || p.ClockOffsetMs != -20 || p.Membership.Revision != 5 ||

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,7 +32,7 @@ func (s *Scenario) operate(ctx context.Context, command string, a arguments) (st
 	case "add":
 		return "", s.cluster.Start(ctx, region)
 	case "invite", "remove", "evict":
-		return "", s.change(ctx, region, command)
+		return "", s.change(ctx, region, command, a.named["abandon"] != "")
 	case "left":
 		return "", s.left(ctx, region)
 	case "renew":
@@ -45,7 +46,7 @@ func (s *Scenario) operate(ctx context.Context, command string, a arguments) (st
 		}
 		return "", err
 	case "apply":
-		return "", s.apply(ctx, region)
+		return "", s.apply(ctx, region, cmp.Or(a.named["feature"], "z"))
 	case "log":
 		return s.log(ctx, region)
 	}
@@ -95,20 +96,25 @@ func (a arguments) groups() ([]feature.Group, error) {
 	return []feature.Group{g}, nil
 }
 
-// change invites, drains or evicts the store of a region, at the home.
-func (s *Scenario) change(ctx context.Context, region meta.Region, how string) error {
+// change invites, drains or evicts the store of a region, at the home. Abandon
+// gives up groups that it alone holds.
+func (s *Scenario) change(ctx context.Context, region meta.Region, how string, abandon bool) error {
 	home, err := s.home()
 	if err != nil {
 		return err
+	}
+	groups := home.Store.Registry().Groups()
+	if abandon {
+		groups = nil
 	}
 	_, err = home.Node.Change(ctx, func(m *meta.Membership) (*meta.Membership, error) {
 		switch how {
 		case "invite":
 			return m.Invite(meta.Member{Store: storeOf(region), Region: region, Address: string(region)})
 		case "evict":
-			return m.Evict(storeOf(region))
+			return m.Evict(storeOf(region), groups)
 		}
-		return m.Remove(storeOf(region), home.Store.Registry().Groups())
+		return m.Remove(storeOf(region), groups)
 	})
 	return err
 }
@@ -191,7 +197,7 @@ var errHomeUnreachable = errors.New("the home is not in reach")
 
 // apply applies more definitions as the edge does: at the home, wherever that
 // is, and until they are in force where it was asked.
-func (s *Scenario) apply(ctx context.Context, region meta.Region) error {
+func (s *Scenario) apply(ctx context.Context, region meta.Region, name string) error {
 	r, err := s.replica(region)
 	if err != nil {
 		return err
@@ -203,12 +209,12 @@ func (s *Scenario) apply(ctx context.Context, region meta.Region) error {
 	}
 	d := s.cluster.cfg.Definitions
 	d.Views = slices.Clone(d.Views)
-	d.Views[0].Fields = append(slices.Clone(d.Views[0].Fields), feature.Field{Name: "z", Type: feature.ScalarOf(feature.Int64), Rule: feature.EventTime})
+	d.Views[0].Fields = append(slices.Clone(d.Views[0].Fields), feature.Field{Name: name, Type: feature.ScalarOf(feature.Int64), Rule: feature.EventTime})
 	if _, err := home.Store.Apply(ctx, d, nil); err != nil {
 		return err
 	}
 	return s.cluster.until(ctx, "the definitions are in force", func() bool {
-		return r.Store.Registry().Revision() >= home.Store.Registry().Revision()
+		return r.Store.Registry().Version().Compare(home.Store.Registry().Version()) >= 0
 	})
 }
 

@@ -27,7 +27,7 @@ func (c *Cluster) settled() bool {
 		if !ok || x.State != meta.Active || r.Node.NotWriting() != "" || r.Node.IsRebuilding() {
 			return false
 		}
-		if r.Node.Membership().Compare(running[0].Node.Membership()) != 0 || r.Store.Registry().Revision() != running[0].Store.Registry().Revision() {
+		if r.Node.Membership().Compare(running[0].Node.Membership()) != 0 || r.Store.Registry().Version() != running[0].Store.Registry().Version() {
 			return false
 		}
 		for _, other := range running {

@@ -33,10 +33,10 @@ import (
 //	copy A B              B, which does not run, gets A's directory
 //	save REGION | restore REGION | lose REGION                       its directory
 //	add REGION            starts a store that nobody knows
-//	invite REGION | remove REGION | left REGION | evict REGION | renew REGION
+//	invite REGION | remove REGION | left REGION | evict REGION [abandon=true] | renew REGION
 //	await REGION STATE    until its store is active, or says why it takes no writes
 //	home REGION           it takes over as the home
-//	apply REGION          adds feature z to the drivers of even numbers
+//	apply REGION [feature=NAME]     adds a feature, z, to the drivers of even numbers
 //	patch REGION driver=N x=N       past the log: patch_outside_log is planted
 //	hand SESSION SESSION  the second gets the first one's token too
 //	log REGION | status | rest | check

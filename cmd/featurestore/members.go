@@ -96,8 +96,13 @@ has of its writes does not count. Sessions that saw such a write are told that
 it is lost. Should the store come back, it offers those writes to the others
 again, and must be rebuilt, empty, to join.
 
+A store that alone holds a group is not evicted: nobody could take over its
+rows. Add another region to the group, delete the group, or give the rows up
+with --abandon.
+
 A store that runs is removed instead, which loses nothing.`
 	cmd.Example = `  featurestore members evict ap-1 --yes`
+	cmd.Flags().BoolVar(&change.Abandon, "abandon", false, "give up the rows of groups that it alone holds")
 	cmd.Flags().BoolVar(&yes, "yes", false, "it will not come back, and what only it has may be given up")
 	return cmd
 }

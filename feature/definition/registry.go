@@ -14,6 +14,7 @@ import (
 //
 //	registry_format: 1
 //	revision: 3
+//	line: {epoch: 2, home: us-1, began: 2}
 //	last_view: 2
 //	last_group: 1
 //	projects:
@@ -35,6 +36,9 @@ func EncodeRegistry(r *feature.Registry) ([]byte, error) {
 	p := printer{ids: true}
 	p.line(0, "registry_format: "+strconv.Itoa(registryFormat))
 	p.line(0, "revision: "+strconv.FormatUint(s.Revision, 10))
+	if s.Line != (feature.Line{}) {
+		p.line(0, "line: "+flow(pair{"epoch", number(s.Line.Epoch)}, pair{"home", text(s.Line.Home)}, pair{"began", number(s.Began)}))
+	}
 	p.line(0, "last_view: "+strconv.FormatUint(uint64(s.LastView), 10))
 	p.line(0, "last_group: "+strconv.FormatUint(uint64(s.LastGroup), 10))
 	section(&p, 0, "projects", s.Projects, p.project)
@@ -101,6 +105,12 @@ func (r *reader) registry(n ast.Node) (s feature.RegistryState) {
 	r.object(n, "registry_format: 1",
 		key{"registry_format", func(ast.Node) {}},
 		key{"revision", func(n ast.Node) { s.Revision = r.number(n, most) }},
+		key{"line", func(n ast.Node) {
+			r.object(n, "{epoch: 1, home: eu-1}",
+				key{"epoch", func(n ast.Node) { s.Line.Epoch = r.number(n, most) }},
+				key{"home", func(n ast.Node) { s.Line.Home = r.text(n, "eu-1") }},
+				key{"began", func(n ast.Node) { s.Began = r.number(n, most) }})
+		}},
 		key{"last_view", func(n ast.Node) { s.LastView = feature.ViewID(r.number(n, 1<<32-1)) }},
 		key{"last_group", func(n ast.Node) { s.LastGroup = feature.GroupID(r.number(n, 1<<16-1)) }},
 		key{"projects", func(n ast.Node) {

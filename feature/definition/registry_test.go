@@ -206,3 +206,18 @@ func BenchmarkRegistry(b *testing.B) {
 		})
 	}
 }
+
+func TestARegistryKeepsTheHomeThatNumberedIt(t *testing.T) {
+	r := storedRegistry(t).In(feature.Line{Epoch: 3, Home: "us-1"})
+	b := encoded(t, r)
+	if want := "\nline: {epoch: 3, home: us-1, began: 3}\n"; !strings.Contains(string(b), want) {
+		t.Errorf("got %s, want %q in it", b, want)
+	}
+	back, err := definition.DecodeRegistry(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(back.State(), r.State()) {
+		t.Errorf("read back as %+v, want %+v", back.State(), r.State())
+	}
+}

@@ -105,7 +105,7 @@ func decodeSmall(b []byte) (replication.Message, error) {
 		m, err := meta.DecodeMembership(x.Membership.Membership)
 		return replication.MembershipNews{Membership: m}, err
 	case *wire.Frame_Registry:
-		return replication.RegistryNews{Revision: x.Registry.Revision, Encoded: bytesOf(x.Registry.Encoded)}, nil
+		return replication.RegistryNews{Version: versionOf(x.Registry.Epoch, x.Registry.Home, x.Registry.Revision), Encoded: bytesOf(x.Registry.Encoded)}, nil
 	case *wire.Frame_Ping:
 		return replication.Ping{ID: x.Ping.Id}, nil
 	case *wire.Frame_Pong:
@@ -113,11 +113,11 @@ func decodeSmall(b []byte) (replication.Message, error) {
 	case *wire.Frame_Fetch:
 		return replication.Fetch{Shard: unpackShard(x.Fetch.Shard), After: bytesOf(x.Fetch.After)}, nil
 	case *wire.Frame_Refused:
-		return replication.Refused{Shard: unpackShard(x.Refused.Shard)}, nil
+		return replication.Refused{Shard: unpackShard(x.Refused.Shard), Origin: hlc.Origin(x.Refused.Origin)}, nil
 	case *wire.Frame_Relogged:
 		r := x.Relogged
 		return replication.Relogged{
-			Shard: unpackShard(r.Shard), UpTo: hlc.Timestamp(r.UpTo),
+			Shard: unpackShard(r.Shard), After: hlc.Timestamp(r.After), UpTo: hlc.Timestamp(r.UpTo),
 			As: hlc.Position{Origin: hlc.Origin(r.Origin), At: hlc.Timestamp(r.At)},
 		}, nil
 	case *wire.Frame_Audit:
@@ -141,8 +141,15 @@ func helloOf(w *wire.Hello) (replication.Hello, error) {
 	}}, nil
 }
 
+func versionOf(epoch uint64, home string, revision uint64) feature.RegistryVersion {
+	return feature.RegistryVersion{Line: feature.Line{Epoch: epoch, Home: home}, Revision: revision}
+}
+
 func statusOf(w *wire.Status) (s replication.Status, err error) {
-	s = replication.Status{Epoch: w.Epoch, Revision: w.Revision, Registry: w.Registry, Whole: w.Whole, ID: w.Id}
+	s = replication.Status{
+		Membership: meta.Version{Epoch: w.Epoch, Home: meta.StoreID(w.Home), Revision: w.Revision},
+		Registry:   versionOf(w.RegistryEpoch, w.RegistryHome, w.Registry), Whole: w.Whole, ID: w.Id,
+	}
 	if s.Progress, err = vectorsOf(w.Progress); err != nil {
 		return s, fmt.Errorf("progress: %w", err)
 	}

@@ -40,7 +40,7 @@ var draws = []func(*rapid.T) replication.Message{
 		return replication.Truncated{Shard: shards.Draw(t, "shard"), Origin: origins.Draw(t, "origin"), Floor: timestamps.Draw(t, "floor")}
 	},
 	func(t *rapid.T) replication.Message {
-		return replication.RegistryNews{Revision: rapid.Uint64().Draw(t, "revision"), Encoded: drawBytes(t, "encoded")}
+		return replication.RegistryNews{Version: drawVersion(t), Encoded: drawBytes(t, "encoded")}
 	},
 	func(t *rapid.T) replication.Message { return replication.Ping{ID: rapid.Uint64().Draw(t, "id")} },
 	func(t *rapid.T) replication.Message {
@@ -49,10 +49,12 @@ var draws = []func(*rapid.T) replication.Message{
 	func(t *rapid.T) replication.Message {
 		return replication.Fetch{Shard: shards.Draw(t, "shard"), After: drawBytes(t, "after")}
 	},
-	func(t *rapid.T) replication.Message { return replication.Refused{Shard: shards.Draw(t, "shard")} },
+	func(t *rapid.T) replication.Message {
+		return replication.Refused{Shard: shards.Draw(t, "shard"), Origin: origins.Draw(t, "origin")}
+	},
 	func(t *rapid.T) replication.Message {
 		return replication.Relogged{
-			Shard: shards.Draw(t, "shard"), UpTo: timestamps.Draw(t, "up to"),
+			Shard: shards.Draw(t, "shard"), After: timestamps.Draw(t, "after"), UpTo: timestamps.Draw(t, "up to"),
 			As: hlc.Position{Origin: origins.Draw(t, "origin"), At: timestamps.Draw(t, "at")},
 		}
 	},
@@ -114,10 +116,17 @@ func drawChunk(t *rapid.T) replication.Message {
 	return replication.Chunk{Chunk: c}
 }
 
+func drawVersion(t *rapid.T) feature.RegistryVersion {
+	return feature.RegistryVersion{
+		Line:     feature.Line{Epoch: rapid.Uint64().Draw(t, "line"), Home: rapid.StringMatching(`[a-z0-9-]{0,8}`).Draw(t, "its home")},
+		Revision: rapid.Uint64().Draw(t, "registry"),
+	}
+}
+
 func drawStatus(t *rapid.T) replication.Message {
 	s := replication.Status{
-		Epoch: rapid.Uint64().Draw(t, "epoch"), Revision: rapid.Uint64().Draw(t, "revision"),
-		Registry: rapid.Uint64().Draw(t, "registry"), Whole: rapid.Bool().Draw(t, "whole"), ID: rapid.Uint64().Draw(t, "id"),
+		Membership: meta.Version{Epoch: rapid.Uint64().Draw(t, "epoch"), Home: meta.StoreID(rapid.StringMatching(`[a-z0-9-]{0,8}`).Draw(t, "home")), Revision: rapid.Uint64().Draw(t, "revision")},
+		Registry:   drawVersion(t), Whole: rapid.Bool().Draw(t, "whole"), ID: rapid.Uint64().Draw(t, "id"),
 	}
 	s.Progress, s.Heads = drawVectors(t), drawVectors(t)
 	return s

@@ -58,7 +58,9 @@ func frameOf(m replication.Message) (*wire.Frame, error) {
 			Membership: meta.AppendMembership(nil, m.Membership),
 		}}}, nil
 	case replication.RegistryNews:
-		return &wire.Frame{Body: &wire.Frame_Registry{Registry: &wire.RegistryNews{Revision: m.Revision, Encoded: m.Encoded}}}, nil
+		return &wire.Frame{Body: &wire.Frame_Registry{Registry: &wire.RegistryNews{
+			Epoch: m.Version.Epoch, Home: m.Version.Home, Revision: m.Version.Revision, Encoded: m.Encoded,
+		}}}, nil
 	case replication.Ping:
 		return &wire.Frame{Body: &wire.Frame_Ping{Ping: &wire.Ping{Id: m.ID}}}, nil
 	case replication.Pong:
@@ -68,12 +70,12 @@ func frameOf(m replication.Message) (*wire.Frame, error) {
 	case replication.Chunk:
 		return &wire.Frame{Body: &wire.Frame_Chunk{Chunk: wireChunk(m.Chunk)}}, nil
 	case replication.Refused:
-		return &wire.Frame{Body: &wire.Frame_Refused{Refused: &wire.Refused{Shard: packShard(m.Shard)}}}, nil
+		return &wire.Frame{Body: &wire.Frame_Refused{Refused: &wire.Refused{Shard: packShard(m.Shard), Origin: uint32(m.Origin)}}}, nil
 	case replication.Relog:
 		return &wire.Frame{Body: &wire.Frame_Relog{Relog: &wire.Relog{Shard: packShard(m.Shard), Entry: raws(m.Entries)}}}, nil
 	case replication.Relogged:
 		return &wire.Frame{Body: &wire.Frame_Relogged{Relogged: &wire.Relogged{
-			Shard: packShard(m.Shard), UpTo: uint64(m.UpTo), Origin: uint32(m.As.Origin), At: uint64(m.As.At),
+			Shard: packShard(m.Shard), After: uint64(m.After), UpTo: uint64(m.UpTo), Origin: uint32(m.As.Origin), At: uint64(m.As.At),
 		}}}, nil
 	case replication.Audit:
 		return &wire.Frame{Body: &wire.Frame_Audit{Audit: wireAudit(m)}}, nil
@@ -99,7 +101,9 @@ func wireHello(h replication.Hello) *wire.Hello {
 func wireStatus(m replication.Status) *wire.Status {
 	return &wire.Status{
 		Progress: wireVectors(m.Progress), Heads: wireVectors(m.Heads),
-		Epoch: m.Epoch, Revision: m.Revision, Registry: m.Registry, Whole: m.Whole, Id: m.ID,
+		Epoch: m.Membership.Epoch, Home: string(m.Membership.Home), Revision: m.Membership.Revision,
+		RegistryEpoch: m.Registry.Epoch, RegistryHome: m.Registry.Home, Registry: m.Registry.Revision,
+		Whole: m.Whole, Id: m.ID,
 	}
 }
 

@@ -42,7 +42,7 @@ func goldenMessages(t fataler) []named {
 		{"closed", replication.Closed{Origin: 4, Through: 500, After: map[feature.Shard]hlc.Timestamp{drivers: 310}}},
 		{"status", replication.Status{
 			Progress: map[feature.Shard]hlc.Vector{drivers: {4: 310, 5: 7}, {Group: 2}: nil},
-			Heads:    map[feature.Shard]hlc.Vector{drivers: {5: 7}}, Epoch: 1, Revision: 2, Registry: 3, Whole: true, ID: 4,
+			Heads:    map[feature.Shard]hlc.Vector{drivers: {5: 7}}, Membership: meta.Version{Epoch: 1, Home: "eu-1", Revision: 2}, Registry: feature.RegistryVersion{Line: feature.Line{Epoch: 1, Home: "eu-1"}, Revision: 3}, Whole: true, ID: 4,
 		}},
 		{"ping", replication.Ping{ID: 9}},
 		{"pong", replication.Pong{ID: 9, Wall: sent}},
@@ -56,7 +56,7 @@ func goldenMessages(t fataler) []named {
 		}},
 		{"read_rows", replication.ReadRows{ID: 3, Within: time.Second, Keys: []feature.RowKey{{Shard: drivers, View: 1, Key: feature.Key("c")}}}},
 		{"rows_read", replication.RowsRead{ID: 3, Progress: map[feature.Shard]hlc.Vector{drivers: {4: 310}}, Rows: [][]byte{[]byte("row"), nil}}},
-		{"relogged", replication.Relogged{Shard: drivers, UpTo: 310, As: hlc.Position{Origin: 5, At: 900}}},
+		{"relogged", replication.Relogged{Shard: drivers, After: 300, UpTo: 310, As: hlc.Position{Origin: 5, At: 900}}},
 	}
 }
 

@@ -1006,6 +1006,9 @@ type Status struct {
 	Registry      uint64                 `protobuf:"varint,5,opt,name=registry,proto3" json:"registry,omitempty"`
 	Whole         bool                   `protobuf:"varint,6,opt,name=whole,proto3" json:"whole,omitempty"`
 	Id            uint64                 `protobuf:"varint,7,opt,name=id,proto3" json:"id,omitempty"`
+	Home          string                 `protobuf:"bytes,8,opt,name=home,proto3" json:"home,omitempty"`                                         // with epoch and revision: the membership
+	RegistryEpoch uint64                 `protobuf:"varint,9,opt,name=registry_epoch,json=registryEpoch,proto3" json:"registry_epoch,omitempty"` // with registry_home and registry: the definitions
+	RegistryHome  string                 `protobuf:"bytes,10,opt,name=registry_home,json=registryHome,proto3" json:"registry_home,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1087,6 +1090,27 @@ func (x *Status) GetId() uint64 {
 		return x.Id
 	}
 	return 0
+}
+
+func (x *Status) GetHome() string {
+	if x != nil {
+		return x.Home
+	}
+	return ""
+}
+
+func (x *Status) GetRegistryEpoch() uint64 {
+	if x != nil {
+		return x.RegistryEpoch
+	}
+	return 0
+}
+
+func (x *Status) GetRegistryHome() string {
+	if x != nil {
+		return x.RegistryHome
+	}
+	return ""
 }
 
 type Fresh struct {
@@ -1275,6 +1299,8 @@ type RegistryNews struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Revision      uint64                 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
 	Encoded       []byte                 `protobuf:"bytes,2,opt,name=encoded,proto3" json:"encoded,omitempty"` // as package online encodes it
+	Epoch         uint64                 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Home          string                 `protobuf:"bytes,4,opt,name=home,proto3" json:"home,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1321,6 +1347,20 @@ func (x *RegistryNews) GetEncoded() []byte {
 		return x.Encoded
 	}
 	return nil
+}
+
+func (x *RegistryNews) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *RegistryNews) GetHome() string {
+	if x != nil {
+		return x.Home
+	}
+	return ""
 }
 
 type Ping struct {
@@ -1642,6 +1682,7 @@ func (x *Row) GetRow() []byte {
 type Refused struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Shard         uint32                 `protobuf:"fixed32,1,opt,name=shard,proto3" json:"shard,omitempty"`
+	Origin        uint32                 `protobuf:"fixed32,2,opt,name=origin,proto3" json:"origin,omitempty"` // of a log; zero: of rows
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1679,6 +1720,13 @@ func (*Refused) Descriptor() ([]byte, []int) {
 func (x *Refused) GetShard() uint32 {
 	if x != nil {
 		return x.Shard
+	}
+	return 0
+}
+
+func (x *Refused) GetOrigin() uint32 {
+	if x != nil {
+		return x.Origin
 	}
 	return 0
 }
@@ -1741,6 +1789,7 @@ type Relogged struct {
 	UpTo          uint64                 `protobuf:"fixed64,2,opt,name=up_to,json=upTo,proto3" json:"up_to,omitempty"`
 	Origin        uint32                 `protobuf:"fixed32,3,opt,name=origin,proto3" json:"origin,omitempty"` // with at: where they went
 	At            uint64                 `protobuf:"fixed64,4,opt,name=at,proto3" json:"at,omitempty"`
+	After         uint64                 `protobuf:"fixed64,5,opt,name=after,proto3" json:"after,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1799,6 +1848,13 @@ func (x *Relogged) GetOrigin() uint32 {
 func (x *Relogged) GetAt() uint64 {
 	if x != nil {
 		return x.At
+	}
+	return 0
+}
+
+func (x *Relogged) GetAfter() uint64 {
+	if x != nil {
+		return x.After
 	}
 	return 0
 }
@@ -2283,7 +2339,7 @@ const file_replication_peer_wire_peer_proto_rawDesc = "" +
 	"\tTruncated\x12\x14\n" +
 	"\x05shard\x18\x01 \x01(\aR\x05shard\x12\x16\n" +
 	"\x06origin\x18\x02 \x01(\aR\x06origin\x12\x14\n" +
-	"\x05floor\x18\x03 \x01(\x06R\x05floor\"\xe6\x01\n" +
+	"\x05floor\x18\x03 \x01(\x06R\x05floor\"\xc6\x02\n" +
 	"\x06Status\x126\n" +
 	"\bprogress\x18\x01 \x01(\v2\x1a.featurestore.peer.VectorsR\bprogress\x120\n" +
 	"\x05heads\x18\x02 \x01(\v2\x1a.featurestore.peer.VectorsR\x05heads\x12\x14\n" +
@@ -2291,7 +2347,11 @@ const file_replication_peer_wire_peer_proto_rawDesc = "" +
 	"\brevision\x18\x04 \x01(\x04R\brevision\x12\x1a\n" +
 	"\bregistry\x18\x05 \x01(\x04R\bregistry\x12\x14\n" +
 	"\x05whole\x18\x06 \x01(\bR\x05whole\x12\x0e\n" +
-	"\x02id\x18\a \x01(\x04R\x02id\"_\n" +
+	"\x02id\x18\a \x01(\x04R\x02id\x12\x12\n" +
+	"\x04home\x18\b \x01(\tR\x04home\x12%\n" +
+	"\x0eregistry_epoch\x18\t \x01(\x04R\rregistryEpoch\x12#\n" +
+	"\rregistry_home\x18\n" +
+	" \x01(\tR\fregistryHome\"_\n" +
 	"\x05Fresh\x12\x12\n" +
 	"\x04echo\x18\x01 \x01(\x04R\x04echo\x12\x16\n" +
 	"\x06origin\x18\x02 \x03(\aR\x06origin\x12\x18\n" +
@@ -2305,10 +2365,12 @@ const file_replication_peer_wire_peer_proto_rawDesc = "" +
 	"\x0eMembershipNews\x12\x1e\n" +
 	"\n" +
 	"membership\x18\x01 \x01(\fR\n" +
-	"membership\"D\n" +
+	"membership\"n\n" +
 	"\fRegistryNews\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x04R\brevision\x12\x18\n" +
-	"\aencoded\x18\x02 \x01(\fR\aencoded\"\x16\n" +
+	"\aencoded\x18\x02 \x01(\fR\aencoded\x12\x14\n" +
+	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\x12\x12\n" +
+	"\x04home\x18\x04 \x01(\tR\x04home\"\x16\n" +
 	"\x04Ping\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x06R\x02id\"*\n" +
 	"\x04Pong\x12\x0e\n" +
@@ -2331,17 +2393,19 @@ const file_replication_peer_wire_peer_proto_rawDesc = "" +
 	"\x03Row\x12\x12\n" +
 	"\x04view\x18\x01 \x01(\rR\x04view\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\fR\x03key\x12\x10\n" +
-	"\x03row\x18\x03 \x01(\fR\x03row\"\x1f\n" +
+	"\x03row\x18\x03 \x01(\fR\x03row\"7\n" +
 	"\aRefused\x12\x14\n" +
-	"\x05shard\x18\x01 \x01(\aR\x05shard\"3\n" +
+	"\x05shard\x18\x01 \x01(\aR\x05shard\x12\x16\n" +
+	"\x06origin\x18\x02 \x01(\aR\x06origin\"3\n" +
 	"\x05Relog\x12\x14\n" +
 	"\x05shard\x18\x01 \x01(\aR\x05shard\x12\x14\n" +
-	"\x05entry\x18\x02 \x03(\fR\x05entry\"]\n" +
+	"\x05entry\x18\x02 \x03(\fR\x05entry\"s\n" +
 	"\bRelogged\x12\x14\n" +
 	"\x05shard\x18\x01 \x01(\aR\x05shard\x12\x13\n" +
 	"\x05up_to\x18\x02 \x01(\x06R\x04upTo\x12\x16\n" +
 	"\x06origin\x18\x03 \x01(\aR\x06origin\x12\x0e\n" +
-	"\x02at\x18\x04 \x01(\x06R\x02at\"a\n" +
+	"\x02at\x18\x04 \x01(\x06R\x02at\x12\x14\n" +
+	"\x05after\x18\x05 \x01(\x06R\x05after\"a\n" +
 	"\x05Audit\x12\x14\n" +
 	"\x05shard\x18\x01 \x01(\aR\x05shard\x12\x10\n" +
 	"\x03cut\x18\x02 \x01(\x06R\x03cut\x12\x18\n" +
