@@ -194,6 +194,26 @@ func TestRowsAreRefusedWhereTheyAreNotOrMayNotBe(t *testing.T) {
 	}
 }
 
+// Rows go where they may go, and are asked of who may have them.
+func TestRowsOfAGroupStayInItsRegions(t *testing.T) {
+	for regions, want := range map[string]string{"eu us": "", "eu ap": "region us does not hold group near", "us ap": "region eu does not hold group near"} {
+		s := &rowStore{most: 9, progress: hlc.Vector{1: 5}}
+		n, _ := rowNode(s)
+		registry, _, err := feature.NewRegistry().Apply(feature.Definitions{
+			Project: "p", Groups: []feature.Group{{Name: "near", Regions: strings.Fields(regions)}},
+		}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.registry = registry
+		key := feature.RowKey{Shard: feature.Shard{Group: registry.Groups()[0].ID}, View: 1, Key: feature.Key{1}}
+		got := n.answerRows(t.Context(), "us-1", rowRead{ReadRows{ID: 4, Keys: []feature.RowKey{key}}, time.Now().Add(time.Minute)})
+		if got.Refused != want || (want == "") != (len(got.Rows) == 1) {
+			t.Errorf("held in %s: got %+v, want %q", regions, got, want)
+		}
+	}
+}
+
 // Of what a peer asks at once, some is read for, some waits, some is refused, and
 // nothing is read whose time is up.
 func TestWhatAPeerAsksIsBounded(t *testing.T) {
