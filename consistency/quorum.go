@@ -256,7 +256,7 @@ func (c *Coordinator) repair(ctx context.Context, p *poll, a Alternative) error 
 	for {
 		changed := c.peers.Changed() // before counting, so that no change is missed
 		var short error
-		short, open = c.stillOpen(p, a, open)
+		open, short = c.stillOpen(p, a, open)
 		switch {
 		case len(open) == 0:
 			return nil
@@ -297,7 +297,7 @@ func (p *poll) differing() ([]shown, error) {
 
 // stillOpen returns the rows that no majority has yet, and what is missing for one
 // of them.
-func (c *Coordinator) stillOpen(p *poll, a Alternative, open []shown) (short error, left []shown) {
+func (c *Coordinator) stillOpen(p *poll, a Alternative, open []shown) (left []shown, short error) {
 	for _, s := range open {
 		shard := p.keys[s.key].Shard
 		g := p.group(shard.Group)
@@ -307,7 +307,7 @@ func (c *Coordinator) stillOpen(p *poll, a Alternative, open []shown) (short err
 			left = append(left, s)
 		}
 	}
-	return short, left
+	return left, short
 }
 
 // untilChanged waits for a change, at most for d or until ctx ends.

@@ -264,8 +264,11 @@ func (n *Node) refuseRows(peer meta.StoreID, keys []feature.RowKey) string {
 		return fmt.Sprintf("store %s is not active", n.cfg.Self.Store)
 	}
 	asks, known := m.Member(peer)
-	if !known {
+	switch {
+	case !known:
 		return fmt.Sprintf("it knows of no store %s", peer)
+	case asks.State != meta.Active && asks.State != meta.Leaving: // its majority is not that of the others
+		return fmt.Sprintf("store %s is %v", peer, asks.State)
 	}
 	last := feature.GroupID(0)
 	for _, k := range keys {

@@ -3,6 +3,7 @@ package replication
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -178,15 +179,37 @@ func TestRowsAreRefusedWhereTheyAreNotOrMayNotBe(t *testing.T) {
 		{"it joins", func(m *meta.Membership) { m.Members[0].State = meta.Joining }, "not active"},
 		{"it was evicted", func(m *meta.Membership) { m.Members[0].State = meta.Removed }, "not active"},
 		{"another stands in its place", func(m *meta.Membership) { m.Members[0].Origin = 9 }, "not active"},
+		{"who asks was evicted", func(m *meta.Membership) { m.Members[1].State = meta.Fenced }, "store us-1 is"},
 		{"nobody knows who asks", func(m *meta.Membership) { m.Members = m.Members[:1] }, "knows of no store us-1"},
 	} {
 		n, _ := rowNode(&rowStore{most: 9, progress: hlc.Vector{1: 5}})
 		m := *n.membership.Load()
+		m.Members = slices.Clone(m.Members)
 		c.edit(&m)
 		n.membership.Store(&m)
 		got := n.answerRows(t.Context(), "us-1", rowRead{ReadRows{ID: 4, Keys: keysOf(2)}, time.Now().Add(time.Minute)})
 		if got.ID != 4 || (got.Refused == "") != (c.says == "") || !strings.Contains(got.Refused, c.says) || (c.says == "") != (len(got.Rows) == 2) {
 			t.Errorf("%s: got %+v, want a refusal that says %q", c.claim, got, c.says)
+		}
+	}
+}
+
+// Rows go where they may go, and are asked of who may have them.
+func TestRowsOfAGroupStayInItsRegions(t *testing.T) {
+	for regions, want := range map[string]string{"eu us": "", "eu ap": "region us does not hold group near", "us ap": "region eu does not hold group near"} {
+		s := &rowStore{most: 9, progress: hlc.Vector{1: 5}}
+		n, _ := rowNode(s)
+		registry, _, err := feature.NewRegistry().Apply(feature.Definitions{
+			Project: "p", Groups: []feature.Group{{Name: "near", Regions: strings.Fields(regions)}},
+		}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.registry = registry
+		key := feature.RowKey{Shard: feature.Shard{Group: registry.Groups()[0].ID}, View: 1, Key: feature.Key{1}}
+		got := n.answerRows(t.Context(), "us-1", rowRead{ReadRows{ID: 4, Keys: []feature.RowKey{key}}, time.Now().Add(time.Minute)})
+		if got.Refused != want || (want == "") != (len(got.Rows) == 1) {
+			t.Errorf("held in %s: got %+v, want %q", regions, got, want)
 		}
 	}
 }
