@@ -202,6 +202,9 @@ func (c *Core) tick(in Tick) {
 			c.closeLogs(p)
 		}
 		if p.dialed {
+			if due(&p.nextAll, c.now.Mono, 10*c.cfg.Heartbeat) {
+				clear(p.told) // a Status may have been lost, and nothing changed since
+			}
 			c.tellStatus(p, true)
 		} else {
 			c.tellEnded(p)
