@@ -203,5 +203,5 @@ func (n *Node) IsWhole(shard feature.Shard) bool {
 	n.mu.RLock()
 	defer n.mu.RUnlock()
 	s := n.mu.core.shards[shard]
-	return s != nil && s.rebuild == nil
+	return s != nil && s.rebuild == nil && !n.mu.core.hasTail(shard)
 }

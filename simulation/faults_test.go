@@ -17,6 +17,14 @@ var ingredients = map[fault.Fault]Kinds{
 	fault.WipeBeforeSalvage:  Cuts | Evictions,
 	fault.TellNoStaleness:    Cuts,
 
+	fault.SkipLease:      Terms | Cuts,
+	fault.SkipCommitGate: Terms | Cuts,
+	fault.ObeyAtOnce:     Terms | Cuts,
+	fault.SealBySome:     Terms | Cuts,
+	fault.LeadUncovered:  Terms | Cuts,
+	fault.LeadWithTail:   Terms | Cuts,
+	fault.WriteAfterEnd:  Terms,
+
 	fault.MinorityQuorum:          Quorums | Cuts,
 	fault.SkipReadRepair:          Quorums | Noise,
 	fault.RepairCountsCoordinator: Quorums | Noise,
