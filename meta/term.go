@@ -264,19 +264,3 @@ func (m *Membership) IsEnded(o hlc.Origin) bool {
 	_, ended := m.End(shard, o)
 	return ended
 }
-
-// Writes reports whether a store writes, or wrote, an origin in a shard.
-func (m *Membership) Writes(store StoreID, shard feature.Shard, o hlc.Origin) bool {
-	if t, led := m.Term(shard); led {
-		if t.Origin == o {
-			return t.Leader == store
-		}
-		for _, e := range t.Ended {
-			if e.Origin == o {
-				return e.Leader == store
-			}
-		}
-	}
-	x, ok := m.ByOrigin(o)
-	return ok && x.Store == store
-}

@@ -43,9 +43,14 @@ func (c *Core) ownLog(id feature.Shard) hlc.Origin {
 	return c.cfg.Self.Origin
 }
 
-// writesLog reports whether a log is this store's, now or before.
+// writesLog reports whether a log is this store's: nobody has more of it. Terms
+// that have ended may have been an earlier life's.
 func (c *Core) writesLog(id feature.Shard, o hlc.Origin) bool {
-	return o == c.cfg.Self.Origin || c.membership != nil && c.membership.Writes(c.cfg.Self.Store, id, o)
+	if o == c.cfg.Self.Origin {
+		return true
+	}
+	t, led := c.membership.Term(id)
+	return led && t.Origin == o && t.Leader == c.cfg.Self.Store
 }
 
 // setLeading tells the store what it leads, where that has changed.
