@@ -238,20 +238,6 @@ func (m *Membership) WriterOf(o hlc.Origin) (StoreID, bool) {
 	return "", false
 }
 
-// StoreOrigin returns the origin of the store that writes a term's: o itself for
-// any other.
-func (m *Membership) StoreOrigin(o hlc.Origin) hlc.Origin {
-	if len(m.Terms) == 0 {
-		return o
-	}
-	if _, ofTerm := m.ShardOf(o); !ofTerm {
-		return o
-	}
-	store, _ := m.WriterOf(o)
-	x, _ := m.Member(store)
-	return x.Origin
-}
-
 // IsEnded reports whether an origin writes nothing any more.
 func (m *Membership) IsEnded(o hlc.Origin) bool {
 	if _, sealed := m.Sealed(o); sealed {

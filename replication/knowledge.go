@@ -59,7 +59,6 @@ func (n *Node) AsOf(o hlc.Origin, at hlc.Timestamp) (ago time.Duration, ok bool)
 	if facts == nil {
 		return 0, false
 	}
-	o = n.Membership().StoreOrigin(o) // facts are about all that a store writes
 	since, ok := asOf((*facts)[o], at)
 	return time.Since(n.began) - since, ok
 }

@@ -191,6 +191,7 @@ func (c *Core) close(closed hlc.Timestamp) {
 	}
 	c.closed = max(c.closed, closed)
 	c.learn(c.cfg.Self.Origin, fact{through: c.closed, asOf: c.now.Mono})
+	c.learnTerms()
 }
 
 // tick does what is done every heartbeat.

@@ -74,6 +74,7 @@ type drawing struct {
 	counter       int64
 	alone         int    // operations without a session
 	durability    string // of a leader group
+	leader        string // of it, as far as the drawing knows
 }
 
 func (d *drawing) has(k Kinds) bool { return d.kinds&k != 0 }
@@ -130,7 +131,8 @@ func (d *drawing) begin() {
 	}
 	if d.has(Terms) {
 		d.durability = []string{"quorum", "quorum", "quorum", "any:1", "all", "local"}[d.random.IntN(6)]
-		options += fmt.Sprintf(" placement=leader home=%s durability=%s", d.region(), d.durability)
+		d.leader = d.region()
+		options += fmt.Sprintf(" placement=leader home=%s durability=%s", d.leader, d.durability)
 	}
 	if d.has(Limits) { // too little for a member that is away
 		options += " logmaxage=2s"
@@ -171,9 +173,7 @@ func (d *drawing) step() {
 		d.fault()
 	}
 	if d.chance(0.6) {
-		pause := d.between(time.Millisecond, d.pause)
-		d.clock += pause
-		d.say("sleep %v", pause)
+		d.wait(d.pause)
 	}
 }
 
@@ -245,13 +245,60 @@ func (d *drawing) lookup() {
 	d.say("async lookup %s driver=%d level=%s wait=%v session=%s", d.region(), d.random.IntN(d.drivers), level, d.between(time.Millisecond, 500*time.Millisecond), d.session())
 }
 
-// promote draws another leader, which may be the one that leads.
+// promote draws another leader, which may be the one that leads. What shows that
+// two lead at once, or that something was lost between them, happens right then:
+// clients write and read on meanwhile, at the old one and at the new one.
 func (d *drawing) promote() {
-	how := ""
-	if d.chance(0.5) {
-		how = " force"
+	old, next := d.leader, d.region()
+	d.leader = next
+	switch {
+	case d.chance(0.4):
+		d.say("promote %s maybe", next)
+		d.crowd([]string{old, next}, old, next)
+	case old != next && d.has(Cuts) && d.chance(0.7):
+		d.usurp(old, next)
+	default:
+		d.say("promote %s force maybe", next)
+		d.crowd([]string{old, next}, old, next)
 	}
-	d.say("promote %s%s maybe", d.region(), how)
+}
+
+// usurp draws a leader that is cut off and deposed by force, by one that may lack
+// what the others have of it.
+func (d *drawing) usurp(old, next string) {
+	d.say("cut %s %s", old, next)
+	d.crowd([]string{old}, old)
+	for _, r := range d.regions {
+		if r != old && r != next {
+			d.say("cut %s %s", old, r)
+		}
+	}
+	d.say("promote %s force maybe", next)
+	for range 2 + d.random.IntN(4) {
+		d.wait(1500 * time.Millisecond)
+		d.crowd([]string{next}, old, next)
+	}
+}
+
+// crowd draws some writes and some leader reads at regions, of clients that carry
+// no token.
+func (d *drawing) crowd(writes []string, reads ...string) {
+	for range 2 + d.random.IntN(3) {
+		d.counter++
+		d.alone++
+		driver := d.random.IntN(d.drivers)
+		d.say("async push %s driver=%d w=%d session=p%d concern=%s", writes[d.random.IntN(len(writes))], driver, d.counter, d.alone, d.durability)
+		if d.chance(0.5) {
+			d.wait(60 * time.Millisecond)
+		}
+		d.say("async lookup %s driver=%d level=leader wait=%v session=r%d", reads[d.random.IntN(len(reads))], driver, d.between(time.Millisecond, 300*time.Millisecond), d.alone)
+	}
+}
+
+func (d *drawing) wait(most time.Duration) {
+	pause := d.between(time.Millisecond, most)
+	d.clock += pause
+	d.say("sleep %v", pause)
 }
 
 // fault draws a fault, or the end of one.
