@@ -38,6 +38,9 @@ const (
 	Quorums
 	// Terms is no fault: a leader group, whose leaders are replaced now and then.
 	Terms
+	// Usurpers are leaders that follow one upon the other, by force or in order,
+	// while clients write and read at the old one and at the new one.
+	Usurpers
 )
 
 // DrawLeaderless is Draw of a leaderless group.
@@ -51,7 +54,11 @@ func DrawWith(seed uint64, kinds Kinds) []string {
 	d := &drawing{random: rand.New(rand.NewPCG(seed, 0x647261)), seed: seed, edits: rand.New(rand.NewPCG(seed, 0x736962)), kinds: kinds, down: map[string]bool{}}
 	d.begin()
 	for d.clock < d.length {
-		d.step()
+		if d.has(Usurpers) {
+			d.succession()
+		} else {
+			d.step()
+		}
 	}
 	d.end()
 	return d.lines
@@ -107,6 +114,10 @@ func (d *drawing) begin() {
 	d.draws(Evictions, 0.25)
 	d.draws(Losses, 0.1)
 	d.draws(Limits, 0.3)
+	if d.has(Usurpers) {
+		d.kinds = Terms | Cuts | Usurpers
+		d.regions, two = []string{"eu", "us", "ap"}, false
+	}
 	if d.has(Terms) { // a leader whose log is cut before it is handed over has to be built anew
 		d.kinds &^= Limits
 	}
@@ -132,6 +143,9 @@ func (d *drawing) begin() {
 	if d.has(Terms) {
 		d.durability = []string{"quorum", "quorum", "quorum", "any:1", "all", "local"}[d.random.IntN(6)]
 		d.leader = d.region()
+		if d.has(Usurpers) {
+			d.leader, d.durability = "us", "quorum"
+		}
 		options += fmt.Sprintf(" placement=leader home=%s durability=%s", d.leader, d.durability)
 	}
 	if d.has(Limits) { // too little for a member that is away
@@ -263,11 +277,38 @@ func (d *drawing) promote() {
 	}
 }
 
+// succession draws one leader after another in a deployment that is healthy in
+// between. The first region's store, the home, is never cut off.
+func (d *drawing) succession() {
+	old := d.leader
+	next := d.regions[d.random.IntN(len(d.regions))]
+	if next == old {
+		return
+	}
+	d.leader = next
+	if d.chance(0.4) || old == d.regions[0] {
+		d.crowd([]string{old}, old)
+		d.say("promote %s maybe", next)
+		for range 3 {
+			d.crowd([]string{old}, next)
+			d.wait(100 * time.Millisecond)
+		}
+	} else {
+		d.usurp(old, next)
+		d.say("heal")
+	}
+	d.clock += 4 * time.Second
+	d.say("sleep 4s")
+}
+
 // usurp draws a leader that is cut off and deposed by force, by one that may lack
 // what the others have of it.
 func (d *drawing) usurp(old, next string) {
 	d.say("cut %s %s", old, next)
 	d.crowd([]string{old}, old)
+	if d.chance(0.7) { // until a majority has it
+		d.wait(600 * time.Millisecond)
+	}
 	for _, r := range d.regions {
 		if r != old && r != next {
 			d.say("cut %s %s", old, r)
