@@ -85,6 +85,7 @@ type Core struct {
 	clockOff    time.Duration // by how much, while it is fenced
 	leading     leading
 	tails       map[tailID]*tail
+	admissions  map[meta.StoreID]*admission
 	retired     bool
 	orphaned    []feature.Shard // of these nobody can take the tail over
 	outdated    string          // why the directory is not the one that told others; "" when it is
