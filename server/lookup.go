@@ -113,7 +113,7 @@ func (s *Server) run(l *lookup, r *request) (consistency.Met, bool, error) {
 	if err := s.read(l, r); err != nil {
 		return met, false, err
 	}
-	if met.Met.Level != consistency.Leader {
+	if s.cfg.Coordinator.StandsNow(met, l.targets) {
 		return met, false, nil
 	}
 	met, err := s.cfg.Coordinator.Confirm(r.context(), &l.read, l.targets, met)
