@@ -190,7 +190,7 @@ func TestPromotionsPassThroughTheStatesOfATerm(t *testing.T) {
 	}
 }
 
-// M7, M8: in order the term ends where its leader stopped, once the next one has
+// M7, M8, M9: in order the term ends where its leader stopped, once the next one has
 // all of it. The next term has another number and origin, and the end is kept.
 func TestATermEndsWhereItsLeaderStopped(t *testing.T) {
 	g, r := ledGroup(2)
