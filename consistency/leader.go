@@ -131,8 +131,8 @@ func (c *Coordinator) isCommitted(shard feature.Shard) bool {
 // StandsNow reports whether what was just read here stands, without waiting: it is
 // what Confirm begins with, for callers to whom a context that may be waited on is
 // an expense.
-func (c *Coordinator) StandsNow(met Met, targets []Target) bool {
-	if met.Met.Level != Leader || c.isAlone {
+func (c *Coordinator) StandsNow(r *Read, met Met, targets []Target) bool {
+	if met.Met.Level != Leader || c.isAlone || r.Joined != nil { // who led it has said so
 		return true
 	}
 	for _, target := range targets {
@@ -148,7 +148,7 @@ func (c *Coordinator) StandsNow(met Met, targets []Target) bool {
 // for what is committed and who leads may change while they are. Otherwise it
 // returns what the read gets instead, as AdmitRead does.
 func (c *Coordinator) Confirm(ctx context.Context, r *Read, targets []Target, met Met) (Met, error) {
-	if c.StandsNow(met, targets) {
+	if c.StandsNow(r, met, targets) {
 		return met, nil
 	}
 	begun := c.cfg.Now()
