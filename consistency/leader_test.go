@@ -146,7 +146,7 @@ func TestReadsAtLevelLeaderWaitOrAreForwarded(t *testing.T) {
 		k := c.coordinator(t)
 		r := Read{Alternatives: []Alternative{{Level: Leader, Within: time.Second}}}
 		begun := time.Now()
-		time.AfterFunc(200*time.Millisecond, func() { c.lease = true; c.tell("us-1", hlc.Vector{euTerm: 50}) })
+		time.AfterFunc(200*time.Millisecond, func() { c.lead(c.leads, true); c.tell("us-1", hlc.Vector{euTerm: 50}) })
 		met, err := k.AdmitRead(t.Context(), &r, ledTarget)
 		if err != nil || met.Met.Level != Leader || time.Since(begun) < 200*time.Millisecond {
 			t.Errorf("got %v, %v after %v", met.Met, err, time.Since(begun))
@@ -224,7 +224,7 @@ func TestWritesAreTakenByTheLeaderAlone(t *testing.T) {
 			t.Error("what nobody leads is led elsewhere")
 		}
 		time.AfterFunc(300*time.Millisecond, func() {
-			c.leads = map[feature.Shard]hlc.Position{ledShard: {Origin: 43, At: 60}}
+			c.lead(map[feature.Shard]hlc.Position{ledShard: {Origin: 43, At: 60}}, true)
 			c.setTerm(func(t *meta.Term) { t.Number, t.Leader, t.Origin, t.State, t.Next = 2, "eu-1", 43, meta.Open, "" })
 			c.tell("us-1", nil)
 		})

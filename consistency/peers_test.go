@@ -114,10 +114,23 @@ func (c *cluster) Reach(store meta.StoreID) (time.Duration, bool) {
 func (c *cluster) IsWhole(feature.Shard) bool { return !c.copying }
 
 func (c *cluster) Leads(s feature.Shard) (hlc.Position, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	return c.leads[s], c.leads[s].Origin != 0
 }
 
-func (c *cluster) HasLease(feature.Shard) bool { return c.lease }
+func (c *cluster) HasLease(feature.Shard) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lease
+}
+
+// lead says what eu-1 leads from now on, and whether it is certain of it.
+func (c *cluster) lead(leads map[feature.Shard]hlc.Position, lease bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.leads, c.lease = leads, lease
+}
 
 func (c *cluster) AsOf(o hlc.Origin, at hlc.Timestamp) (time.Duration, bool) {
 	x, _ := c.Membership().ByOrigin(o)

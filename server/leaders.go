@@ -111,7 +111,11 @@ func (s *Server) writeParts(ctx context.Context, r *request, w write, asked conc
 		case len(parts) == 0:
 			return s.writeHere(ctx, r, w, asked, token)
 		case len(parts) == 1 && parts[0].leader.Store == "":
-			return s.writeHere(ctx, r, w.named(parts[0]), asked, token)
+			out, err := s.writeHere(ctx, r, w.named(parts[0]), asked, token)
+			if errors.Is(err, consistency.ErrNotLeader) && r.pausesFor(ctx, leaderPause) { // it leads since this was waited for
+				continue
+			}
+			return out, err
 		}
 		answers, faults := make([]*api.PushResponse, len(parts)), make([]error, len(parts))
 		var group errgroup.Group
@@ -126,14 +130,23 @@ func (s *Server) writeParts(ctx context.Context, r *request, w write, asked conc
 			})
 		}
 		_ = group.Wait() // none fails
-		if len(parts) == 1 && errors.Is(faults[0], api.CodeNotLeader) && r.hasTime() == nil {
-			select {
-			case <-time.After(leaderPause):
-				continue
-			case <-ctx.Done():
-			}
+		if len(parts) == 1 && errors.Is(faults[0], api.CodeNotLeader) && r.pausesFor(ctx, leaderPause) {
+			continue
 		}
 		return s.joinAnswers(w, parts, answers, faults)
+	}
+}
+
+// pausesFor waits a while, and reports whether the request has time after it.
+func (r *request) pausesFor(ctx context.Context, d time.Duration) bool {
+	if r.hasTime() != nil {
+		return false
+	}
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"featurestore/api"
@@ -19,6 +21,14 @@ import (
 type ledPeers struct {
 	*peers
 	store meta.StoreID
+	waits func() // called when something is about to be waited for; nil does nothing
+}
+
+func (p ledPeers) Changed() <-chan struct{} {
+	if p.waits != nil {
+		p.waits()
+	}
+	return p.peers.Changed()
 }
 
 func (p ledPeers) Leads(s feature.Shard) (hlc.Position, bool) {
@@ -51,7 +61,7 @@ type tellers struct {
 	shards [2]feature.Shard
 }
 
-func newTellers(t *testing.T) *tellers {
+func newTellers(t *testing.T, waits ...func()) *tellers {
 	x := &tellers{TB: t, urls: map[meta.StoreID]string{}}
 	x.peers = newPeers(func(store meta.StoreID, shard feature.Shard) hlc.Vector {
 		return x.peers.stores[store].Progress(shard)
@@ -62,7 +72,7 @@ func newTellers(t *testing.T) *tellers {
 			c.FeastProject = "teller"
 			c.Coordinator, err = consistency.NewCoordinator(consistency.Config{
 				Store: consistency.OwnStore{Log: c.Online}, Self: meta.Member{Store: meta.StoreID(c.Store), Region: meta.Region(c.Region)},
-				Peers: ledPeers{x.peers, meta.StoreID(c.Store)}, Rows: otherRows{x.peers, meta.StoreID(c.Store)},
+				Peers: ledPeers{x.peers, meta.StoreID(c.Store), slices.Concat(waits, []func(){nil})[0]}, Rows: otherRows{x.peers, meta.StoreID(c.Store)},
 				Group: func(id feature.GroupID) *feature.Group { return c.Online.Registry().Group(id) },
 				Now:   func() int64 { return noon.UnixNano() },
 			})
@@ -282,6 +292,30 @@ func TestWhoDoesNotLeadSaysWhoDoes(t *testing.T) {
 	bad := x.eu.problem(x.push(x.eu, "push", twenty(), api.HeaderForwarded, "ap/ap-1", api.HeaderPart, "3"))
 	if bad.Code != api.CodeInvalidHeader || bad.Field != api.HeaderPart {
 		t.Errorf("a part that is none: got %+v", bad)
+	}
+}
+
+// TestAWriteThatWaitedForALeaderGoesThere: it came while nobody led.
+func TestAWriteThatWaitedForALeaderGoesThere(t *testing.T) {
+	waiting := make(chan struct{})
+	var once sync.Once
+	x := newTellers(t, func() { once.Do(func() { close(waiting) }) })
+	x.peers.change(func(m *meta.Membership) {
+		m.Terms = append([]meta.Term(nil), m.Terms...)
+		for i := range m.Terms {
+			m.Terms[i].State, m.Terms[i].Next = meta.Deposed, "us-1"
+		}
+	})
+	done := make(chan *httptest.ResponseRecorder, 1)
+	go func() { done <- x.push(x.eu, "push", twenty()) }()
+	<-waiting
+	x.led("us-1", "us-1")
+	x.peers.told()
+	if got := answer[api.PushResponse](x.eu, <-done); got.Accepted != 20 {
+		t.Errorf("got %+v", got)
+	}
+	if got := x.us.store.Heads(x.shards[0])[901]; got == 0 {
+		t.Error("it is not at the new leader")
 	}
 }
 

@@ -109,3 +109,38 @@ func TestBytesAreWrittenForPeople(t *testing.T) {
 		}
 	}
 }
+
+// What a store writes as a leader is one row, whatever the shards and terms: it is
+// behind by the worst, and had by those that have all of them.
+func TestLagOfLeadersIsOneRowAStore(t *testing.T) {
+	at := func(ms int64) string { return hlc.New(ms, 0).String() }
+	r := twoShards()
+	for p, origin := range []string{"c1", "c2"} {
+		r.Shards[p].Origins = append(r.Shards[p].Origins, api.OriginReplication{
+			Origin: origin, Store: "us-1", Region: "us", Term: true, Applied: at(int64(7000 + p)), LagMs: int64(10 * (p + 1)),
+		})
+	}
+	has := func(second string) lagRow {
+		r.Peers[0].Acked[0].Origins["c1"], r.Peers[0].Acked[1].Origins["c2"] = at(7000), second
+		var found []lagRow
+		for _, row := range lagRows(r) {
+			if row.terms {
+				found = append(found, row)
+			}
+		}
+		if len(found) != 1 {
+			t.Fatalf("%d rows of leaders, want 1: %+v", len(found), found)
+		}
+		return found[0]
+	}
+	row := has(at(7001))
+	if row.ofStore != "us-1" || row.origin != "" || row.lag != 20*time.Millisecond || row.applied != hlc.New(7001, 0) || row.have != 1 || row.link == nil {
+		t.Errorf("got %+v", row)
+	}
+	if row := has(at(6999)); row.have != 0 {
+		t.Error("a store that lacks some of one term has all of them")
+	}
+	if text := lagTable(lagRows(r)); !strings.Contains(text, "us/us-1 leading") {
+		t.Errorf("the table does not show it:\n%s", text)
+	}
+}
