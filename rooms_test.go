@@ -126,7 +126,7 @@ type library struct {
 // libraries is in alphabetical order; the longest path that fits an import counts.
 var libraries = []library{
 	{path: "cel.dev/cel-go", home: []string{"feature/ondemand"}},
-	{path: "github.com/VictoriaMetrics/fastcache", test: []string{"online"}}, // what the hot tier is measured against
+	{path: "github.com/VictoriaMetrics/fastcache", test: []string{"online"}},  // what the hot tier is measured against
 	{path: "github.com/anishathalye/porcupine", home: []string{"simulation"}}, // judges histories
 	{path: "github.com/apache/arrow/go/v17", home: []string{"offline", "offline/source", "offline/flight", "sdk/training"}, test: []string{"cmd/featurestore"}},
 	{path: "github.com/cockroachdb/apd/v3", home: []string{"feature"}},

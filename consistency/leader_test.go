@@ -83,7 +83,7 @@ func TestWhoMayAnswerAtLevelLeader(t *testing.T) {
 	}
 }
 
-// I12: what was admitted is looked at once more after the rows were read.
+// I12, C14: what was admitted is looked at once more after the rows were read.
 func TestAReadThatLostItsLeaderMeanwhileIsNotMet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		leader := Alternative{Level: Leader, Within: time.Second}
@@ -182,7 +182,7 @@ func TestReadsAtLevelLeaderWaitOrAreForwarded(t *testing.T) {
 	}
 }
 
-// Writes are made where the store leads, and nowhere else.
+// C15: writes are made where the store leads, and nowhere else.
 func TestWritesAreTakenByTheLeaderAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newLed()
@@ -240,7 +240,7 @@ func TestWritesAreTakenByTheLeaderAlone(t *testing.T) {
 	})
 }
 
-// require_live looks at the log that the leader writes, not at that of its store.
+// C15: require_live looks at the log that the leader writes, not at that of its store.
 func TestRequireLiveAsksForTheLeadersLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newLed()
@@ -256,7 +256,7 @@ func TestRequireLiveAsksForTheLeadersLog(t *testing.T) {
 	})
 }
 
-// A concern of a leader group counts positions of the leader's log.
+// C15: a concern of a leader group counts positions of the leader's log.
 func TestAcknowledgementsCountTheLeadersLog(t *testing.T) {
 	c := newLed()
 	w := c.world(0)

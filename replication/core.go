@@ -22,8 +22,8 @@ type Local interface {
 	// are shared.
 	RegistryVersion() feature.RegistryVersion
 	Groups() []*feature.Group
-	// IsLed reports whether a group's shards are each written by one leader.
-	IsLed(id feature.GroupID) bool
+	// Group returns one of them, nil for an id that is not known.
+	Group(id feature.GroupID) *feature.Group
 }
 
 // CoreConfig says who a core decides for, and how patiently.

@@ -34,7 +34,10 @@ type leading struct {
 }
 
 // isLed reports whether a shard is written by one leader.
-func (c *Core) isLed(id feature.Shard) bool { return c.cfg.Local.IsLed(id.Group) }
+func (c *Core) isLed(id feature.Shard) bool {
+	g := c.cfg.Local.Group(id.Group)
+	return g != nil && g.Placement == feature.Leader
+}
 
 // ownLog is the origin under which this store writes a shard now, zero for none.
 func (c *Core) ownLog(id feature.Shard) hlc.Origin {
@@ -202,7 +205,7 @@ func (c *Core) takePromise(p *peer, asked time.Duration, under meta.Version) {
 // those who have promised by then, and those whose word decides about an end, have
 // one in common. Members that join count, for others may count them already.
 func (c *Core) leaseUntil(id feature.Shard) time.Duration {
-	g := c.group(id.Group)
+	g := c.cfg.Local.Group(id.Group)
 	if g == nil || c.membership == nil {
 		return 0
 	}
@@ -239,15 +242,6 @@ func (c *Core) learnTerms() {
 	for id, from := range c.leading.open {
 		c.learn(from.Origin, fact{through: c.closed, asOf: min(c.now.Mono, c.leaseUntil(id))})
 	}
-}
-
-func (c *Core) group(id feature.GroupID) *feature.Group {
-	for _, g := range c.cfg.Local.Groups() {
-		if g.ID == id {
-			return g
-		}
-	}
-	return nil
 }
 
 // rules are what transitions of the membership go by.
