@@ -62,6 +62,7 @@ var rooms = []room{
 	// Edges: what the world and other stores talk to.
 	{path: "relay"}, // links between regions on one machine: delay, loss, cuts
 	{path: "api", may: []string{"hlc", "feature"}, test: []string{"feature/definition"}},
+	{path: "probe", may: []string{"api"}, pure: true}, // what a canary saw, judged
 	{
 		path: "server",
 		may: []string{
@@ -89,7 +90,7 @@ var rooms = []room{
 			"online", "consistency", "replication", "offline", "offline/source",
 			"api", "server", "replication/peer", "offline/flight", "relay", "fault",
 		},
-		test: []string{"sdk"},
+		test: []string{"sdk", "probe"},
 	},
 	{
 		path: "sdk",
@@ -107,7 +108,7 @@ var rooms = []room{
 		path: "cmd/featurestore",
 		may: []string{
 			"hlc", "feature", "feature/definition", "feature/ondemand", "replication/oplog",
-			"online", "consistency", "offline/source", "api", "sdk", "sdk/training", "replica", "relay", "meta",
+			"online", "consistency", "offline/source", "api", "probe", "sdk", "sdk/training", "replica", "relay", "meta",
 		},
 		test: []string{"server", "simulation"},
 	},
@@ -150,7 +151,7 @@ var libraries = []library{
 	{path: "go.opentelemetry.io/contrib/instrumentation/runtime", home: []string{"replica"}},
 	{
 		path: "go.opentelemetry.io/otel", // the API: instruments and spans
-		home: []string{"online", "consistency", "replication", "replication/peer", "offline", "offline/flight", "server", "sdk", "replica"},
+		home: []string{"online", "consistency", "replication", "replication/peer", "offline", "offline/flight", "probe", "server", "sdk", "replica"},
 	},
 	{path: "go.opentelemetry.io/otel/exporters", home: []string{"replica"}},
 	{

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/metric/noop"
 
 	"featurestore/online"
+	"featurestore/probe"
 	"featurestore/replication"
 	"featurestore/replication/peer"
 	"featurestore/sdk"
@@ -36,6 +37,10 @@ func TestMetricsPageIsCurrent(t *testing.T) {
 		{"replication/peer", "Connections to stores of other regions.", func(m metric.Meter) error { return withPeers(m) }},
 		{"sdk", "The Go client; they are in the client's process, where it is given a meter.", func(m metric.Meter) error {
 			_, err := sdk.New(sdk.Config{URLs: []string{"http://127.0.0.1:1"}, Project: "rides", Meter: m})
+			return err
+		}},
+		{"probe", "What `featurestore probe` saw; they are at its `--metrics-listen`.", func(m metric.Meter) error {
+			_, err := probe.NewRecorder(probe.Config{Regions: []string{"eu"}, Meter: m})
 			return err
 		}},
 	} {

@@ -71,6 +71,18 @@ func newTelemetry(ctx context.Context, c Config) (_ *telemetry, err error) {
 	return t, nil
 }
 
+// NewMetrics returns what a program beside a store counts with, and the page that
+// shows it to Prometheus: histograms have the buckets of a store's.
+func NewMetrics() (metric.MeterProvider, http.Handler, error) {
+	registry := prometheus.NewRegistry()
+	reader, err := otelprometheus.New(otelprometheus.WithRegisterer(registry), otelprometheus.WithoutScopeInfo())
+	if err != nil {
+		return nil, nil, fmt.Errorf("telemetry: %w", err)
+	}
+	provider := sdkmetric.NewMeterProvider(append(views(), sdkmetric.WithReader(reader))...)
+	return provider, promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4}), nil
+}
+
 // startOTLP makes the tracer and returns the reader that sends metrics. Both
 // connect in the background: a collector that is away does not stop a store.
 func (t *telemetry) startOTLP(ctx context.Context, c Config, about *resource.Resource) (sdkmetric.Reader, error) {

@@ -41,6 +41,17 @@ func (c *Client) bindLookup(ctx context.Context, s *shape, service string, fresh
 	return b, nil
 }
 
+// bindQuery returns the binding of a struct to what a query reads.
+func (c *Client) bindQuery(ctx context.Context, s *shape, q Query, fresh bool) (*binding, error) {
+	switch {
+	case len(q.Names) == 0:
+		return c.bindLookup(ctx, s, q.Service, fresh)
+	case q.Service != "":
+		return nil, fmt.Errorf("a query reads service %s, and Names: give one of them", q.Service)
+	}
+	return newBinding(s, "", q.Names, make([]*field, len(q.Names))), nil
+}
+
 // planKey names a binding. Types and services are those of the program's
 // source, so there are few.
 type planKey struct {

@@ -19,6 +19,10 @@ type Query struct {
 	// Service whose features are read; "" reads the features that the struct's
 	// tags name.
 	Service string
+	// Names are features as view:feature that are read instead, for a program that
+	// knows no struct for them: the result tells their statuses and event times,
+	// and no values.
+	Names []string
 	// Request holds the values that on-demand features take from the request,
 	// one an entity.
 	Request Columns
@@ -119,7 +123,7 @@ func Lookup[T any](ctx context.Context, c *Client, q Query, entities Entities) (
 	l := &lookup{client: c, query: q, shape: shape, keys: keys, request: request, rows: n, size: shape.typ.Size()}
 	result := &Result[T]{Rows: make([]T, n)}
 	for again := false; ; again = true {
-		if l.binding, err = c.bindLookup(ctx, shape, q.Service, again); err != nil {
+		if l.binding, err = c.bindQuery(ctx, shape, q, again); err != nil {
 			return nil, fmt.Errorf("lookup: %w", err)
 		}
 		if err = l.run(ctx, unsafe.Pointer(unsafe.SliceData(result.Rows))); err == nil {

@@ -265,3 +265,28 @@ func TestColumnsArePushedAndEntitiesDeleted(t *testing.T) {
 		t.Errorf("after the delete: got %v, want %v", got, want)
 	}
 }
+
+func TestAQueryNamesFeaturesWithoutAStruct(t *testing.T) {
+	c := newClient(t, newStore(t).url)
+	at := time.Now().UTC().Truncate(time.Second)
+	row := sdk.RawRow(`{"driver_id": 1, "conv_rate": null, "event_time": "` + at.Format(time.RFC3339) + `"}`)
+	if _, err := sdk.Push(t.Context(), c, sdk.View("driver_stats"), row); err != nil {
+		t.Fatal(err)
+	}
+	const written, absent = "driver_stats:conv_rate", "driver_stats:trips"
+	q := sdk.Query{Names: []string{written, absent}}
+	got, err := sdk.Lookup[struct{}](t.Context(), c, q, sdk.Columns{"driver_id": []int64{1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := got.Status(0, written); s != sdk.NullValue || !got.EventTime(0, written).Equal(at) {
+		t.Errorf("got %s at %v, want a null at %v", s, got.EventTime(0, written), at)
+	}
+	if s := got.Status(0, absent); s != sdk.NotFound {
+		t.Errorf("got %s of what was not written", s)
+	}
+	q.Service = "driver_v1"
+	if _, err := sdk.Lookup[struct{}](t.Context(), c, q, sdk.Columns{"driver_id": []int64{1}}); err == nil || !strings.Contains(err.Error(), "give one of them") {
+		t.Errorf("got %v, want that one of them is to be given", err)
+	}
+}
