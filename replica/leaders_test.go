@@ -74,7 +74,9 @@ func TestARequestConcernsRowsThatSeveralStoresLead(t *testing.T) {
 	}
 	// Definitions reach the others, and leaders begin, in their own time.
 	push := map[string]any{"view": "stats", "rows": rows}
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for end := time.Now().Add(20 * time.Second); ; <-again.C {
 		status, answer := ask(stores[0], "push", push, "Featurestore-Write-Concern", "quorum", "Featurestore-Timeout", "10s")
 		if status == http.StatusOK {
 			if answer["accepted"] != float64(drivers) {
