@@ -30,8 +30,18 @@ type Problem struct {
 	Position *Position `json:"position,omitempty"`
 	// Of names the store whose writes an answer lacks, or lost, where that is known.
 	Of *Writer `json:"of,omitempty"`
+	// Leader leads the rows' shard: of NOT_LEADER.
+	Leader *LeaderStore `json:"leader,omitempty"`
 	// RequestID finds the request in the store's log.
 	RequestID string `json:"request_id,omitempty"`
+}
+
+// LeaderStore is the store to ask instead.
+type LeaderStore struct {
+	Store  string `json:"store"`
+	Region string `json:"region"`
+	// URL is where clients reach it, "" when it has not told.
+	URL string `json:"url,omitempty"`
 }
 
 // Writer is a store as the one that accepted writes.

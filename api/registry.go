@@ -150,6 +150,7 @@ type Group struct {
 	Home       []string       `json:"home,omitempty"`
 	Partitions uint16         `json:"partitions"`
 	Durability string         `json:"durability,omitempty"`
+	Routing    string         `json:"routing,omitempty"`
 	Conflict   string         `json:"conflict"`
 	Read       *ReadDefaults  `json:"read,omitempty"`
 	Write      *WriteDefaults `json:"write,omitempty"`
@@ -215,7 +216,7 @@ func OnDemandOf(o *feature.OnDemand) OnDemand {
 // GroupOf returns the JSON form of a group.
 func GroupOf(g *feature.Group) Group {
 	return Group{
-		ID: uint16(g.ID), Name: g.Name, Preset: g.Preset, Conflict: g.Conflict.String(), Placement: g.Placement.String(), Regions: g.Regions, Home: g.Home,
+		ID: uint16(g.ID), Name: g.Name, Preset: g.Preset, Routing: g.Routing, Conflict: g.Conflict.String(), Placement: g.Placement.String(), Regions: g.Regions, Home: g.Home,
 		Partitions: max(g.Partitions, 1), Durability: g.Durability, Read: readOf(g.Read), Write: writeOf(g.Write),
 	}
 }

@@ -162,6 +162,9 @@ type Group struct {
 	Partitions uint16
 	// Durability is the write concern that a failover must not lose.
 	Durability string
+	// Routing says what becomes of a write, or a read at level leader, that comes to
+	// another store than the leader: "forward", which "" is too, or "redirect".
+	Routing string
 	// Conflict is the rule of features of its views that name none. Their Rule has
 	// it already.
 	Conflict Rule

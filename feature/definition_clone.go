@@ -52,6 +52,10 @@ func (v View) clone() View {
 	return v
 }
 
+// Redirects reports whether clients are told who leads, instead of having their
+// requests sent on.
+func (g *Group) Redirects() bool { return g.Routing == "redirect" }
+
 // GroupName is the name of the view's group, declared or not.
 func (v View) GroupName() string {
 	if v.Group == "" {

@@ -21,6 +21,9 @@ func groupFacts(g *Group) facts {
 	out.add("home", listText(g.Home))
 	out.add("partitions", strconv.Itoa(int(max(g.Partitions, 1))))
 	out.add("durability", g.Durability)
+	if g.Redirects() {
+		out.add("routing", g.Routing)
+	}
 	out.add("conflict", g.Conflict.String())
 	out.defaults(g.Read, g.Write)
 	return out

@@ -47,7 +47,7 @@ var presets = []preset{
 		Write: WriteDefaults{Concern: "local", OnTimeout: "error"},
 	}},
 	{"redis-cluster", Group{
-		Placement: Leader, Partitions: 256, Durability: "local", Conflict: WriteTime,
+		Placement: Leader, Partitions: 256, Durability: "local", Routing: "redirect", Conflict: WriteTime,
 		Read:  ReadDefaults{Level: "leader"},
 		Write: WriteDefaults{Concern: "local", OnTimeout: "error"},
 	}},
@@ -112,6 +112,9 @@ func (g Group) Expand(placed, ruled bool) (Group, error) {
 	}
 	if g.Durability == "" {
 		g.Durability = p.Durability
+	}
+	if g.Routing == "" {
+		g.Routing = p.Routing
 	}
 	staleness := g.Read.MaxStaleness
 	g.Read, g.Write = p.Read.with(g.Read), p.Write.with(g.Write)

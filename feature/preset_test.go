@@ -23,7 +23,7 @@ var presetRows = map[string]string{
 		"write.concern: region_quorum, write.on_timeout: error",
 	"redis": "placement: leader, partitions: 1, durability: local, conflict: write_time, read.level: eventual, " +
 		"write.concern: local, write.on_timeout: error",
-	"redis-cluster": "placement: leader, partitions: 256, durability: local, conflict: write_time, read.level: leader, " +
+	"redis-cluster": "placement: leader, partitions: 256, durability: local, routing: redirect, conflict: write_time, read.level: leader, " +
 		"write.concern: local, write.on_timeout: error",
 	"couchdb": "placement: multi_leader, partitions: 1, conflict: siblings, read.level: eventual, " +
 		"write.concern: local, write.on_timeout: error",

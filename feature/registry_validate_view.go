@@ -15,6 +15,11 @@ func (v *validator) group(g *Group) {
 			v.add(path+".preset", "%v", err)
 		}
 	}
+	switch g.Routing {
+	case "", "forward", "redirect":
+	default:
+		v.add(path+".routing", "routing %q is not known; use forward or redirect", Clip(g.Routing))
+	}
 	switch g.Conflict {
 	case EventTime, WriteTime, Siblings:
 	default:

@@ -74,9 +74,9 @@ func TestARequestConcernsRowsThatSeveralStoresLead(t *testing.T) {
 	}
 	// Definitions reach the others, and leaders begin, in their own time.
 	push := map[string]any{"view": "stats", "rows": rows}
-	again, end := time.NewTicker(50*time.Millisecond), time.Now().Add(20*time.Second)
+	again := time.NewTicker(50 * time.Millisecond)
 	defer again.Stop()
-	for ; ; <-again.C {
+	for end := time.Now().Add(20 * time.Second); ; <-again.C {
 		status, answer := ask(stores[0], "push", push, "Featurestore-Write-Concern", "quorum", "Featurestore-Timeout", "10s")
 		if status == http.StatusOK {
 			if answer["accepted"] != float64(drivers) {

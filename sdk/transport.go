@@ -92,9 +92,27 @@ func (a *answer) free() {
 // maxServerTimeout is the longest timeout that servers take by default.
 const maxServerTimeout = time.Minute
 
-// try asks the store at url once. Exactly one of answer, problem and error is
-// the result; the outcome says whether to try again.
+// try asks the store at url once, and once the leader that it names instead.
+// Exactly one of answer, problem and error is the result; the outcome says whether
+// to try again.
 func (c *Client) try(caller context.Context, url string, r *request, tokens []string) (*answer, *api.Problem, outcome, error) {
+	a, p, o, err := c.ask(caller, url, r, tokens)
+	if o.code != api.CodeNotLeader || p.Leader == nil || p.Leader.URL == "" || caller.Err() != nil {
+		return a, p, o, err
+	}
+	leader := strings.TrimSuffix(p.Leader.URL, "/")
+	if leader == url {
+		return a, p, o, err
+	}
+	a2, p2, o2, err2 := c.ask(caller, leader, r, tokens)
+	if !o2.sent { // out of reach from here: the first answer says who leads
+		return a, p, o, err
+	}
+	return a2, p2, o2, err2
+}
+
+// ask is a try at one store.
+func (c *Client) ask(caller context.Context, url string, r *request, tokens []string) (*answer, *api.Problem, outcome, error) {
 	ctx, cancel := context.WithTimeout(caller, r.retry.TryTimeout)
 	defer cancel()
 	var body io.Reader

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"featurestore/api"
@@ -75,6 +76,10 @@ func (s *Server) problemOf(r *request, err error) *api.Problem {
 		p = api.NewProblem(codeOf(err), err.Error())
 		describeDefinitions(p, err)
 		p.Of = writerOf(err)
+		var not *consistency.NotLeaderError
+		if errors.As(err, &not) {
+			p.Leader = &api.LeaderStore{Store: string(not.Leader.Store), Region: string(not.Leader.Region), URL: not.Leader.URL}
+		}
 	}
 	if p.Code == api.CodeInternal || p.Code == api.CodeCorruptData {
 		s.cfg.Logger.Error("request failed", "request", r.id, "route", r.route.path, "code", string(p.Code), "error", err)
@@ -125,6 +130,9 @@ func (r *request) writeProblem(p *api.Problem) error {
 	body, err := json.Marshal(p)
 	if err != nil {
 		return err
+	}
+	if p.Leader != nil && p.Leader.URL != "" {
+		r.Response().Header().Set("Location", strings.TrimSuffix(p.Leader.URL, "/")+r.Request().URL.RequestURI())
 	}
 	return r.Blob(p.Status, api.MediaProblem, append(body, '\n'))
 }

@@ -117,6 +117,9 @@ func (s *Server) writeParts(ctx context.Context, r *request, w write, asked conc
 			}
 			return out, err
 		}
+		if not := s.redirect(r, w, parts); not != nil {
+			return nil, not
+		}
 		answers, faults := make([]*api.PushResponse, len(parts)), make([]error, len(parts))
 		var group errgroup.Group
 		for i, p := range parts {
@@ -148,6 +151,31 @@ func (r *request) pausesFor(ctx context.Context, d time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	}
+}
+
+// redirect says who leads all of a write, when that is one other store and the
+// groups want clients told: nil when it is to be sent on.
+func (s *Server) redirect(r *request, w write, parts []ledPart) error {
+	told := func(v *feature.ResolvedView) bool { return v.Group.Redirects() }
+	if r.route.dialect == "feast" || len(parts) != 1 || parts[0].leader.Store == "" || len(w.views) == 0 || slices.ContainsFunc(w.views, func(v *feature.ResolvedView) bool { return !told(v) }) {
+		return nil
+	}
+	return &consistency.NotLeaderError{Group: w.views[0].Group.Name, Shard: parts[0].shards[0], Leader: parts[0].leader}
+}
+
+// redirectRead says who leads what a lookup asks for at level leader and no other,
+// when its groups want clients told: nil when it is to be sent on.
+func (s *Server) redirectRead(r *request, l *lookup, f *consistency.ForwardError) error {
+	var not *consistency.NotLeaderError
+	if r.route.dialect == "feast" || len(l.read.Alternatives) != 1 || !errors.As(f.Unmet, &not) || not.Leader.URL == "" {
+		return nil
+	}
+	for _, target := range l.targets {
+		if g := s.cfg.Online.Registry().Group(target.Shard.Group); g == nil || !g.Redirects() {
+			return nil
+		}
+	}
+	return not
 }
 
 // joinAnswers is what a client is told of the parts of its write.

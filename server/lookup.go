@@ -132,6 +132,9 @@ func (s *Server) admit(l *lookup, r *request) (consistency.Met, bool, error) {
 	if !errors.As(err, &forward) {
 		return met, false, err
 	}
+	if not := s.redirectRead(r, l, forward); not != nil {
+		return met, false, not
+	}
 	done, tried := s.forwardLookup(r, forward)
 	if done {
 		return met, true, tried

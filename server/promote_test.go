@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -206,4 +207,45 @@ func TestPromotionsAreMadeAtTheHome(t *testing.T) {
 	if p := x.eu.problem(x.eu.do(http.MethodPost, "/v1/projects/rides/groups/default/promote", `{"to": "us"}`)); p.Code != api.CodeHomeUnreachable {
 		t.Errorf("the home is away: got %v", p)
 	}
+}
+
+// TestRedirectingGroupsSayWhoLeads: a request for one leader is not sent on.
+func TestRedirectingGroupsSayWhoLeads(t *testing.T) {
+	b := newBranch(t)
+	b.peers.put(meta.Member{Store: "us-1", Region: "us", State: meta.Active, Origin: 77, URL: "http://127.0.0.1:1/"})
+	b.apply(strings.Replace(bank, "partitions: 2", "partitions: 2, routing: redirect", 1))
+	c, _ := b.store.Registry().Catalog("bank")
+	view, _ := c.View("balance")
+	theirs := int64(0)
+	for view.Shard(accountKey(t, theirs)).Partition != 1 {
+		theirs++
+	}
+	account := strconv.FormatInt(theirs, 10)
+	push := `{"view": "balance", "rows": [{"account": ` + account + `, "cents": 1}]}`
+	lookup := `{"features": ["balance:cents"], "entities": {"account": [` + account + `]}, "consistency": [{"level": "leader"}]}`
+	for path, body := range map[string]string{"push": push, "lookup": lookup} {
+		w := b.do(http.MethodPost, "/v1/projects/bank/"+path, body)
+		p := b.problem(w)
+		want := api.LeaderStore{Store: "us-1", Region: "us", URL: "http://127.0.0.1:1/"}
+		if p.Code != api.CodeNotLeader || w.Code != http.StatusMisdirectedRequest || p.Leader == nil || *p.Leader != want {
+			t.Errorf("%s: got %d %+v, leader %+v", path, w.Code, p, p.Leader)
+		}
+		if got, want := w.Header().Get("Location"), "http://127.0.0.1:1/v1/projects/bank/"+path; got != want {
+			t.Errorf("%s: Location is %q, want %q", path, got, want)
+		}
+	}
+	// Without the setting it is sent on, to a store that does not answer here.
+	b.apply(bank)
+	if p := b.problem(b.do(http.MethodPost, "/v1/projects/bank/push", push)); p.Code != api.CodeLeaderUnreachable {
+		t.Errorf("sent on: got %+v", p)
+	}
+}
+
+func accountKey(t *testing.T, n int64) feature.Key {
+	t.Helper()
+	k, err := feature.AppendKeyValue(nil, feature.OfInt64(n))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
 }

@@ -79,7 +79,7 @@ func (p *printer) group(depth int, g feature.Group) {
 	p.item(depth, []pair{
 		{"name", must(g.Name)}, p.id(uint32(g.ID)), {"preset", text(g.Preset)}, {"placement", g.Placement.String()},
 		{"regions", texts(g.Regions)}, {"home", texts(g.Home)}, {"partitions", number(g.Partitions)},
-		{"durability", text(g.Durability)}, {"conflict", ruleText(g.Conflict, g.Preset == "")}, {"read", readText(g.Read)}, {"write", writeText(g.Write)},
+		{"durability", text(g.Durability)}, {"routing", text(g.Routing)}, {"conflict", ruleText(g.Conflict, g.Preset == "")}, {"read", readText(g.Read)}, {"write", writeText(g.Write)},
 	})
 }
 

@@ -45,7 +45,7 @@ func everyField() feature.Definitions {
 		},
 		Groups: []feature.Group{
 			{Name: "default", Read: feature.ReadDefaults{Level: "session", MaxStaleness: time.Second, Fallback: []string{"wait:30ms", "forward", "fail"}}, Write: feature.WriteDefaults{Concern: "region_quorum", Timeout: 500 * time.Millisecond, OnTimeout: "error", RequireLive: feature.RequireLive{Members: 1, MaxLag: 10 * time.Second}}},
-			{Name: "accounts", Conflict: feature.WriteTime, Placement: feature.Leader, Regions: []string{"eu", "us"}, Home: []string{"us", "eu"}, Partitions: 8, Durability: "quorum", Write: feature.WriteDefaults{Concern: "any:1"}},
+			{Name: "accounts", Conflict: feature.WriteTime, Routing: "redirect", Placement: feature.Leader, Regions: []string{"eu", "us"}, Home: []string{"us", "eu"}, Partitions: 8, Durability: "quorum", Write: feature.WriteDefaults{Concern: "any:1"}},
 		},
 		Views: []feature.View{
 			{

@@ -182,7 +182,7 @@ var genDefinitions = rapid.Custom(func(t *rapid.T) feature.Definitions {
 		g := feature.Group{
 			Name: name, Placement: feature.Placement(rapid.IntRange(0, 2).Draw(t, "placement")), Regions: genSlice(genText, 2).Draw(t, "regions"),
 			Home: genSlice(genText, 2).Draw(t, "home"), Partitions: uint16(rapid.IntRange(0, feature.MaxPartitions).Draw(t, "partitions")),
-			Durability: genText.Draw(t, "durability"), Read: genRead.Draw(t, "read"), Write: genWrite.Draw(t, "write"),
+			Durability: genText.Draw(t, "durability"), Routing: genText.Draw(t, "routing"), Read: genRead.Draw(t, "read"), Write: genWrite.Draw(t, "write"),
 			Conflict: feature.Rule(rapid.IntRange(0, int(feature.Siblings)).Draw(t, "conflict")),
 			Preset:   rapid.SampledFrom(append(feature.Presets(), "", "")).Draw(t, "preset"),
 		}

@@ -109,6 +109,7 @@ func (r *reader) group(n ast.Node, ids bool) (g feature.Group) {
 		{"home", func(n ast.Node) { g.Home = r.texts(n, "eu") }},
 		{"partitions", func(n ast.Node) { g.Partitions = uint16(r.number(n, feature.MaxPartitions)) }},
 		{"durability", func(n ast.Node) { g.Durability = r.text(n, "quorum") }},
+		{"routing", func(n ast.Node) { g.Routing = r.text(n, "forward") }},
 		{"conflict", func(n ast.Node) { r.rule(n, &g.Conflict) }},
 		{"read", func(n ast.Node) { g.Read = r.read(n) }},
 		{"write", func(n ast.Node) { g.Write = r.write(n) }},
