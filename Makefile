@@ -67,7 +67,7 @@ crash: ## kill -9 during writes, ROUNDS=50 times; count what survived
 sim: SHELL := bash
 sim: .SHELLFLAGS := -o pipefail -c
 sim: ## SEEDS=100 random scenarios from seed FIRST=1, then planted faults
-	go test ./simulation -run 'Test(Leaderless)?Seeds$$' -count=1 -timeout 24h \
+	go test ./simulation -run 'Test(Leaderless|Leader)?Seeds$$' -count=1 -timeout 24h \
 	  -sim.seeds=$(SEEDS) -sim.first=$(FIRST)
 	@echo "$(SEEDS) random scenarios from seed $(FIRST): no promise was broken"
 	go test ./simulation -run PlantedFaults -count=1 -v -timeout 24h -sim.faults \

@@ -127,7 +127,8 @@ type library struct {
 // libraries is in alphabetical order; the longest path that fits an import counts.
 var libraries = []library{
 	{path: "cel.dev/cel-go", home: []string{"feature/ondemand"}},
-	{path: "github.com/VictoriaMetrics/fastcache", test: []string{"online"}}, // what the hot tier is measured against
+	{path: "github.com/VictoriaMetrics/fastcache", test: []string{"online"}},  // what the hot tier is measured against
+	{path: "github.com/anishathalye/porcupine", home: []string{"simulation"}}, // judges histories
 	{path: "github.com/apache/arrow/go/v17", home: []string{"offline", "offline/source", "offline/flight", "sdk/training"}, test: []string{"cmd/featurestore"}},
 	{path: "github.com/cockroachdb/apd/v3", home: []string{"feature"}},
 	{path: "github.com/dgraph-io/badger/v4", home: []string{"online"}},
@@ -145,7 +146,7 @@ var libraries = []library{
 	{path: "github.com/spf13/cobra", home: []string{"cmd/featurestore"}},
 	{path: "github.com/spf13/pflag", home: []string{"cmd/featurestore"}},
 	{path: "github.com/vbauerster/mpb/v8", home: []string{"cmd/featurestore"}},
-	{path: "github.com/zeebo/xxh3", home: []string{"feature", "online", "replication"}},
+	{path: "github.com/zeebo/xxh3", home: []string{"feature", "meta", "online", "replication"}},
 	{path: "go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp", home: []string{"server"}},
 	{path: "go.opentelemetry.io/contrib/instrumentation/runtime", home: []string{"replica"}},
 	{

@@ -36,6 +36,8 @@ type ShardReplication struct {
 	// for it.
 	SafeTime  string `json:"safe_time"`
 	SafeLagMs int64  `json:"safe_lag_ms"`
+	// Leader leads the shard; absent where the group's placement is another.
+	Leader *ShardLeader `json:"leader,omitempty"`
 	// Origins leave out logs that have ended and are wholly here.
 	Origins []OriginReplication `json:"origins"`
 }
@@ -47,6 +49,8 @@ type OriginReplication struct {
 	Store  string `json:"store,omitempty"`
 	Region string `json:"region,omitempty"`
 	Self   bool   `json:"self"`
+	// Term says that it is the log of a leader's term, not of a store.
+	Term bool `json:"term,omitempty"`
 	// Applied is the position up to which everything is durable and readable
 	// here, "" for nothing yet.
 	Applied string `json:"applied"`
@@ -102,6 +106,8 @@ type RegionInfo struct {
 	State  string `json:"state"` // joining, active, leaving, fenced or removed
 	// URL is where it serves REST, "" when it has not said.
 	URL string `json:"url,omitempty"`
+	// Leads are its shards of leader groups.
+	Leads []LedGroup `json:"leads,omitempty"`
 }
 
 // Verification is the answer of POST /v1/replication/verify.

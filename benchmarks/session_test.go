@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -109,11 +110,11 @@ func BenchmarkAdmitRead(b *testing.B) {
 
 // startRegions serves the bench project in three regions, as production would,
 // and waits until each has it.
-func startRegions(b *testing.B) []*replica.Replica {
+func startRegions(b *testing.B, groups ...string) []*replica.Replica {
 	b.Helper()
 	dir := b.TempDir()
 	file, secret := filepath.Join(dir, "bench.yaml"), filepath.Join(dir, "secret")
-	for path, text := range map[string]string{file: benchDefinitions, secret: "a secret of benchmarks, long enough to be one\n"} {
+	for path, text := range map[string]string{file: benchDefinitions + strings.Join(groups, ""), secret: "a secret of benchmarks, long enough to be one\n"} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			b.Fatal(err)
 		}

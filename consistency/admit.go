@@ -81,9 +81,12 @@ func (c *Coordinator) admitSlowly(ctx context.Context, r *Read, targets []Target
 			budget = r.Fallback.Wait
 		}
 		var err error
-		if c.isShared(a, targets) {
+		switch {
+		case c.isSpread(a, targets) && c.cfg.Rows != nil && len(r.Keys) > 0:
+			err = c.readLeaders(ctx, a, r, targets)
+		case c.isShared(a, targets):
 			err = c.readQuorum(ctx, a, r, targets, &met)
-		} else {
+		default:
 			err = c.await(ctx, a, c.tokenOf(r), targets, budget)
 		}
 		met.Waited = time.Duration(c.cfg.Now() - start)
@@ -240,7 +243,7 @@ func (c *Coordinator) unmet(a Alternative, t *Token, targets []Target) error {
 	if a.Level == Eventual {
 		return nil
 	}
-	if c.isShared(a, targets) {
+	if c.isShared(a, targets) || c.isSpread(a, targets) {
 		return errShared
 	}
 	floors, bounded := t.hasFloors(), a.Level == Bounded

@@ -134,15 +134,21 @@ func (c Concern) Possible(members meta.Members, origin meta.Member) bool {
 	return ok
 }
 
-// Distinct is how many members an acknowledgement at a group's durability names,
-// out of those that hold its shards: whatever was acknowledged at it is at as
-// many, wherever it was accepted. A durability that is not set is that of the
-// concern with which the group writes.
-func Distinct(g *feature.Group, members meta.Members) int {
+// Durability is the concern whose acknowledgements a group's failover must keep.
+// One that is not set is that of the concern with which the group writes.
+func Durability(g *feature.Group) Concern {
 	c, err := ParseConcern(cmp.Or(g.Durability, g.Write.Concern))
 	if err != nil {
-		return 1
+		return Concern{Kind: Local}
 	}
+	return c
+}
+
+// Distinct is how many members an acknowledgement at a group's durability names,
+// out of those that hold its shards: whatever was acknowledged at it is at as
+// many, wherever it was accepted.
+func Distinct(g *feature.Group, members meta.Members) int {
+	c := Durability(g)
 	active := members.Active()
 	least := 1
 	switch c.Kind {

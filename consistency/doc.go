@@ -36,6 +36,11 @@
 //	     them: a majority has what is shown, by its own row or its own progress,
 //	     before it is shown. No row goes anywhere but through the log.
 //	C13. A request for less than a group or view allows is refused.
+//	C14. A read at level leader is answered by a store that leads each of its shards,
+//	     and is certain of it, with nothing that could be lost with the store: before
+//	     the rows are read, and once more after (I12).
+//	C15. Rows of leader groups are written by the leader alone; concerns and
+//	     require_live count positions of the log of its term.
 //
 // Session guarantees after Terry et al., "Session Guarantees for Weakly
 // Consistent Replicated Data", 1994; preference lists after Terry et al.,

@@ -70,9 +70,12 @@ func (w world) lagOfLeader(shard feature.Shard, progress hlc.Vector, own hlc.Ori
 		return
 	}
 	x, _ := w.membership.Member(t.Leader)
-	bound := time.Duration(0) // what is accepted here is here
-	if x.Origin != own || t.State != meta.Open {
+	var bound time.Duration
+	switch {
+	case x.Origin != own:
 		bound = w.lagOf(t.Origin, progress[t.Origin])
+	case !w.peers.HasLease(shard): // what is accepted here is here, but others may lead
+		bound = w.lagOf(t.Origin, ^hlc.Timestamp(0))
 	}
 	visit(Lag{Store: t.Leader, Region: x.Region, Time: bound})
 }

@@ -128,12 +128,27 @@ func (c *Coordinator) isCommitted(shard feature.Shard) bool {
 	return have >= need
 }
 
+// StandsNow reports whether what was just read here stands, without waiting: it is
+// what Confirm begins with, for callers to whom a context that may be waited on is
+// an expense.
+func (c *Coordinator) StandsNow(r *Read, met Met, targets []Target) bool {
+	if met.Met.Level != Leader || c.isAlone || r.Joined != nil { // who led it has said so
+		return true
+	}
+	for _, target := range targets {
+		if c.isLed(target) && c.leaderUnmet(target) != nil {
+			return false
+		}
+	}
+	return true
+}
+
 // Confirm returns once what was just read here at level leader stands: it was all
 // committed, and nobody else led meanwhile. It is asked after the rows were read,
 // for what is committed and who leads may change while they are. Otherwise it
 // returns what the read gets instead, as AdmitRead does.
 func (c *Coordinator) Confirm(ctx context.Context, r *Read, targets []Target, met Met) (Met, error) {
-	if met.Met.Level != Leader || c.isAlone {
+	if c.StandsNow(r, met, targets) {
 		return met, nil
 	}
 	begun := c.cfg.Now()

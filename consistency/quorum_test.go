@@ -76,6 +76,10 @@ func (k *kept) ReadRows(_ context.Context, keys []feature.RowKey) (map[feature.S
 	return progress, rows, nil
 }
 
+func (k *kept) AskLeader(ctx context.Context, store meta.StoreID, keys []feature.RowKey, answer func(map[feature.Shard]hlc.Vector, [][]byte, error)) {
+	k.AskRows(ctx, store, keys, answer)
+}
+
 func (k *kept) AskRows(ctx context.Context, store meta.StoreID, keys []feature.RowKey, answer func(map[feature.Shard]hlc.Vector, [][]byte, error)) {
 	k.mu.Lock()
 	k.mu.asked = append(k.mu.asked, store)

@@ -18,6 +18,9 @@ type Rows interface {
 	// AskRows begins the same at another member, and returns at once. Answer is
 	// called once, and must not wait, unless ctx ends before.
 	AskRows(ctx context.Context, store meta.StoreID, keys []feature.RowKey, answer func(map[feature.Shard]hlc.Vector, [][]byte, error))
+	// AskLeader is AskRows of one that leads all of the rows' shards, and answers
+	// only with what stands at level leader.
+	AskLeader(ctx context.Context, store meta.StoreID, keys []feature.RowKey, answer func(map[feature.Shard]hlc.Vector, [][]byte, error))
 }
 
 // joinEncoded joins two encoded rows, either nil for none.

@@ -111,6 +111,9 @@ func (w world) keepsUp(m meta.Member, shard feature.Shard, here Replica, maxLag 
 		return false
 	}
 	own := here.Origins.Self
+	if from, leads := w.peers.Leads(shard); leads { // then it writes a log of its own
+		own = from.Origin
+	}
 	has, wrote := w.peers.Acked(m.Store, shard)[own], here.Progress[own]
 	return has >= wrote || w.lagOf(own, has) <= maxLag
 }

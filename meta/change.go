@@ -3,6 +3,9 @@ package meta
 import (
 	"errors"
 	"fmt"
+	"slices"
+
+	"featurestore/feature"
 )
 
 // Action is what a Change does.
@@ -15,8 +18,11 @@ const (
 	Expel Action = "evict"  // ends a store that is away: what nobody else has of it does not count
 	// Assume makes a store the home in place of one that is gone for good. It is
 	// asked of the store itself.
-	Assume Action = "take_home"
+	Assume  Action = "take_home"
+	Promote Action = "promote" // hands the shards of a leader group over to a store
 )
+
+var actions = []Action{Add, Drop, Expel, Assume, Promote}
 
 // Change is what an operator asks of the membership.
 type Change struct {
@@ -28,14 +34,19 @@ type Change struct {
 	// Abandon gives up, with an eviction, the rows of groups that the store alone
 	// holds.
 	Abandon bool
+	// Group and Partition, negative for all of them, say which shards Promote hands
+	// over, and Force that their leaders are away.
+	Group     feature.GroupID
+	Partition int
+	Force     bool
 }
 
 // Validate returns what is wrong with the change whatever the membership is, or
 // nil. Errors match ErrRefused.
 func (c Change) Validate() error {
 	switch {
-	case c.Action != Add && c.Action != Drop && c.Action != Expel && c.Action != Assume:
-		return refuse("action %q is not known; use %s, %s, %s or %s", c.Action, Add, Drop, Expel, Assume)
+	case !slices.Contains(actions, c.Action):
+		return refuse("action %q is not known; use one of %v", c.Action, actions)
 	case c.Store == "":
 		return refuse("store is empty; name the store to %s", c.Action)
 	case c.Action == Add && (c.Region == "" || c.Address == ""):
@@ -44,6 +55,8 @@ func (c Change) Validate() error {
 		return refuse("region and address belong to %s, not to %s", Add, c.Action)
 	case c.Action != Expel && c.Abandon:
 		return refuse("to abandon groups belongs to %s, not to %s", Expel, c.Action)
+	case c.Action != Promote && (c.Group != 0 || c.Partition != 0 || c.Force):
+		return refuse("group, partition and force belong to %s, not to %s", Promote, c.Action)
 	}
 	if c.Action == Add { // the others name a store that is there
 		if err := errors.Join(c.Region.Validate(), c.Store.Validate()); err != nil {
@@ -60,8 +73,21 @@ func (c Change) String() string {
 		return fmt.Sprintf("add store %s in region %s at %s", c.Store, c.Region, c.Address)
 	case Assume:
 		return fmt.Sprintf("make store %s the home", c.Store)
+	case Promote:
+		return c.promotion()
 	}
 	return fmt.Sprintf("%s store %s", c.Action, c.Store)
+}
+
+func (c Change) promotion() string {
+	text := fmt.Sprintf("promote store %s in group %d", c.Store, c.Group)
+	if c.Partition >= 0 {
+		text += fmt.Sprintf(", partition %d", c.Partition)
+	}
+	if c.Force {
+		text += ", by force"
+	}
+	return text
 }
 
 // Apply makes the change that an operator asks for, where these groups are
@@ -77,6 +103,12 @@ func (m *Membership) Apply(c Change, r Rules) (*Membership, error) {
 		return m.Remove(c.Store, r)
 	case Assume:
 		return m.TakeOver(c.Store)
+	case Promote:
+		i := slices.IndexFunc(r.Groups, func(g *feature.Group) bool { return g.ID == c.Group })
+		if i < 0 {
+			return nil, refuse("no group has number %d", c.Group)
+		}
+		return m.Promote(r.Groups[i], c.Partition, c.Store, c.Force)
 	}
 	return m.Evict(c.Store, r, c.Abandon)
 }

@@ -25,7 +25,11 @@ func TestChangesSayWhatTheyNeed(t *testing.T) {
 		{Change{Action: Add, Store: "ap-1", Region: Region(strings.Repeat("a", MaxNameBytes+1)), Address: "127.0.0.1:9082"}, ErrRefused, ""},
 		{Change{Action: Expel}, ErrRefused, ""},
 		{Change{Action: Expel, Store: "ap-1", Region: "ap"}, ErrRefused, ""},
-		{Change{Action: "promote", Store: "ap-1"}, ErrRefused, ""},
+		{Change{Action: Promote, Store: "ap-1", Group: 3, Partition: -1}, nil, "promote store ap-1 in group 3"},
+		{Change{Action: Promote, Store: "ap-1", Group: 3, Partition: 2, Force: true}, nil, "promote store ap-1 in group 3, partition 2, by force"},
+		{Change{Action: Promote, Group: 3}, ErrRefused, ""},
+		{Change{Action: Expel, Store: "ap-1", Force: true}, ErrRefused, ""},
+		{Change{Action: "elect", Store: "ap-1"}, ErrRefused, ""},
 		{Change{Store: "ap-1"}, ErrRefused, ""},
 	} {
 		if err := tt.change.Validate(); !errors.Is(err, tt.want) {

@@ -1,5 +1,5 @@
 // Package meta says who takes part: the members of a deployment, where they
-// stand, whose logs have ended and where. It decides nothing about data.
+// stand, whose logs have ended and where. It decides nothing about data. Of a leader group it says too who leads each shard, and in which term.
 //
 // All of it is one document, the Membership. One store, the home, changes it;
 // the others take whatever newer document they hear of. That is the static form
@@ -20,4 +20,13 @@
 //	    lowered in the same step in which a member goes that alone had what lies
 //	    beyond, after all who remain have stopped taking ended logs from it; and
 //	    for nothing else. It is never raised.
+//	M7. A shard of a leader group has one term at a time. Their numbers rise by one,
+//	    each writes an origin that nobody had before, and one that has ended stays
+//	    ended, at one position.
+//	M8. A term ends where its leader said that it stopped; or, while its leader is
+//	    away, at the greatest position of a seal quorum, which takes no more of its
+//	    log and has whatever was acknowledged at the group's durability. With less
+//	    than that it ends on an operator's word, by the word of all who remain.
+//	M9. The next leader is active, may hold the shard, and goes by the document that
+//	    names it. After a hand-over in order it has all of the term before.
 package meta

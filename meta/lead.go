@@ -191,30 +191,53 @@ func (m *Membership) termFinal(t *Term, g *feature.Group, heard func(StoreID) (H
 	case t.State == Stopping:
 		return 0, false
 	default:
-		holding := m.Members.Of(g)
-		members, votes, others := 1, 0, 0 // the leader is one, whatever its state is
-		for _, y := range holding {
-			if y.Store == t.Leader || y.State != Active && y.State != Leaving {
-				continue
-			}
-			members++
-			others++
+		d := m.Deciders(t, g, r)
+		votes := 0
+		for _, y := range d.Others {
 			if h, ok := heard(y.Store); ok && h.has(m, t.Since) {
 				votes++
 				final = max(final, h.Head(t.Shard, t.Origin))
 			}
 		}
-		quorum := SealQuorum
-		if r.Quorum != nil {
-			quorum = r.Quorum
-		}
-		if votes < quorum(members, r.Distinct(g, holding.Active())) && !(t.Lossy && votes == others) {
+		if votes < d.Quorum && !(t.Lossy && votes == len(d.Others)) {
 			return 0, false
 		}
 	}
 	covered := final == 0 || next.Covers(t.Shard, hlc.Position{Origin: t.Origin, At: final})
 	return final, covered || t.State == Deposed
 }
+
+// Deciders are those whose word decides where the term of a leader that is away
+// ends, and how many of them have to give it.
+type Deciders struct {
+	// Others hold the shard besides the leader.
+	Others Members
+	// Distinct is how many members an acknowledgement at the group's durability
+	// names, out of these and the leader.
+	Distinct int
+	Quorum   int
+}
+
+// Deciders returns who decides about the end of a term, if its leader is away.
+func (m *Membership) Deciders(t *Term, g *feature.Group, r Rules) Deciders {
+	holding := m.Members.Of(g)
+	d := Deciders{Distinct: r.Distinct(g, holding.Active())}
+	for _, y := range holding {
+		if y.Store != t.Leader && (y.State == Active || y.State == Leaving) {
+			d.Others = append(d.Others, y)
+		}
+	}
+	quorum := SealQuorum
+	if r.Quorum != nil {
+		quorum = r.Quorum
+	}
+	d.Quorum = quorum(len(d.Others)+1, d.Distinct) // the leader is one, whatever its state is
+	return d
+}
+
+// Keeps reports whether a promotion by force keeps all that was acknowledged at
+// the group's durability: one of any so many of the others has it (I9).
+func (d Deciders) Keeps() bool { return min(d.Quorum, len(d.Others))+d.Distinct > len(d.Others)+1 }
 
 // SealQuorum is how many of a shard's members must have stopped taking a log
 // before its end is decided, where an acknowledgement names distinct of them: one

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"reflect"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -318,6 +319,20 @@ func drawMembership(t *rapid.T) *Membership {
 		}
 		m.Seals = append(m.Seals, s)
 	}
+	for p := range rapid.IntRange(0, 3).Draw(t, "terms") {
+		term := Term{
+			Shard: feature.Shard{Group: 3, Partition: uint16(p)}, Number: rapid.Uint64().Draw(t, "number"), Origin: hlc.Origin(rapid.Uint32().Draw(t, "origin")),
+			Leader: StoreID(text.Draw(t, "leader")), Next: StoreID(text.Draw(t, "next")), State: TermState(rapid.IntRange(0, int(termStateEnd)-1).Draw(t, "state")),
+			Lossy: rapid.Bool().Draw(t, "lossy"), Since: rapid.Uint64().Draw(t, "since"),
+		}
+		for range rapid.IntRange(0, 3).Draw(t, "ends") {
+			term.Ended = append(term.Ended, TermEnd{
+				Origin: hlc.Origin(rapid.Uint32().Draw(t, "origin")), Leader: StoreID(text.Draw(t, "leader")), Final: hlc.Timestamp(rapid.Uint64().Draw(t, "final")),
+				Salvage: Salvage{UpTo: hlc.Timestamp(rapid.Uint64().Draw(t, "upto")), As: hlc.Position{Origin: hlc.Origin(rapid.Uint32().Draw(t, "as")), At: 9}},
+			})
+		}
+		m.Terms = append(m.Terms, term)
+	}
 	return m
 }
 
@@ -332,6 +347,9 @@ func TestMembershipsAreReadAsTheyWereWritten(t *testing.T) {
 		if again := AppendMembership(nil, got); !bytes.Equal(again, b) {
 			t.Fatalf("it prints %x, want %x", again, b)
 		}
+		if !reflect.DeepEqual(got.Terms, m.Terms) {
+			t.Fatalf("got the terms %+v, want %+v", got.Terms, m.Terms)
+		}
 		flipped := bytes.Clone(b)
 		flipped[rapid.IntRange(0, len(b)-1).Draw(t, "byte")] ^= 1 << rapid.IntRange(0, 7).Draw(t, "bit")
 		if _, err := DecodeMembership(flipped); err == nil {
@@ -343,6 +361,8 @@ func TestMembershipsAreReadAsTheyWereWritten(t *testing.T) {
 func FuzzDecodeMembership(f *testing.F) {
 	f.Add(AppendMembership(nil, Found(eu)))
 	f.Add([]byte{format, 1, 2})
+	_, r := ledGroup(2)
+	f.Add(AppendMembership(nil, Found(eu).Lead(r)))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, err := DecodeMembership(b)
 		if err != nil {

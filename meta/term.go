@@ -238,20 +238,6 @@ func (m *Membership) WriterOf(o hlc.Origin) (StoreID, bool) {
 	return "", false
 }
 
-// StoreOrigin returns the origin of the store that writes a term's: o itself for
-// any other.
-func (m *Membership) StoreOrigin(o hlc.Origin) hlc.Origin {
-	if len(m.Terms) == 0 {
-		return o
-	}
-	if _, ofTerm := m.ShardOf(o); !ofTerm {
-		return o
-	}
-	store, _ := m.WriterOf(o)
-	x, _ := m.Member(store)
-	return x.Origin
-}
-
 // IsEnded reports whether an origin writes nothing any more.
 func (m *Membership) IsEnded(o hlc.Origin) bool {
 	if _, sealed := m.Sealed(o); sealed {
@@ -263,20 +249,4 @@ func (m *Membership) IsEnded(o hlc.Origin) bool {
 	}
 	_, ended := m.End(shard, o)
 	return ended
-}
-
-// Writes reports whether a store writes, or wrote, an origin in a shard.
-func (m *Membership) Writes(store StoreID, shard feature.Shard, o hlc.Origin) bool {
-	if t, led := m.Term(shard); led {
-		if t.Origin == o {
-			return t.Leader == store
-		}
-		for _, e := range t.Ended {
-			if e.Origin == o {
-				return e.Leader == store
-			}
-		}
-	}
-	x, ok := m.ByOrigin(o)
-	return ok && x.Store == store
 }

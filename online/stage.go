@@ -213,6 +213,9 @@ func (st *stage) changes(w *Write) (Receipt, error) {
 	for i := range w.Changes {
 		superseded, err := st.change(&w.Changes[i], w.LogOnly)
 		if err != nil {
+			if errors.Is(err, badger.ErrDBClosed) { // a commit hung so long that Close gave up
+				return Receipt{}, fmt.Errorf("%w: %w", ErrClosed, err)
+			}
 			// What is wrong with the store is not the change's fault.
 			if errors.Is(err, ErrReadOnly) || errors.Is(err, ErrDiskFull) || errors.Is(err, ErrNotLeading) {
 				return Receipt{}, err

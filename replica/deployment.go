@@ -80,6 +80,7 @@ func (r *Replica) replicationConfig(secret []byte, transport replication.Transpo
 		Founder: founder, Founding: founding, Seeds: r.cfg.seeds(),
 		Invited:  r.cfg.invites(func() *meta.Membership { return r.node.Membership() }),
 		Distinct: consistency.Distinct,
+		Stands:   func(shard feature.Shard) error { return r.coordinates.Stands(shard) },
 		Timing:   r.cfg.Replication, Logger: r.telemetry.log.With("room", "replication"), Meter: r.telemetry.meter("replication"),
 	}
 }

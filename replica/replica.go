@@ -27,15 +27,16 @@ import (
 // Replica is one running store. New builds it, Run works until its context
 // ends.
 type Replica struct {
-	cfg       Config
-	telemetry *telemetry
-	store     *online.Store
-	peers     *peer.Transport // nil for a store that talks to no other
-	node      *replication.Node
-	server    *server.Server
-	listener  net.Listener
-	ready     chan struct{}
-	ran       bool
+	cfg         Config
+	telemetry   *telemetry
+	store       *online.Store
+	peers       *peer.Transport // nil for a store that talks to no other
+	node        *replication.Node
+	coordinates *consistency.Coordinator // set before anything runs
+	server      *server.Server
+	listener    net.Listener
+	ready       chan struct{}
+	ran         bool
 }
 
 // What an idle or slow connection may take of the edge.
@@ -119,6 +120,7 @@ func (r *Replica) serverConfig(secret []byte) (server.Config, error) {
 	if c.Coordinator, err = r.coordinator(); err != nil {
 		return server.Config{}, err
 	}
+	r.coordinates = c.Coordinator
 	if r.peers != nil {
 		c.Replication, c.Members, c.Verify = r.node, members{r.node, r.store}, r.node.Verify
 	}

@@ -22,8 +22,8 @@ type Local interface {
 	// are shared.
 	RegistryVersion() feature.RegistryVersion
 	Groups() []*feature.Group
-	// IsLed reports whether a group's shards are each written by one leader.
-	IsLed(id feature.GroupID) bool
+	// Group returns one of them, nil for an id that is not known.
+	Group(id feature.GroupID) *feature.Group
 }
 
 // CoreConfig says who a core decides for, and how patiently.
@@ -85,6 +85,7 @@ type Core struct {
 	clockOff    time.Duration // by how much, while it is fenced
 	leading     leading
 	tails       map[tailID]*tail
+	admissions  map[meta.StoreID]*admission
 	retired     bool
 	orphaned    []feature.Shard // of these nobody can take the tail over
 	outdated    string          // why the directory is not the one that told others; "" when it is

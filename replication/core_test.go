@@ -33,8 +33,12 @@ func (l *localFacts) Shards(meta.Region) []feature.Shard {
 func (l *localFacts) Progress(feature.Shard) hlc.Vector { return l.progress }
 func (l *localFacts) Heads(feature.Shard) hlc.Vector    { return l.heads }
 func (l *localFacts) Groups() []*feature.Group          { return l.groups }
-func (l *localFacts) IsLed(id feature.GroupID) bool {
-	return slices.ContainsFunc(l.groups, func(g *feature.Group) bool { return g.ID == id && g.Placement == feature.Leader })
+func (l *localFacts) Group(id feature.GroupID) *feature.Group {
+	i := slices.IndexFunc(l.groups, func(g *feature.Group) bool { return g.ID == id })
+	if i < 0 {
+		return nil
+	}
+	return l.groups[i]
 }
 func (l *localFacts) RegistryVersion() feature.RegistryVersion {
 	return feature.RegistryVersion{Revision: max(1, l.revision)}

@@ -232,4 +232,5 @@ type localStore struct{ Store }
 
 // RegistryVersion is that of the definitions in force, Groups are theirs.
 func (l localStore) RegistryVersion() feature.RegistryVersion { return l.Registry().Version() }
+func (l localStore) Group(id feature.GroupID) *feature.Group  { return l.Registry().Group(id) }
 func (l localStore) Groups() []*feature.Group                 { return l.Registry().Groups() }

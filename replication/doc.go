@@ -33,8 +33,24 @@
 //	I14. Convergence: when updates stop and links heal, members have equal rows.
 //	I15. Finite answer: every position is covered in the end, or known as lost.
 //
+// And of leader groups, which rest on I1, I9, I10 and I12:
+//
+//	Q1. A store leads a shard once it has all of the terms before, and is told so by
+//	    the store only after its log of the term has a first entry that names them.
+//	Q2. A leader lets others rely on a document in which its term is over only after
+//	    it has stopped writing.
+//	Q3. A member lets others rely on a document that deposes a leader only after what
+//	    it took of that log is joined, and what it promised the leader has run out:
+//	    promises of the life before too.
+//	Q4. A leader has the lease while those who promised, and any that could decide
+//	    about the end of its term, have one in common. A promise counts from when it
+//	    was asked for, for less time than it is kept, and never under a document that
+//	    the leader does not have.
+//	Q5. A store answers for what it leads only while nothing in its rows is from beyond
+//	    the end of a term.
+//
 // After Terry et al., "Managing Update Conflicts in Bayou", 1995, for logs by
 // origin and anti-entropy from any peer; Almeida et al., "Delta State Replicated
 // Data Types", 2018, for joining only what follows what is here. The whole
-// protocol is docs/protocol.md.
+// protocol is docs/protocol.md. Promises after Gray and Cheriton, "Leases", 1989.
 package replication

@@ -13,11 +13,11 @@ import (
 // emptyStore is a store that holds one shard and has published nothing.
 type emptyStore struct{}
 
-func (emptyStore) Shards(meta.Region) []feature.Shard { return []feature.Shard{{Group: 1}} }
-func (emptyStore) Progress(feature.Shard) hlc.Vector  { return nil }
-func (emptyStore) Heads(feature.Shard) hlc.Vector     { return nil }
-func (emptyStore) Groups() []*feature.Group           { return nil }
-func (emptyStore) IsLed(feature.GroupID) bool         { return false }
+func (emptyStore) Shards(meta.Region) []feature.Shard   { return []feature.Shard{{Group: 1}} }
+func (emptyStore) Progress(feature.Shard) hlc.Vector    { return nil }
+func (emptyStore) Heads(feature.Shard) hlc.Vector       { return nil }
+func (emptyStore) Groups() []*feature.Group             { return nil }
+func (emptyStore) Group(feature.GroupID) *feature.Group { return nil }
 func (emptyStore) RegistryVersion() feature.RegistryVersion {
 	return feature.RegistryVersion{Revision: 1}
 }

@@ -75,15 +75,14 @@ func (c *Core) wanted() []hlc.Origin {
 	}
 	for i := range c.membership.Terms {
 		t := &c.membership.Terms[i]
-		s := c.shards[t.Shard]
-		if s == nil {
+		if c.shards[t.Shard] == nil {
 			continue
 		}
 		if t.Leader != c.cfg.Self.Store {
 			out = append(out, t.Origin)
 		}
 		for _, e := range t.Ended {
-			if s.pending[e.Origin] < e.Final {
+			if !c.isHere(t.Shard, hlc.Position{Origin: e.Origin, At: e.Final}) {
 				out = append(out, e.Origin)
 			}
 		}

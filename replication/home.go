@@ -188,8 +188,12 @@ func (c *Core) heardOf(id meta.StoreID) (meta.Heard, bool) {
 	if p == nil || !p.statusSeen {
 		return meta.Heard{}, false
 	}
+	whole := p.whole
+	if x, ok := c.membership.Member(id); ok && x.State == meta.Joining {
+		whole = whole && c.admits(x, p)
+	}
 	return meta.Heard{
-		Version: p.membership, Whole: p.whole,
+		Version: p.membership, Whole: whole,
 		Head:   func(s feature.Shard, o hlc.Origin) hlc.Timestamp { return p.heads[s][o] },
 		Covers: func(s feature.Shard, q hlc.Position) bool { return p.progress[s].CoversPosition(q) },
 	}, true

@@ -59,7 +59,6 @@ func (n *Node) AsOf(o hlc.Origin, at hlc.Timestamp) (ago time.Duration, ok bool)
 	if facts == nil {
 		return 0, false
 	}
-	o = n.Membership().StoreOrigin(o) // facts are about all that a store writes
 	since, ok := asOf((*facts)[o], at)
 	return time.Since(n.began) - since, ok
 }
@@ -203,5 +202,5 @@ func (n *Node) IsWhole(shard feature.Shard) bool {
 	n.mu.RLock()
 	defer n.mu.RUnlock()
 	s := n.mu.core.shards[shard]
-	return s != nil && s.rebuild == nil
+	return s != nil && s.rebuild == nil && !n.mu.core.hasTail(shard)
 }

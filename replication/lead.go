@@ -2,6 +2,7 @@ package replication
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -33,7 +34,10 @@ type leading struct {
 }
 
 // isLed reports whether a shard is written by one leader.
-func (c *Core) isLed(id feature.Shard) bool { return c.cfg.Local.IsLed(id.Group) }
+func (c *Core) isLed(id feature.Shard) bool {
+	g := c.cfg.Local.Group(id.Group)
+	return g != nil && g.Placement == feature.Leader
+}
 
 // ownLog is the origin under which this store writes a shard now, zero for none.
 func (c *Core) ownLog(id feature.Shard) hlc.Origin {
@@ -43,9 +47,14 @@ func (c *Core) ownLog(id feature.Shard) hlc.Origin {
 	return c.cfg.Self.Origin
 }
 
-// writesLog reports whether a log is this store's, now or before.
+// writesLog reports whether a log is this store's: nobody has more of it. Terms
+// that have ended may have been an earlier life's.
 func (c *Core) writesLog(id feature.Shard, o hlc.Origin) bool {
-	return o == c.cfg.Self.Origin || c.membership != nil && c.membership.Writes(c.cfg.Self.Store, id, o)
+	if o == c.cfg.Self.Origin {
+		return true
+	}
+	t, led := c.membership.Term(id)
+	return led && t.Origin == o && t.Leader == c.cfg.Self.Store
 }
 
 // setLeading tells the store what it leads, where that has changed.
@@ -192,36 +201,47 @@ func (c *Core) takePromise(p *peer, asked time.Duration, under meta.Version) {
 	}
 }
 
-// hasLease reports whether nobody else can lead a shard that this store leads:
-// those who promised, and those whose word decides about an end, have one in
-// common. Members that join count, for others may count them already.
-func (c *Core) hasLease(id feature.Shard, now time.Duration) bool {
-	g := c.group(id.Group)
+// leaseUntil is until when nobody else can lead a shard that this store leads:
+// those who have promised by then, and those whose word decides about an end, have
+// one in common. Members that join count, for others may count them already.
+func (c *Core) leaseUntil(id feature.Shard) time.Duration {
+	g := c.cfg.Local.Group(id.Group)
 	if g == nil || c.membership == nil {
-		return false
+		return 0
 	}
 	holding := c.membership.Members.Of(g)
-	members, promised := 1, 0
+	members := 1
+	var promised []time.Duration
 	for _, x := range holding {
 		if x.Store == c.cfg.Self.Store || x.State != meta.Active && x.State != meta.Joining && x.State != meta.Leaving {
 			continue
 		}
 		members++
-		if p := c.peers[x.Store]; p != nil && now < p.lease {
-			promised++
+		if p := c.peers[x.Store]; p != nil {
+			promised = append(promised, p.lease)
 		}
 	}
 	votes := min(meta.SealQuorum(members, c.cfg.Distinct(g, holding)), members-1) // of others
-	return promised+votes > members-1
+	need := members - votes
+	switch {
+	case members == 1:
+		return math.MaxInt64
+	case len(promised) < need:
+		return 0
+	}
+	slices.Sort(promised)
+	return promised[len(promised)-need]
 }
 
-func (c *Core) group(id feature.GroupID) *feature.Group {
-	for _, g := range c.cfg.Local.Groups() {
-		if g.ID == id {
-			return g
-		}
+// hasLease reports whether nobody else can lead a shard that this store leads.
+func (c *Core) hasLease(id feature.Shard, now time.Duration) bool { return now < c.leaseUntil(id) }
+
+// learnTerms notes how recent the logs are that this store leads: up to when it is
+// certain that nobody else wrote the shard, whatever was accepted is in them.
+func (c *Core) learnTerms() {
+	for id, from := range c.leading.open {
+		c.learn(from.Origin, fact{through: c.closed, asOf: min(c.now.Mono, c.leaseUntil(id))})
 	}
-	return nil
 }
 
 // rules are what transitions of the membership go by.

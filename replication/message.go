@@ -187,6 +187,8 @@ type ReadRows struct {
 	// Within is how long who asks waits: nobody reads for one that has gone.
 	Within time.Duration
 	Keys   []feature.RowKey
+	// Leader says that the rows must stand at level leader.
+	Leader bool
 }
 
 // RowsRead answers ReadRows.

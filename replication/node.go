@@ -59,6 +59,9 @@ type Config struct {
 	// the system's randomness.
 	Distinct func(g *feature.Group, members meta.Members) int
 	Draw     func() hlc.Origin
+	// Stands returns nil when what is readable here of a shard may be told at level
+	// leader; nil: nothing is.
+	Stands func(feature.Shard) error
 	// Faults are planted by tests of the checkers.
 	Faults fault.Set
 }

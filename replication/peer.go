@@ -44,6 +44,7 @@ type peer struct {
 	echoes     echoes // of what it was told
 	echo       uint64 // the last that it told
 	nextFresh  time.Duration
+	nextAll    time.Duration // when it is told again what it was told
 	promised   time.Duration // when it was promised that it is not deposed
 	lease      time.Duration // until when its promise of that counts
 	introduced bool          // the home has taken its hello into account

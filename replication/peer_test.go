@@ -11,11 +11,11 @@ import (
 // nothing is a Local that holds nothing, with definitions of a revision.
 type nothing struct{ registry uint64 }
 
-func (nothing) Shards(meta.Region) []feature.Shard { return nil }
-func (nothing) Progress(feature.Shard) hlc.Vector  { return nil }
-func (nothing) Heads(feature.Shard) hlc.Vector     { return nil }
-func (nothing) Groups() []*feature.Group           { return nil }
-func (nothing) IsLed(feature.GroupID) bool         { return false }
+func (nothing) Shards(meta.Region) []feature.Shard   { return nil }
+func (nothing) Progress(feature.Shard) hlc.Vector    { return nil }
+func (nothing) Heads(feature.Shard) hlc.Vector       { return nil }
+func (nothing) Groups() []*feature.Group             { return nil }
+func (nothing) Group(feature.GroupID) *feature.Group { return nil }
 func (n nothing) RegistryVersion() feature.RegistryVersion {
 	return feature.RegistryVersion{Line: feature.Line{Epoch: 2, Home: "eu-1"}, Revision: n.registry}
 }

@@ -66,6 +66,7 @@ type rowAsk struct {
 	peer     meta.StoreID
 	link     *link // that it is asked in
 	keys     []feature.RowKey
+	leader   bool
 	progress map[feature.Shard]hlc.Vector
 	rows     [][]byte
 	stop     func() bool // of the watch over ctx
@@ -80,6 +81,12 @@ func (n *Node) AskRows(ctx context.Context, store meta.StoreID, keys []feature.R
 	n.askRows(&rowAsk{ctx: ctx, peer: store, keys: keys, answer: answer})
 }
 
+// AskLeader is AskRows of a member that leads the rows' shards: it answers only
+// with what stands at level leader.
+func (n *Node) AskLeader(ctx context.Context, store meta.StoreID, keys []feature.RowKey, answer func(map[feature.Shard]hlc.Vector, [][]byte, error)) {
+	n.askRows(&rowAsk{ctx: ctx, peer: store, keys: keys, leader: true, answer: answer})
+}
+
 // askRows asks for the rows that have not come: a message holds only so many.
 func (n *Node) askRows(a *rowAsk) {
 	l := n.links.link(a.peer, false)
@@ -87,7 +94,7 @@ func (n *Node) askRows(a *rowAsk) {
 		a.answer(nil, nil, errNotInReach)
 		return
 	}
-	m := ReadRows{Within: time.Hour, Keys: firstKeys(a.keys[len(a.rows):])}
+	m := ReadRows{Within: time.Hour, Keys: firstKeys(a.keys[len(a.rows):]), Leader: a.leader}
 	if deadline, ok := a.ctx.Deadline(); ok {
 		m.Within = time.Until(deadline)
 	}
@@ -243,16 +250,66 @@ func (n *Node) answerRows(ctx context.Context, peer meta.StoreID, m rowRead) Row
 	ctx, cancel := context.WithDeadline(ctx, m.until)
 	defer cancel()
 	out.Progress = n.progressOf(m.Keys)
+	var terms map[feature.Shard]hlc.Position
+	if m.Leader {
+		if terms, out.Refused = n.leadsAll(out.Progress); out.Refused != "" {
+			return out
+		}
+	}
 	var err error
 	if out.Rows, err = n.cfg.Store.ReadRows(ctx, m.Keys, MaxReadBytes); err != nil {
 		n.complain("read rows for another store", err)
 		return RowsRead{ID: m.ID, Refused: "it could not read them"}
+	}
+	if m.Leader {
+		if why := n.awaitStanding(ctx, terms); why != "" {
+			return RowsRead{ID: m.ID, Refused: why}
+		}
 	}
 	if n.cfg.Faults.Has(fault.VectorAfterRows) {
 		time.Sleep(100 * time.Millisecond)
 		out.Progress = n.progressOf(m.Keys)
 	}
 	return out
+}
+
+// leadsAll returns the terms in which this store leads shards, or why it does not
+// lead all of them.
+func (n *Node) leadsAll(shards map[feature.Shard]hlc.Vector) (map[feature.Shard]hlc.Position, string) {
+	terms := make(map[feature.Shard]hlc.Position, len(shards))
+	for shard := range shards {
+		from, leads := n.Leads(shard)
+		if !leads || n.cfg.Stands == nil {
+			return nil, fmt.Sprintf("store %s does not lead partition %d of group %d", n.cfg.Self.Store, shard.Partition, shard.Group)
+		}
+		terms[shard] = from
+	}
+	return terms, ""
+}
+
+// awaitStanding waits until what was read stands: this store led all the time, and
+// enough members have it. It returns why not, when ctx ends before.
+func (n *Node) awaitStanding(ctx context.Context, terms map[feature.Shard]hlc.Position) string {
+	for {
+		changed := n.Changed()
+		why := ""
+		for shard, from := range terms {
+			if now, leads := n.Leads(shard); !leads || now.Origin != from.Origin {
+				return fmt.Sprintf("store %s does not lead partition %d of group %d any more", n.cfg.Self.Store, shard.Partition, shard.Group)
+			}
+			if err := n.cfg.Stands(shard); err != nil {
+				why = err.Error()
+			}
+		}
+		if why == "" {
+			return ""
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return why
+		}
+	}
 }
 
 // refuseRows says why a peer is not told of rows: this store has not got them

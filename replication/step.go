@@ -191,6 +191,7 @@ func (c *Core) close(closed hlc.Timestamp) {
 	}
 	c.closed = max(c.closed, closed)
 	c.learn(c.cfg.Self.Origin, fact{through: c.closed, asOf: c.now.Mono})
+	c.learnTerms()
 }
 
 // tick does what is done every heartbeat.
@@ -202,6 +203,9 @@ func (c *Core) tick(in Tick) {
 			c.closeLogs(p)
 		}
 		if p.dialed {
+			if due(&p.nextAll, c.now.Mono, 10*c.cfg.Heartbeat) {
+				clear(p.told) // a Status may have been lost, and nothing changed since
+			}
 			c.tellStatus(p, true)
 		} else {
 			c.tellEnded(p)

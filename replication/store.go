@@ -84,8 +84,6 @@ type Store interface {
 	// SetWriting allows or refuses writes of clients. It returns after the last
 	// write that was begun before is published, so that the own head stands.
 	SetWriting(ctx context.Context, allowed bool) error
-	// IsLed reports whether a group's shards are each written by one leader.
-	IsLed(id feature.GroupID) bool
 	// SetLeading says which shards of leader groups this store leads, each under an
 	// origin of its own. It returns after the last write that was begun before is
 	// published, and after each new term has a first entry that waits for the

@@ -73,7 +73,7 @@ func (o outcome) judge(read, keyed bool) verdict {
 		api.CodeDependencyUnavailable, api.CodeClockFenced, api.CodeDraining, api.CodeReadOnly,
 		api.CodeNotActive, api.CodeNotHeld, api.CodeHomeUnreachable:
 		return verdict{retry: true, elsewhere: true} // refused before anything was done
-	case api.CodeOverloaded:
+	case api.CodeOverloaded, api.CodeLeaderUnreachable:
 		return verdict{retry: read || keyed, elsewhere: read}
 	case api.CodeConcernTimeout, api.CodeDeadlineExceeded:
 		return verdict{retry: keyed}
@@ -94,7 +94,8 @@ func (o outcome) unknown() bool {
 	switch {
 	case o.status == 0:
 		return o.sent
-	case o.code == api.CodeDeadlineExceeded, o.code == api.CodeCanceled, o.code == api.CodeInternal:
+	case o.code == api.CodeDeadlineExceeded, o.code == api.CodeCanceled, o.code == api.CodeInternal,
+		o.code == api.CodeLeaderUnreachable: // it was sent on to there
 		return true
 	case o.code == "":
 		return o.status >= http.StatusInternalServerError || o.status < http.StatusMultipleChoices

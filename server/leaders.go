@@ -68,6 +68,18 @@ func (w write) only(shards []feature.Shard) write {
 	return w
 }
 
+// named gives a part of a write, or all of it, the name under which the leader
+// knows it, whichever store sent it there: the rest is not done when this part is.
+func (w write) named(p ledPart) write {
+	if w.idempotency != nil {
+		w.idempotency = &online.Idempotency{ID: partOf(w.idempotency.ID, p.String()), Digest: w.idempotency.Digest}
+	}
+	return w
+}
+
+// partOf names a part of a request by the name of all of it.
+func partOf(id [16]byte, part string) [16]byte { return digest(id[:], []byte(part)) }
+
 func isLed(v *feature.ResolvedView) bool { return v.Group.Placement == feature.Leader }
 
 // parts divides a write by who leads its shards; those that nobody leads, or this
@@ -95,22 +107,21 @@ func (s *Server) writeParts(ctx context.Context, r *request, w write, asked conc
 			return s.writeHere(ctx, r, w, asked, token)
 		}
 		parts := s.parts(w)
-		if len(parts) == 0 || len(parts) == 1 && parts[0].leader.Store == "" {
+		switch {
+		case len(parts) == 0:
 			return s.writeHere(ctx, r, w, asked, token)
+		case len(parts) == 1 && parts[0].leader.Store == "":
+			return s.writeHere(ctx, r, w.named(parts[0]), asked, token)
 		}
 		answers, faults := make([]*api.PushResponse, len(parts)), make([]error, len(parts))
 		var group errgroup.Group
 		for i, p := range parts {
 			group.Go(func() error {
-				some := w.only(p.shards)
 				if p.leader.Store != "" {
 					answers[i], faults[i] = s.writeAt(ctx, r, p)
 					return nil
 				}
-				if some.idempotency != nil { // the rest is not done when this part is
-					some.idempotency = &online.Idempotency{ID: digest(w.idempotency.ID[:], []byte(p.String())), Digest: w.idempotency.Digest}
-				}
-				answers[i], faults[i] = s.writeHere(ctx, r, some, asked, token)
+				answers[i], faults[i] = s.writeHere(ctx, r, w.only(p.shards).named(p), asked, token)
 				return nil
 			})
 		}

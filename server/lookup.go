@@ -113,7 +113,7 @@ func (s *Server) run(l *lookup, r *request) (consistency.Met, bool, error) {
 	if err := s.read(l, r); err != nil {
 		return met, false, err
 	}
-	if met.Met.Level != consistency.Leader {
+	if s.cfg.Coordinator.StandsNow(&l.read, met, l.targets) {
 		return met, false, nil
 	}
 	met, err := s.cfg.Coordinator.Confirm(r.context(), &l.read, l.targets, met)
@@ -123,7 +123,7 @@ func (s *Server) run(l *lookup, r *request) (consistency.Met, bool, error) {
 // admit waits until the lookup may be answered here, or has it answered
 // elsewhere, which it reports.
 func (s *Server) admit(l *lookup, r *request) (consistency.Met, bool, error) {
-	if slices.ContainsFunc(l.read.Alternatives, func(a consistency.Alternative) bool { return a.Level == consistency.Quorum }) {
+	if slices.ContainsFunc(l.read.Alternatives, func(a consistency.Alternative) bool { return a.Level >= consistency.Quorum }) {
 		l.read.Keys = l.batch.RowKeys()
 	}
 	met, err := s.cfg.Coordinator.AdmitRead(r.context(), &l.read, l.targets)

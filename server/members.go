@@ -35,6 +35,9 @@ func (s *Server) changeMembers(r *request) error {
 		Action: meta.Action(asked.Action), Store: meta.StoreID(asked.Store), Region: meta.Region(asked.Region), Address: asked.Address,
 		Abandon: asked.Abandon,
 	}
+	if change.Action == meta.Promote {
+		return api.Problemf(api.CodeInvalidRequest, "action", "leaders are promoted by POST /v1/projects/{project}/groups/{group}/promote")
+	}
 	if err := change.Validate(); err != nil {
 		return api.Problemf(api.CodeInvalidRequest, "action", "%v", err)
 	}
@@ -97,11 +100,13 @@ func versionOf(v meta.Version) api.MembershipVersion {
 // regions serves GET /v1/regions.
 func (s *Server) regions(r *request) error {
 	out := api.Regions{Region: s.cfg.Region, Store: s.cfg.Store, Regions: []api.RegionInfo{}}
-	for _, x := range s.cfg.Coordinator.Membership().Members {
+	m := s.cfg.Coordinator.Membership()
+	for _, x := range m.Members {
 		info := api.RegionInfo{Region: string(x.Region), Store: string(x.Store), State: x.State.String(), URL: x.URL}
 		if info.Store == s.cfg.Store {
 			info.Self, info.URL = true, s.cfg.URL
 		}
+		info.Leads = s.leads(m, x.Store)
 		out.Regions = append(out.Regions, info)
 	}
 	return r.json(http.StatusOK, out)

@@ -115,6 +115,10 @@ func (r otherRows) ReadRows(ctx context.Context, keys []feature.RowKey) (map[fea
 	return r.read(ctx, r.self, keys)
 }
 
+func (r otherRows) AskLeader(ctx context.Context, store meta.StoreID, keys []feature.RowKey, answer func(map[feature.Shard]hlc.Vector, [][]byte, error)) {
+	r.AskRows(ctx, store, keys, answer)
+}
+
 func (r otherRows) AskRows(ctx context.Context, store meta.StoreID, keys []feature.RowKey, answer func(map[feature.Shard]hlc.Vector, [][]byte, error)) {
 	if r.far[store] {
 		answer(nil, nil, errors.New("it is not in reach"))

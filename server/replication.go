@@ -20,13 +20,8 @@ type Replication interface {
 	View() replication.View
 }
 
-// replication serves GET /v1/replication.
-func (s *Server) replication(r *request) error {
-	self := s.cfg.Online.Identity().Origin
-	closed, err := s.cfg.Online.Closed()
-	if err != nil {
-		return err
-	}
+// view is what is known of replication now.
+func (s *Server) view() replication.View {
 	view := replication.View{Registry: s.cfg.Online.Registry().Revision()}
 	if s.cfg.Replication != nil {
 		view = s.cfg.Replication.View()
@@ -34,6 +29,17 @@ func (s *Server) replication(r *request) error {
 	if view.Membership == nil {
 		view.Membership = s.cfg.Coordinator.Membership()
 	}
+	return view
+}
+
+// replication serves GET /v1/replication.
+func (s *Server) replication(r *request) error {
+	self := s.cfg.Online.Identity().Origin
+	closed, err := s.cfg.Online.Closed()
+	if err != nil {
+		return err
+	}
+	view := s.view()
 	out := api.Replication{
 		Region: s.cfg.Region, Store: s.cfg.Store, Origin: self.String(),
 		Shards: []api.ShardReplication{}, Peers: []api.PeerReplication{},
@@ -41,11 +47,15 @@ func (s *Server) replication(r *request) error {
 	}
 	now := s.cfg.Now()
 	shards := s.shards()
-	o := origins{membership: view.Membership, self: self, closed: closed, now: now}
+	o := origins{membership: view.Membership, self: self, store: meta.StoreID(s.cfg.Store), closed: closed, now: now}
 	for _, x := range shards {
 		one := api.ShardReplication{
 			Group: x.group.Name, GroupID: uint16(x.group.ID), Partition: x.Partition, LogBytes: view.LogBytes[x.Shard],
 			Origins: o.of(x.Shard, s.cfg.Online.Progress(x.Shard)),
+		}
+		if x.group.Placement == feature.Leader {
+			leader := leaderOf(view.Membership, x.Shard)
+			one.Leader = &leader
 		}
 		if safe := s.cfg.Coordinator.SafeTime(x.Shard); safe > 0 {
 			one.SafeTime, one.SafeLagMs = safe.String(), lagMs(now, safe)
@@ -90,6 +100,7 @@ func (s *Server) shards() []groupShard {
 type origins struct {
 	membership *meta.Membership
 	self       hlc.Origin
+	store      meta.StoreID
 	closed     hlc.Timestamp
 	now        time.Time
 }
@@ -97,8 +108,8 @@ type origins struct {
 // isOver reports whether a log has ended, and a vector has all that counts of it:
 // there is nothing to tell of it any more.
 func (s origins) isOver(shard feature.Shard, p hlc.Position) bool {
-	seal, ended := s.membership.Sealed(p.Origin)
-	return ended && p.Origin != s.self && p.At >= seal.Final[shard]
+	end, ended := s.membership.End(shard, p.Origin)
+	return ended && p.Origin != s.self && p.At >= end.Final
 }
 
 func (s origins) of(shard feature.Shard, progress hlc.Vector) []api.OriginReplication {
@@ -109,10 +120,15 @@ func (s origins) of(shard feature.Shard, progress hlc.Vector) []api.OriginReplic
 	out := make([]api.OriginReplication, 0, len(positions))
 	for _, p := range positions {
 		o := api.OriginReplication{Origin: p.Origin.String(), Self: p.Origin == s.self}
-		if m, ok := s.membership.ByOrigin(p.Origin); ok {
-			o.Store, o.Region = string(m.Store), string(m.Region)
-		} else if seal, ended := s.membership.Sealed(p.Origin); ended {
-			o.Store = string(seal.Store)
+		if t, ofTerm := s.membership.TermOf(p.Origin); ofTerm {
+			o.Self = t.Leader == s.store
+		}
+		_, o.Term = s.membership.ShardOf(p.Origin)
+		if writer, ok := s.membership.WriterOf(p.Origin); ok {
+			o.Store = string(writer)
+			if m, ok := s.membership.Member(writer); ok && !s.membership.IsEnded(p.Origin) {
+				o.Region = string(m.Region)
+			}
 		}
 		through := p.At
 		if o.Self {

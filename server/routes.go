@@ -39,6 +39,8 @@ func (s *Server) routeTable() []*route {
 		native(http.MethodPost, project+"conflicts", s.conflicts),
 		native(http.MethodPost, project+"plan", s.planDefinitions),
 		native(http.MethodPost, project+"apply", s.applyDefinitions),
+		native(http.MethodGet, project+"groups/:name/leaders", s.leaders),
+		native(http.MethodPost, project+"groups/:name/promote", s.promote),
 		native(http.MethodGet, "/v1/projects", s.projects),
 		native(http.MethodGet, "/v1/replication", s.replication),
 		native(http.MethodPost, "/v1/replication/verify", s.verify),

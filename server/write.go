@@ -305,7 +305,7 @@ func (r *request) idempotency(body []byte) (*online.Idempotency, error) {
 	}
 	id := digest([]byte(r.Param("project")), []byte(key))
 	if part := r.Request().Header.Get(api.HeaderPart); part != "" {
-		id = digest(id[:], []byte(part)) // the rest is not done when this part is
+		id = partOf(id, part)
 	}
 	return &online.Idempotency{
 		ID:     id,

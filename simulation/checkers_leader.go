@@ -45,7 +45,8 @@ const linearizeLimit = 5 * time.Second
 // beginning and its end (Herlihy and Wing, 1990). A write whose outcome its client
 // does not know may take effect at any moment after it began, or never.
 func checkLinearizable(e *Evidence) []Violation {
-	if e.Durability.Kind == consistency.ConcernUnset {
+	switch e.Durability.Kind {
+	case consistency.ConcernUnset, consistency.Local: // a forced promotion may lose what one store has
 		return nil
 	}
 	byDriver := map[int64][]porcupine.Operation{}

@@ -215,7 +215,7 @@ func (c *Cluster) start(ctx context.Context, region meta.Region, off time.Durati
 	r.Node, err = replication.New(replication.Config{
 		Store: c.ledger.record(r.Store), Transport: c.Network.Endpoint(region, string(region)), Self: self, Deployment: "simulation",
 		Founder: region == c.cfg.Regions[0], Founding: c.others(region), Seeds: c.seeds(region), Invited: func(x meta.Member) bool { return slices.Contains(c.cfg.Regions, x.Region) },
-		Distinct: consistency.Distinct, Timing: c.cfg.Timing, ChunkBytes: chunkBytes, Faults: c.cfg.Faults, Logger: c.cfg.Logger.With("store", self.Store),
+		Distinct: consistency.Distinct, Stands: func(shard feature.Shard) error { return r.Coordinator.Stands(shard) }, Timing: c.cfg.Timing, ChunkBytes: chunkBytes, Faults: c.cfg.Faults, Logger: c.cfg.Logger.With("store", self.Store),
 	})
 	if err != nil {
 		return errors.Join(err, r.Store.Close())

@@ -38,6 +38,9 @@ const (
 	Quorums
 	// Terms is no fault: a leader group, whose leaders are replaced now and then.
 	Terms
+	// Usurpers are leaders that follow one upon the other, by force or in order,
+	// while clients write and read at the old one and at the new one.
+	Usurpers
 )
 
 // DrawLeaderless is Draw of a leaderless group.
@@ -51,7 +54,11 @@ func DrawWith(seed uint64, kinds Kinds) []string {
 	d := &drawing{random: rand.New(rand.NewPCG(seed, 0x647261)), seed: seed, edits: rand.New(rand.NewPCG(seed, 0x736962)), kinds: kinds, down: map[string]bool{}}
 	d.begin()
 	for d.clock < d.length {
-		d.step()
+		if d.has(Usurpers) {
+			d.succession()
+		} else {
+			d.step()
+		}
 	}
 	d.end()
 	return d.lines
@@ -74,6 +81,7 @@ type drawing struct {
 	counter       int64
 	alone         int    // operations without a session
 	durability    string // of a leader group
+	leader        string // of it, as far as the drawing knows
 }
 
 func (d *drawing) has(k Kinds) bool { return d.kinds&k != 0 }
@@ -106,6 +114,10 @@ func (d *drawing) begin() {
 	d.draws(Evictions, 0.25)
 	d.draws(Losses, 0.1)
 	d.draws(Limits, 0.3)
+	if d.has(Usurpers) {
+		d.kinds = Terms | Cuts | Usurpers
+		d.regions, two = []string{"eu", "us", "ap"}, false
+	}
 	if d.has(Terms) { // a leader whose log is cut before it is handed over has to be built anew
 		d.kinds &^= Limits
 	}
@@ -130,7 +142,11 @@ func (d *drawing) begin() {
 	}
 	if d.has(Terms) {
 		d.durability = []string{"quorum", "quorum", "quorum", "any:1", "all", "local"}[d.random.IntN(6)]
-		options += fmt.Sprintf(" placement=leader home=%s durability=%s", d.region(), d.durability)
+		d.leader = d.region()
+		if d.has(Usurpers) {
+			d.leader, d.durability = "us", "quorum"
+		}
+		options += fmt.Sprintf(" placement=leader home=%s durability=%s", d.leader, d.durability)
 	}
 	if d.has(Limits) { // too little for a member that is away
 		options += " logmaxage=2s"
@@ -171,9 +187,7 @@ func (d *drawing) step() {
 		d.fault()
 	}
 	if d.chance(0.6) {
-		pause := d.between(time.Millisecond, d.pause)
-		d.clock += pause
-		d.say("sleep %v", pause)
+		d.wait(d.pause)
 	}
 }
 
@@ -245,13 +259,87 @@ func (d *drawing) lookup() {
 	d.say("async lookup %s driver=%d level=%s wait=%v session=%s", d.region(), d.random.IntN(d.drivers), level, d.between(time.Millisecond, 500*time.Millisecond), d.session())
 }
 
-// promote draws another leader, which may be the one that leads.
+// promote draws another leader, which may be the one that leads. What shows that
+// two lead at once, or that something was lost between them, happens right then:
+// clients write and read on meanwhile, at the old one and at the new one.
 func (d *drawing) promote() {
-	how := ""
-	if d.chance(0.5) {
-		how = " force"
+	old, next := d.leader, d.region()
+	d.leader = next
+	switch {
+	case d.chance(0.4):
+		d.say("promote %s maybe", next)
+		d.crowd([]string{old, next}, old, next)
+	case old != next && d.has(Cuts) && d.chance(0.7):
+		d.usurp(old, next)
+	default:
+		d.say("promote %s force maybe", next)
+		d.crowd([]string{old, next}, old, next)
 	}
-	d.say("promote %s%s maybe", d.region(), how)
+}
+
+// succession draws one leader after another in a deployment that is healthy in
+// between. The first region's store, the home, is never cut off.
+func (d *drawing) succession() {
+	old := d.leader
+	next := d.regions[d.random.IntN(len(d.regions))]
+	if next == old {
+		return
+	}
+	d.leader = next
+	if d.chance(0.4) || old == d.regions[0] {
+		d.crowd([]string{old}, old)
+		d.say("promote %s maybe", next)
+		for range 3 {
+			d.crowd([]string{old}, next)
+			d.wait(100 * time.Millisecond)
+		}
+	} else {
+		d.usurp(old, next)
+		d.say("heal")
+	}
+	d.clock += 4 * time.Second
+	d.say("sleep 4s")
+}
+
+// usurp draws a leader that is cut off and deposed by force, by one that may lack
+// what the others have of it.
+func (d *drawing) usurp(old, next string) {
+	d.say("cut %s %s", old, next)
+	d.crowd([]string{old}, old)
+	if d.chance(0.7) { // until a majority has it
+		d.wait(600 * time.Millisecond)
+	}
+	for _, r := range d.regions {
+		if r != old && r != next {
+			d.say("cut %s %s", old, r)
+		}
+	}
+	d.say("promote %s force maybe", next)
+	for range 2 + d.random.IntN(4) {
+		d.wait(1500 * time.Millisecond)
+		d.crowd([]string{next}, old, next)
+	}
+}
+
+// crowd draws some writes and some leader reads at regions, of clients that carry
+// no token.
+func (d *drawing) crowd(writes []string, reads ...string) {
+	for range 2 + d.random.IntN(3) {
+		d.counter++
+		d.alone++
+		driver := d.random.IntN(d.drivers)
+		d.say("async push %s driver=%d w=%d session=p%d concern=%s", writes[d.random.IntN(len(writes))], driver, d.counter, d.alone, d.durability)
+		if d.chance(0.5) {
+			d.wait(60 * time.Millisecond)
+		}
+		d.say("async lookup %s driver=%d level=leader wait=%v session=r%d", reads[d.random.IntN(len(reads))], driver, d.between(time.Millisecond, 300*time.Millisecond), d.alone)
+	}
+}
+
+func (d *drawing) wait(most time.Duration) {
+	pause := d.between(time.Millisecond, most)
+	d.clock += pause
+	d.say("sleep %v", pause)
 }
 
 // fault draws a fault, or the end of one.

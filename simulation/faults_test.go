@@ -17,6 +17,11 @@ var ingredients = map[fault.Fault]Kinds{
 	fault.WipeBeforeSalvage:  Cuts | Evictions,
 	fault.TellNoStaleness:    Cuts,
 
+	fault.SkipLease:      Terms | Usurpers,
+	fault.SkipCommitGate: Terms | Cuts,
+	fault.ObeyAtOnce:     Terms | Usurpers,
+	fault.LeadWithTail:   Terms | Cuts,
+
 	fault.MinorityQuorum:          Quorums | Cuts,
 	fault.SkipReadRepair:          Quorums | Noise,
 	fault.RepairCountsCoordinator: Quorums | Noise,
@@ -29,6 +34,9 @@ var hidden = map[fault.Fault]string{
 	fault.ForgetClockLimit: "few scenarios restart a store with an earlier clock soon enough: see a_clock_limit_forgotten_is_found.txtar",
 	fault.AckOnReceipt:     "a commit takes no virtual time, and a lost disk must meet an entry that is held back: see a_receipt_that_is_taken_for_having_is_found.txtar",
 	fault.ClaimUnwritten:   "a commit takes no virtual time, so almost nothing happens meanwhile: see online.TestClaimUnwrittenClosesDuringACommit",
+	fault.SealBySome:       "whoever has what a seal cut off hands it over within a round trip: see meta.TestADeposedTermEndsByTheWordOfAQuorum",
+	fault.LeadUncovered:    "as above: see replication.TestWhoLacksSomeOfATermDoesNotLeadTheNext",
+	fault.WriteAfterEnd:    "as above: see replication.TestATermThatIsToEndIsNotWrittenOnceItIsSaidToBeObeyed",
 	fault.CountTwice:       "what is delivered again is left out before it reaches the store: see online.TestCountTwiceCountsWhatIsDeliveredAgain",
 }
 

@@ -28,7 +28,8 @@ func newLag(a *app) *cobra.Command {
 		Use:   "lag",
 		Short: "Show how far stores are behind each other",
 		Long: `Lag shows how far a store has come in the log of each other store: a row for
-each, its own first. --all asks every store of the deployment, at the URLs that
+each, its own first, and one more for what it writes of leader groups, which are
+logs of their own. --all asks every store of the deployment, at the URLs that
 the one of --url names.
 
   at          the store that answers
@@ -158,8 +159,11 @@ func lagTable(rows []lagRow) string {
 	t := newTable("at", "of", "lag", "applied", "acked", "log", "round trip", "clock")
 	for _, r := range rows {
 		of := r.ofRegion + "/" + r.ofStore
-		if r.ofStore == "" {
+		switch {
+		case r.ofStore == "":
 			of = "origin " + r.origin
+		case r.terms:
+			of += " leading"
 		}
 		applied, acked, log, trip, clock := "-", "-", "-", "-", "-"
 		if r.applied > 0 {
@@ -186,7 +190,7 @@ func lagJSON(rows []lagRow, silent []string) map[string]any {
 	list := make([]map[string]any, len(rows))
 	for i, r := range rows {
 		m := map[string]any{
-			"region": r.region, "store": r.store, "of_region": r.ofRegion, "of_store": r.ofStore, "origin": r.origin,
+			"region": r.region, "store": r.store, "of_region": r.ofRegion, "of_store": r.ofStore, "origin": r.origin, "leading": r.terms,
 			"lag_ms": r.lag.Milliseconds(), "acked": r.have, "peers": r.peers,
 		}
 		if r.applied > 0 {

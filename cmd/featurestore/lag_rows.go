@@ -9,13 +9,14 @@ import (
 	"featurestore/hlc"
 )
 
-// lagRow is how far one store has come in the logs of another, all shards
-// together.
+// lagRow is how far one store has come in the log of another, or in all that it
+// wrote as a leader: all shards together.
 type lagRow struct {
 	region, store     string // which has
 	ofRegion, ofStore string // what this one wrote; "" when not known
-	origin            string
+	origin            string // "" for all of its terms together
 	self              bool
+	terms             bool          // its logs of leader groups' terms
 	lag               time.Duration // of the shard that lags most
 	// applied is the last position of any shard, zero for nothing yet.
 	applied hlc.Timestamp
@@ -31,26 +32,30 @@ type lagRow struct {
 // lagRows turns what a store tells of its replication into rows, those of its
 // own origin first, then by region, store and origin.
 func lagRows(r *api.Replication) []lagRow {
-	rows := map[string]*lagRow{}
+	rows := map[string]*lagRow{} // by origin, or by whose terms
 	var logBytes int64
 	for _, s := range r.Shards {
 		logBytes += s.LogBytes
 		for _, o := range s.Origins {
-			row := rows[o.Origin]
+			key := lagKey(&o)
+			row := rows[key]
 			if row == nil {
-				row = &lagRow{region: r.Region, store: r.Store, ofRegion: o.Region, ofStore: o.Store, origin: o.Origin, self: o.Self, logBytes: -1}
+				row = &lagRow{region: r.Region, store: r.Store, ofRegion: o.Region, ofStore: o.Store, origin: o.Origin, self: o.Self, terms: o.Term, logBytes: -1}
 				if o.Self {
 					row.ofRegion, row.ofStore = r.Region, r.Store
 				}
-				rows[o.Origin] = row
+				if o.Term {
+					row.origin = ""
+				}
+				rows[key] = row
 			}
 			row.lag = max(row.lag, time.Duration(o.LagMs)*time.Millisecond)
 			row.applied = max(row.applied, position(o.Applied))
 		}
 	}
 	out := make([]lagRow, 0, len(rows))
-	for _, row := range rows {
-		if row.self && logBytes > 0 {
+	for key, row := range rows {
+		if row.self && !row.terms && logBytes > 0 {
 			row.logBytes = logBytes
 		}
 		for i, p := range r.Peers {
@@ -61,32 +66,40 @@ func lagRows(r *api.Replication) []lagRow {
 				row.link = &r.Peers[i]
 			}
 			row.peers++
-			if hasAll(r, p, row.origin) {
+			if hasAll(r, p, key) {
 				row.have++
 			}
 		}
 		out = append(out, *row)
 	}
 	slices.SortFunc(out, func(a, b lagRow) int {
-		return cmp.Or(-compareBool(a.self, b.self), cmp.Compare(a.ofRegion, b.ofRegion), cmp.Compare(a.ofStore, b.ofStore), cmp.Compare(a.origin, b.origin))
+		return cmp.Or(-compareBool(a.self, b.self), cmp.Compare(a.ofRegion, b.ofRegion), cmp.Compare(a.ofStore, b.ofStore), compareBool(a.terms, b.terms), cmp.Compare(a.origin, b.origin))
 	})
 	return out
 }
 
-// hasAll reports whether a peer has told that it has all of an origin that the
-// store has.
-func hasAll(r *api.Replication, p api.PeerReplication, origin string) bool {
+// lagKey names the row of a log: all terms of a store are one.
+func lagKey(o *api.OriginReplication) string {
+	if o.Term {
+		return "terms of " + o.Store
+	}
+	return o.Origin
+}
+
+// hasAll reports whether a peer has told that it has all that the store has of
+// the logs of a row.
+func hasAll(r *api.Replication, p api.PeerReplication, key string) bool {
 	type shard struct {
 		group     string
 		partition uint16
 	}
-	acked := map[shard]hlc.Timestamp{}
+	acked := map[shard]map[string]string{}
 	for _, a := range p.Acked {
-		acked[shard{a.Group, a.Partition}] = position(a.Origins[origin])
+		acked[shard{a.Group, a.Partition}] = a.Origins
 	}
 	for _, s := range r.Shards {
 		for _, o := range s.Origins {
-			if o.Origin == origin && acked[shard{s.Group, s.Partition}] < position(o.Applied) {
+			if lagKey(&o) == key && position(acked[shard{s.Group, s.Partition}][o.Origin]) < position(o.Applied) {
 				return false
 			}
 		}

@@ -36,6 +36,7 @@ func TestScripts(t *testing.T) {
 			"start": scriptStart,
 			"stop":  scriptStop,
 			"write": scriptWrite,
+			"await": scriptAwait,
 		},
 	})
 }
@@ -188,4 +189,24 @@ func scriptWrite(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: write file line...")
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Join(args[1:], "\n")+"\n"), 0o600))
+}
+
+// scriptAwait is "await PATTERN COMMAND ARGUMENTS…": it runs the command again
+// and again, for a minute at most, until a line of what it prints matches.
+func scriptAwait(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: await pattern command arguments...")
+	}
+	pattern, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	for limit := time.Now().Add(time.Minute); ; {
+		_ = ts.Exec(args[1], args[2:]...) // it may fail until then
+		out := ts.ReadFile("stdout") + ts.ReadFile("stderr")
+		switch {
+		case pattern.MatchString(out):
+			return
+		case time.Now().After(limit):
+			ts.Fatalf("nothing matches %q in a minute; last came\n%s", args[0], out)
+		}
+	}
 }

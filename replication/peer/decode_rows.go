@@ -11,7 +11,7 @@ import (
 )
 
 func readRowsOf(w *wire.ReadRows) (m replication.ReadRows, err error) {
-	m.ID = w.GetId()
+	m.ID, m.Leader = w.GetId(), w.GetLeader()
 	if w.GetWithin() > math.MaxInt64 {
 		return m, fmt.Errorf("within is %d ns, at most %d can be", w.GetWithin(), int64(math.MaxInt64))
 	}

@@ -180,7 +180,7 @@ func drawAudited(t *rapid.T) replication.Message {
 }
 
 func drawReadRows(t *rapid.T) replication.Message {
-	m := replication.ReadRows{ID: rapid.Uint64().Draw(t, "id"), Within: time.Duration(rapid.Int64Min(0).Draw(t, "within"))}
+	m := replication.ReadRows{ID: rapid.Uint64().Draw(t, "id"), Within: time.Duration(rapid.Int64Min(0).Draw(t, "within")), Leader: rapid.Bool().Draw(t, "leader")}
 	for range rapid.IntRange(1, 4).Draw(t, "keys") {
 		m.Keys = append(m.Keys, feature.RowKey{
 			Shard: shards.Draw(t, "shard"), View: feature.ViewID(rapid.Uint32Min(1).Draw(t, "view")), Key: someBytes.Draw(t, "key"),

@@ -166,7 +166,7 @@ func wireAudited(a replication.Audited) *wire.Audited {
 }
 
 func wireReadRows(m replication.ReadRows) *wire.ReadRows {
-	w := &wire.ReadRows{Id: m.ID, Within: uint64(max(0, m.Within)), Key: make([]*wire.RowKey, len(m.Keys))}
+	w := &wire.ReadRows{Id: m.ID, Leader: m.Leader, Within: uint64(max(0, m.Within)), Key: make([]*wire.RowKey, len(m.Keys))}
 	keys := make([]wire.RowKey, len(m.Keys)) // one allocation for all
 	for i := range m.Keys {
 		k := &keys[i]

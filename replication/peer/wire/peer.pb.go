@@ -2116,6 +2116,7 @@ type ReadRows struct {
 	Id            uint64                 `protobuf:"fixed64,1,opt,name=id,proto3" json:"id,omitempty"`
 	Within        uint64                 `protobuf:"varint,2,opt,name=within,proto3" json:"within,omitempty"` // nanoseconds
 	Key           []*RowKey              `protobuf:"bytes,3,rep,name=key,proto3" json:"key,omitempty"`
+	Leader        bool                   `protobuf:"varint,4,opt,name=leader,proto3" json:"leader,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2169,6 +2170,13 @@ func (x *ReadRows) GetKey() []*RowKey {
 		return x.Key
 	}
 	return nil
+}
+
+func (x *ReadRows) GetLeader() bool {
+	if x != nil {
+		return x.Leader
+	}
+	return false
 }
 
 type RowKey struct {
@@ -2459,11 +2467,12 @@ const file_replication_peer_wire_peer_proto_rawDesc = "" +
 	"\x04view\x18\x01 \x01(\rR\x04view\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\fR\x03key\x12\x12\n" +
 	"\x04hash\x18\x03 \x01(\x06R\x04hash\x12\x16\n" +
-	"\x06newest\x18\x04 \x01(\x06R\x06newest\"_\n" +
+	"\x06newest\x18\x04 \x01(\x06R\x06newest\"w\n" +
 	"\bReadRows\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x06R\x02id\x12\x16\n" +
 	"\x06within\x18\x02 \x01(\x04R\x06within\x12+\n" +
-	"\x03key\x18\x03 \x03(\v2\x19.featurestore.peer.RowKeyR\x03key\"D\n" +
+	"\x03key\x18\x03 \x03(\v2\x19.featurestore.peer.RowKeyR\x03key\x12\x16\n" +
+	"\x06leader\x18\x04 \x01(\bR\x06leader\"D\n" +
 	"\x06RowKey\x12\x14\n" +
 	"\x05shard\x18\x01 \x01(\aR\x05shard\x12\x12\n" +
 	"\x04view\x18\x02 \x01(\rR\x04view\x12\x10\n" +
