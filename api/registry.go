@@ -144,11 +144,13 @@ type OnDemand struct {
 type Group struct {
 	ID         uint16         `json:"id"`
 	Name       string         `json:"name"`
+	Preset     string         `json:"preset,omitempty"`
 	Placement  string         `json:"placement"`
 	Regions    []string       `json:"regions,omitempty"`
 	Home       []string       `json:"home,omitempty"`
 	Partitions uint16         `json:"partitions"`
 	Durability string         `json:"durability,omitempty"`
+	Conflict   string         `json:"conflict"`
 	Read       *ReadDefaults  `json:"read,omitempty"`
 	Write      *WriteDefaults `json:"write,omitempty"`
 }
@@ -213,7 +215,7 @@ func OnDemandOf(o *feature.OnDemand) OnDemand {
 // GroupOf returns the JSON form of a group.
 func GroupOf(g *feature.Group) Group {
 	return Group{
-		ID: uint16(g.ID), Name: g.Name, Placement: g.Placement.String(), Regions: g.Regions, Home: g.Home,
+		ID: uint16(g.ID), Name: g.Name, Preset: g.Preset, Conflict: g.Conflict.String(), Placement: g.Placement.String(), Regions: g.Regions, Home: g.Home,
 		Partitions: max(g.Partitions, 1), Durability: g.Durability, Read: readOf(g.Read), Write: writeOf(g.Write),
 	}
 }

@@ -67,9 +67,9 @@ func newCatalog(d Definitions, revision uint64, ids catalogIDs) (*Catalog, error
 }
 
 func (c *Catalog) addView(v View) error {
-	g, ok := c.groups[v.groupName()]
+	g, ok := c.groups[v.GroupName()]
 	if !ok {
-		return fmt.Errorf("view %s: no group %s", v.Name, v.groupName())
+		return fmt.Errorf("view %s: no group %s", v.Name, v.GroupName())
 	}
 	keys, err := unionKeys(v.Entities, func(name string) (*Entity, bool) {
 		e, ok := c.entities[name]

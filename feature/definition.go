@@ -148,8 +148,11 @@ func (r Reference) String() string { return r.View + ":" + r.Feature }
 // Group is a replication group: where its views live and how they agree.
 type Group struct {
 	// ID is given by apply; zero in definitions.
-	ID        GroupID
-	Name      string
+	ID   GroupID
+	Name string
+	// Preset is the name of the preset that gave what else is not said, "" for
+	// none. The other settings have what it stands for already: see Expand.
+	Preset    string
 	Placement Placement
 	// Regions that may hold the group's data; empty: every region.
 	Regions []string
@@ -159,8 +162,11 @@ type Group struct {
 	Partitions uint16
 	// Durability is the write concern that a failover must not lose.
 	Durability string
-	Read       ReadDefaults
-	Write      WriteDefaults
+	// Conflict is the rule of features of its views that name none. Their Rule has
+	// it already.
+	Conflict Rule
+	Read     ReadDefaults
+	Write    WriteDefaults
 }
 
 // DefaultGroup is the group of views that name none: multi_leader, every region.

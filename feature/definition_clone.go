@@ -52,8 +52,8 @@ func (v View) clone() View {
 	return v
 }
 
-// groupName is the name of the view's group, declared or not.
-func (v View) groupName() string {
+// GroupName is the name of the view's group, declared or not.
+func (v View) GroupName() string {
 	if v.Group == "" {
 		return DefaultGroup
 	}

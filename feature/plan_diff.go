@@ -11,6 +11,7 @@ import (
 func diff(before, after *Catalog) []Difference {
 	var out []Difference
 	out = append(out, diffNamed("group", before.Groups(), after.Groups(), groupFacts)...)
+	notePresets(out, after)
 	out = append(out, diffNamed("entity", pointers(before.defs.Entities), pointers(after.defs.Entities), entityFacts)...)
 	out = append(out, diffViews(before, after)...)
 	out = append(out, diffNamed("on_demand", pointers(before.defs.OnDemands), pointers(after.defs.OnDemands), onDemandFacts)...)
@@ -77,6 +78,17 @@ func diffNamed[T any](kind string, before, after []*T, describe func(*T) facts) 
 		}
 	}
 	return out
+}
+
+// notePresets says of each added group what its preset stands for.
+func notePresets(list []Difference, after *Catalog) {
+	for i, d := range list {
+		for _, g := range after.Groups() {
+			if d.Op == Add && d.Object == "group "+g.Name && g.Preset != "" {
+				list[i].Note = "preset " + g.Preset + ": " + g.SettingsText()
+			}
+		}
+	}
 }
 
 const (

@@ -15,11 +15,13 @@ import (
 
 func groupFacts(g *Group) facts {
 	out := facts{name: g.Name}
+	out.add("preset", g.Preset)
 	out.add("placement", g.Placement.String())
 	out.add("regions", listText(slices.Sorted(slices.Values(g.Regions))))
 	out.add("home", listText(g.Home))
 	out.add("partitions", strconv.Itoa(int(max(g.Partitions, 1))))
 	out.add("durability", g.Durability)
+	out.add("conflict", g.Conflict.String())
 	out.defaults(g.Read, g.Write)
 	return out
 }

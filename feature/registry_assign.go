@@ -59,7 +59,7 @@ func usesImplicitGroup(d Definitions) bool {
 		}
 	}
 	for _, v := range d.Views {
-		if v.groupName() == DefaultGroup {
+		if v.GroupName() == DefaultGroup {
 			return true
 		}
 	}

@@ -10,6 +10,16 @@ func (v *validator) group(g *Group) {
 	if int(g.Placement) >= len(placementNames) {
 		v.add(path+".placement", "not known: use multi_leader, leader or leaderless")
 	}
+	if g.Preset != "" {
+		if _, err := Preset(g.Preset); err != nil {
+			v.add(path+".preset", "%v", err)
+		}
+	}
+	switch g.Conflict {
+	case EventTime, WriteTime, Siblings:
+	default:
+		v.add(path+".conflict", "%s is not for every type: a group's is event_time, write_time or siblings; name others at the feature", g.Conflict)
+	}
 	if g.Partitions > MaxPartitions {
 		v.add(path+".partitions", "%d: at most %d are possible", g.Partitions, MaxPartitions)
 	}
@@ -66,7 +76,7 @@ func (v *validator) view(view *View) {
 	path := at("views", view.Name)
 	v.described(path, view.Description, view.Owner, view.Tags)
 	keys := v.viewKeys(path, view)
-	if _, ok := v.groups[view.groupName()]; !ok && view.groupName() != DefaultGroup {
+	if _, ok := v.groups[view.GroupName()]; !ok && view.GroupName() != DefaultGroup {
 		v.add(path+".group", "no group %q is declared%s", Clip(view.Group), v.suggest(view.Group, maps.Keys(v.groups)))
 	}
 	v.fields(path, view, keys)
@@ -81,9 +91,9 @@ func (v *validator) view(view *View) {
 		v.batchSource(path+".batch_source", view, keys)
 	}
 	v.settings(path, view.Read, view.Write)
-	group := v.groups[view.groupName()]
+	group := v.groups[view.GroupName()]
 	if group == nil {
-		group = &Group{Name: view.groupName()}
+		group = &Group{Name: view.GroupName()}
 	}
 	v.floors(path, &ResolvedView{View: *view, Group: group})
 }

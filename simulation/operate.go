@@ -82,7 +82,7 @@ func (a arguments) groups() ([]feature.Group, error) {
 	if err := errors.Join(err, err2, err3); err != nil {
 		return nil, err
 	}
-	g := feature.Group{Name: feature.DefaultGroup, Placement: feature.MultiLeader, Durability: a.named["durability"]}
+	g := feature.Group{Name: feature.DefaultGroup, Preset: a.named["preset"], Durability: a.named["durability"]}
 	for _, p := range []feature.Placement{feature.Leader, feature.Leaderless} {
 		if a.named["placement"] == p.String() {
 			g.Placement = p
@@ -100,7 +100,9 @@ func (a arguments) groups() ([]feature.Group, error) {
 	if held := a.named["held"]; held != "" {
 		g.Regions = strings.Split(held, ",")
 	}
-	return []feature.Group{g}, nil
+	_, placed := a.named["placement"]
+	g, err = g.Expand(placed, false)
+	return []feature.Group{g}, err
 }
 
 // change invites, drains or evicts the store of a region, at the home. Abandon

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"featurestore/consistency"
 	"featurestore/fault"
+	"featurestore/feature"
 	"featurestore/meta"
 	"featurestore/replication"
 )
@@ -22,6 +24,7 @@ import (
 //	cluster REGION… [seed=N] [grace=D] [verify=D] [logminage=D] [logmaxage=D] [logbytes=N]
 //	        [partitions=N] [drivers=N] [held=REGION,…] [live=N maxlag=D]
 //	        [placement=leader home=REGION,… durability=CONCERN]
+//	        [preset=NAME]: concern, timeout and level of commands that say none, too
 //	link FROM TO [delay=D] [jitter=D] [loss=P] [repeat=P] [mix=P]   one direction
 //	cut A B | cut A > B | heal A B | heal                            both, one, all
 //	push REGION driver=N[..N] [x=] [w=] [n=] [m=] [z=] [add=] [remove=] [age=D] [session=] [concern=] [timeout=D]
@@ -52,6 +55,7 @@ type Scenario struct {
 	Logger  *slog.Logger
 
 	cluster *Cluster
+	preset  feature.Group // its settings are the defaults of commands
 	history History
 	// tails says that a store which is evicted and comes back must hand over all
 	// that it wrote: nothing is too old for that.
@@ -233,6 +237,9 @@ func (s *Scenario) start(ctx context.Context, words []string) error {
 	if cfg.Definitions.Groups, err = a.groups(); err != nil {
 		return err
 	}
+	if g := cfg.Definitions.Groups[0]; g.Preset != "" {
+		s.preset = g
+	}
 	cfg.Timing = replication.Timing{Collect: time.Second}
 	for name, d := range map[string]*time.Duration{"grace": &cfg.Timing.Grace, "logminage": &cfg.Timing.LogMinAge, "logmaxage": &cfg.Timing.LogMaxAge, "verify": &cfg.Timing.Verify} {
 		if *d, err = a.duration(name, 0); err != nil {
@@ -352,11 +359,12 @@ func (s *Scenario) pushOne(ctx context.Context, a arguments, isDelete bool) (str
 	if p.Age, err = a.duration("age", 0); err != nil {
 		return "", err
 	}
-	if p.Timeout, err = a.duration("timeout", 2*time.Second); err != nil {
+	write := s.preset.Write
+	if p.Timeout, err = a.duration("timeout", cmp.Or(write.Timeout, 2*time.Second)); err != nil {
 		return "", err
 	}
 	p.Concern = consistency.Concern{Kind: consistency.Local}
-	if text := a.named["concern"]; text != "" {
+	if text := cmp.Or(a.named["concern"], write.Concern); text != "" {
 		if p.Concern, err = consistency.ParseConcern(text); err != nil {
 			return "", err
 		}
@@ -380,8 +388,17 @@ func (s *Scenario) lookup(ctx context.Context, a arguments) (string, error) {
 	}
 	l.Driver = *driver
 	level := strings.ReplaceAll(a.named["level"], ";", "; ")
+	read := s.preset.Read
 	if level == "" {
-		level = "session"
+		level = cmp.Or(read.Level, "session")
+		if read.MaxStaleness != 0 {
+			level += "; max-staleness=" + read.MaxStaleness.String()
+		}
+	}
+	if len(read.Fallback) > 0 {
+		if l.Fallback, err = consistency.ParseFallback(read.Fallback); err != nil {
+			return "", err
+		}
 	}
 	if l.Alternatives, err = consistency.ParseAlternatives(level); err != nil {
 		return "", err

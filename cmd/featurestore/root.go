@@ -54,7 +54,7 @@ func newRoot(a *app) *cobra.Command {
 		c.GroupID = "client"
 		root.AddCommand(c)
 	}
-	for _, c := range []*cobra.Command{newLag(a), newLink(a), newMembers(a), newPromote(a), newProbe(a), newAdvise(a), newRegions(a), newVerifyReplicas(a)} {
+	for _, c := range []*cobra.Command{newLag(a), newLink(a), newMembers(a), newProbe(a), newAdvise(a), newPromote(a), newRegions(a), newVerifyReplicas(a)} {
 		c.GroupID = "deployment"
 		root.AddCommand(c)
 	}

@@ -29,7 +29,11 @@ func (p *printer) definitions(depth int, d feature.Definitions) {
 	p.line(depth, "project: "+must(d.Project))
 	section(p, depth, "entities", d.Entities, p.entity)
 	section(p, depth, "groups", d.Groups, p.group)
-	section(p, depth, "views", d.Views, p.view)
+	rules := map[string]feature.Rule{}
+	for _, g := range d.Groups {
+		rules[g.Name] = g.Conflict
+	}
+	section(p, depth, "views", d.Views, func(depth int, v feature.View) { p.view(depth, v, rules[v.GroupName()]) })
 	section(p, depth, "on_demand", d.OnDemands, p.onDemand)
 	section(p, depth, "services", d.Services, p.service)
 }
@@ -73,10 +77,18 @@ func orEmpty(s string) string {
 
 func (p *printer) group(depth int, g feature.Group) {
 	p.item(depth, []pair{
-		{"name", must(g.Name)}, p.id(uint32(g.ID)), {"placement", g.Placement.String()},
+		{"name", must(g.Name)}, p.id(uint32(g.ID)), {"preset", text(g.Preset)}, {"placement", g.Placement.String()},
 		{"regions", texts(g.Regions)}, {"home", texts(g.Home)}, {"partitions", number(g.Partitions)},
-		{"durability", text(g.Durability)}, {"read", readText(g.Read)}, {"write", writeText(g.Write)},
+		{"durability", text(g.Durability)}, {"conflict", ruleText(g.Conflict, g.Preset == "")}, {"read", readText(g.Read)}, {"write", writeText(g.Write)},
 	})
+}
+
+// ruleText writes a rule; event_time is left out where that is what none means.
+func ruleText(r feature.Rule, leave bool) string {
+	if leave && r == feature.EventTime {
+		return ""
+	}
+	return r.String()
 }
 
 func readText(r feature.ReadDefaults) string {
@@ -104,7 +116,8 @@ func duration(d time.Duration) string {
 	return formatDuration(d)
 }
 
-func (p *printer) view(depth int, v feature.View) {
+// view writes a view of a group whose rule is of: what its features leave out.
+func (p *printer) view(depth int, v feature.View, of feature.Rule) {
 	entity, entities := "", orEmpty(texts(v.Entities))
 	if len(v.Entities) == 1 {
 		entity, entities = must(v.Entities[0]), ""
@@ -122,7 +135,7 @@ func (p *printer) view(depth int, v feature.View) {
 	}
 	p.line(depth+1, "features:")
 	for _, f := range v.Fields {
-		p.line(depth+2, "- "+p.field(f))
+		p.line(depth+2, "- "+p.field(f, of))
 	}
 }
 
@@ -141,11 +154,8 @@ func sourceText(b *feature.BatchSource) string {
 	return flow(pair{"path", must(b.Path)}, pair{"event_time", text(b.EventTime)}, pair{"created", text(b.Created)}, pair{"columns", tags(b.Columns)})
 }
 
-func (p *printer) field(f feature.Field) string {
-	conflict := ""
-	if f.Rule != feature.EventTime {
-		conflict = f.Rule.String()
-	}
+func (p *printer) field(f feature.Field, of feature.Rule) string {
+	conflict := ruleText(f.Rule, of == feature.EventTime)
 	return flow(pair{"name", must(f.Name)}, p.id(uint32(f.ID)), pair{"type", must(f.Type.String())}, pair{"conflict", conflict},
 		pair{"default", valueText(f.Default)}, pair{"description", text(f.Description)}, pair{"tags", tags(f.Tags)},
 		pair{"renamed_from", text(f.RenamedFrom)})

@@ -45,7 +45,7 @@ func everyField() feature.Definitions {
 		},
 		Groups: []feature.Group{
 			{Name: "default", Read: feature.ReadDefaults{Level: "session", MaxStaleness: time.Second, Fallback: []string{"wait:30ms", "forward", "fail"}}, Write: feature.WriteDefaults{Concern: "region_quorum", Timeout: 500 * time.Millisecond, OnTimeout: "error", RequireLive: feature.RequireLive{Members: 1, MaxLag: 10 * time.Second}}},
-			{Name: "accounts", Placement: feature.Leader, Regions: []string{"eu", "us"}, Home: []string{"us", "eu"}, Partitions: 8, Durability: "quorum", Write: feature.WriteDefaults{Concern: "any:1"}},
+			{Name: "accounts", Conflict: feature.WriteTime, Placement: feature.Leader, Regions: []string{"eu", "us"}, Home: []string{"us", "eu"}, Partitions: 8, Durability: "quorum", Write: feature.WriteDefaults{Concern: "any:1"}},
 		},
 		Views: []feature.View{
 			{
@@ -124,6 +124,8 @@ func TestFormatRefusesWhatNoDocumentCanSay(t *testing.T) {
 		"a type without a name":     func(d *feature.Definitions) { d.Views[0].Fields[0].Type = feature.Type{} },
 		"no project":                func(d *feature.Definitions) { d.Project = "" },
 		"an unknown placement":      func(d *feature.Definitions) { d.Groups[0].Placement = 7 },
+		"an unknown preset":         func(d *feature.Definitions) { d.Groups[1].Preset = "access" },
+		"half a preset":             func(d *feature.Definitions) { d.Groups[1].Preset = "redis-cluster" },
 		"an unknown rule":           func(d *feature.Definitions) { d.Views[0].Fields[0].Rule = 77 },
 		"a default of another type": func(d *feature.Definitions) { d.Views[0].Fields[0].Default = feature.OfInt64(1) },
 		"a reference in three":      func(d *feature.Definitions) { d.Services[0].Features[0].Feature = "a:b" },

@@ -179,11 +179,18 @@ var genDefinitions = rapid.Custom(func(t *rapid.T) feature.Definitions {
 		d.Entities = append(d.Entities, e)
 	}
 	for _, name := range names("groups", 2) {
-		d.Groups = append(d.Groups, feature.Group{
+		g := feature.Group{
 			Name: name, Placement: feature.Placement(rapid.IntRange(0, 2).Draw(t, "placement")), Regions: genSlice(genText, 2).Draw(t, "regions"),
 			Home: genSlice(genText, 2).Draw(t, "home"), Partitions: uint16(rapid.IntRange(0, feature.MaxPartitions).Draw(t, "partitions")),
 			Durability: genText.Draw(t, "durability"), Read: genRead.Draw(t, "read"), Write: genWrite.Draw(t, "write"),
-		})
+			Conflict: feature.Rule(rapid.IntRange(0, int(feature.Siblings)).Draw(t, "conflict")),
+			Preset:   rapid.SampledFrom(append(feature.Presets(), "", "")).Draw(t, "preset"),
+		}
+		g, err := g.Expand(true, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Groups = append(d.Groups, g)
 	}
 	views := names("views", 4)
 	for i, name := range views {

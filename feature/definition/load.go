@@ -126,5 +126,22 @@ func (m *merge) result(name string) (feature.Definitions, error) {
 	if m.d.Project == "" {
 		return feature.Definitions{}, &FaultError{File: name, Line: 1, Column: 1, Message: `no project is named: begin with "project: rides"`}
 	}
+	m.rules()
 	return m.d, nil
+}
+
+// rules gives features that name no conflict rule that of their group, which may
+// stand in another file.
+func (m *merge) rules() {
+	rules := map[string]feature.Rule{}
+	for _, g := range m.d.Groups {
+		rules[g.Name] = g.Conflict
+	}
+	for _, v := range m.d.Views {
+		for i := range v.Fields {
+			if f := &v.Fields[i]; f.Rule == leftToGroup {
+				f.Rule = rules[v.GroupName()]
+			}
+		}
+	}
 }

@@ -46,6 +46,9 @@ func (r *reader) view(n ast.Node, ids bool) feature.View {
 }
 
 func (r *reader) field(n ast.Node, ids bool) (f feature.Field) {
+	if !ids { // what is stored has its rule
+		f.Rule = leftToGroup
+	}
 	var preset ast.Node
 	keys := append(r.described(&f.Name, &f.Description, nil, &f.Tags),
 		key{"type", func(n ast.Node) { f.Type = r.featureType(n) }},
@@ -60,6 +63,10 @@ func (r *reader) field(n ast.Node, ids bool) (f feature.Field) {
 	}
 	return f
 }
+
+// leftToGroup is the rule of a feature that names none, until the groups of all
+// files are known.
+const leftToGroup feature.Rule = 255
 
 func (r *reader) rule(n ast.Node, into *feature.Rule) {
 	before := r.count()
@@ -93,19 +100,32 @@ func (r *reader) batchSource(n ast.Node) *feature.BatchSource {
 }
 
 func (r *reader) group(n ast.Node, ids bool) (g feature.Group) {
+	var preset ast.Node
 	keys := []key{
 		{"name", func(n ast.Node) { g.Name = r.text(n, "default") }},
+		{"preset", func(n ast.Node) { preset, g.Preset = n, r.text(n, "mysql") }},
 		{"placement", func(n ast.Node) { r.placement(n, &g.Placement) }},
 		{"regions", func(n ast.Node) { g.Regions = r.texts(n, "eu") }},
 		{"home", func(n ast.Node) { g.Home = r.texts(n, "eu") }},
 		{"partitions", func(n ast.Node) { g.Partitions = uint16(r.number(n, feature.MaxPartitions)) }},
 		{"durability", func(n ast.Node) { g.Durability = r.text(n, "quorum") }},
+		{"conflict", func(n ast.Node) { r.rule(n, &g.Conflict) }},
 		{"read", func(n ast.Node) { g.Read = r.read(n) }},
 		{"write", func(n ast.Node) { g.Write = r.write(n) }},
 	}
 	seen := r.object(n, "{name: default}", id(r, keys, ids, 1<<16-1, &g.ID)...)
 	r.needs(n, seen, "name")
 	r.declare("group", g.Name, n)
+	if ids || preset == nil { // what is stored was expanded when it was applied
+		return g
+	}
+	said := func(name string) bool { n, ok := seen[name]; return ok && !isNull(r.resolve(n)) }
+	r.within("preset", func() {
+		var err error
+		if g, err = g.Expand(said("placement"), said("conflict")); err != nil {
+			r.fault(preset, "%v", err)
+		}
+	})
 	return g
 }
 

@@ -1,9 +1,11 @@
 package definition_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -251,4 +253,49 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("got %+v\nwant %+v\n%s", back, d, out)
 		}
 	})
+}
+
+func TestPresetAndRuleOfAGroup(t *testing.T) {
+	d, err := definition.Parse("x.yaml", strings.NewReader(`
+project: rides
+views:
+  - {name: a, entity: driver, group: notes, features: [{name: x, type: int64}, {name: y, type: int64, conflict: counter}, {name: z, type: int64, conflict: event_time}]}
+  - {name: b, entity: driver, features: [{name: x, type: int64}]}
+groups:
+  - {name: notes, preset: couchdb, placement: leaderless, write: {timeout: 1s}}
+  - {name: default, conflict: write_time}
+  - {name: last, preset: riak, conflict: event_time}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, v := range d.Views {
+		for _, f := range v.Fields {
+			got = append(got, v.Name+":"+f.Name+" "+f.Rule.String())
+		}
+	}
+	for _, g := range d.Groups {
+		got = append(got, g.Name+" "+g.SettingsText())
+	}
+	want := []string{
+		"a:x siblings", "a:y counter", "a:z event_time", "b:x write_time",
+		"notes placement: leaderless, partitions: 1, conflict: siblings, read.level: eventual, write.concern: local, write.timeout: 1s, write.on_timeout: error",
+		"default placement: multi_leader, partitions: 1, conflict: write_time",
+		"last placement: leaderless, partitions: 1, conflict: event_time, read.level: quorum, read.read_repair: blocking, write.concern: quorum, write.on_timeout: error",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	text, err := definition.Format(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if back, err := definition.Parse("y.yaml", bytes.NewReader(text)); err != nil || !reflect.DeepEqual(back, d) {
+		t.Errorf("read back %+v, %v\nfrom %s", back, err, text)
+	}
+	_, err = definition.Parse("x.yaml", strings.NewReader("project: rides\ngroups: [{name: g, preset: access}]\n"))
+	if err == nil || !strings.Contains(err.Error(), `x.yaml:2:28: groups[0].preset: preset "access" is not known; use one of mysql, postgres, `) {
+		t.Errorf("got %v", err)
+	}
 }

@@ -31,6 +31,9 @@ func checkPrintable(d feature.Definitions) error {
 			p.add("group %q has placement %s and %d partitions", feature.Clip(g.Name), g.Placement, g.Partitions)
 		}
 	}
+	for _, g := range d.Groups {
+		p.preset(g)
+	}
 	for _, v := range d.Views {
 		for _, f := range v.Fields {
 			p.typed("feature", v.Name+":"+f.Name, f.Type)
@@ -55,6 +58,21 @@ func checkPrintable(d feature.Definitions) error {
 		p.references(s.Name, s.Features)
 	}
 	return errors.Join(p...)
+}
+
+// preset refuses a group that lacks what its preset gives: read back, it would
+// have it.
+func (p *printable) preset(g feature.Group) {
+	if _, err := feature.ParseRule(g.Conflict.String()); err != nil {
+		p.add("group %q: %w", feature.Clip(g.Name), err)
+	}
+	full, err := g.Expand(true, true)
+	if err == nil && full.SettingsText() != g.SettingsText() {
+		err = errors.New("it lacks settings of its preset")
+	}
+	if err != nil {
+		p.add("group %q with preset %q: %w", feature.Clip(g.Name), feature.Clip(g.Preset), err)
+	}
 }
 
 func (p *printable) typed(what, name string, t feature.Type) {
