@@ -250,7 +250,7 @@ func (p *prober) refused(ctx context.Context, what string, err error, failed fun
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.mu.lastError = err
-	if !errors.Is(err, api.CodeInvalidRequest) {
+	if !errors.Is(err, api.CodeInvalidRequest) && !errors.Is(err, api.CodeInvalidHeader) {
 		failed()
 		return
 	}

@@ -188,7 +188,7 @@ type refusing struct{ fakeCanary }
 
 func (c *refusing) write(ctx context.Context, number int64, concern string) (string, error) {
 	if concern == "local" {
-		return "", fmt.Errorf("push: %w", api.Problemf(api.CodeInvalidRequest, "", "local is not at least quorum"))
+		return "", fmt.Errorf("push: %w", api.Problemf(api.CodeInvalidHeader, "", "local is not at least quorum"))
 	}
 	return c.fakeCanary.write(ctx, number, concern)
 }
