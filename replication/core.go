@@ -84,6 +84,7 @@ type Core struct {
 	fencedClock bool
 	clockOff    time.Duration // by how much, while it is fenced
 	leading     leading
+	index       termIndex
 	tails       map[tailID]*tail
 	admissions  map[meta.StoreID]*admission
 	retired     bool

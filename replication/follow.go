@@ -91,15 +91,8 @@ func (c *Core) wanted() []hlc.Origin {
 	return slices.Compact(out)
 }
 
-// writtenBy are the shards, out of those held here, whose logs an origin writes,
-// or wrote: one for that of a term, else those that nobody leads.
-func (c *Core) writtenBy(o hlc.Origin, shards []feature.Shard) []feature.Shard {
-	if shard, ofTerm := c.membership.ShardOf(o); ofTerm {
-		if slices.Contains(shards, shard) {
-			return []feature.Shard{shard}
-		}
-		return nil
-	}
+// writtenByStores are the shards that nobody leads.
+func (c *Core) writtenByStores(shards []feature.Shard) []feature.Shard {
 	return slices.DeleteFunc(slices.Clone(shards), c.isLed)
 }
 
@@ -139,7 +132,12 @@ func (c *Core) followOrigin(o hlc.Origin) {
 	if at == "" {
 		return
 	}
-	ready := c.writtenBy(o, c.readyShards())
+	var ready []feature.Shard
+	if t, ofTerm := c.term(o); !ofTerm {
+		ready = c.writtenByStores(c.readyShards())
+	} else if c.isReady(t.shard) {
+		ready = []feature.Shard{t.shard}
+	}
 	moved := at != f.peer
 	if !moved && c.isAhead(at, o) && c.now.Mono-max(f.moved, f.asked) > c.cfg.Stall {
 		f.gap = true // what it was asked, or what it said, was lost
@@ -163,10 +161,12 @@ func (c *Core) followOrigin(o hlc.Origin) {
 
 // readyShards are those whose logs can be joined.
 func (c *Core) readyShards() []feature.Shard {
-	joining := c.self().State == meta.Joining
-	return slices.DeleteFunc(slices.Clone(c.order), func(id feature.Shard) bool {
-		return joining && c.shards[id].isCopying()
-	})
+	return slices.DeleteFunc(slices.Clone(c.order), func(id feature.Shard) bool { return !c.isReady(id) })
+}
+
+func (c *Core) isReady(id feature.Shard) bool {
+	s := c.shards[id]
+	return s != nil && !(s.isCopying() && c.self().State == meta.Joining)
 }
 
 // sources are the peers in reach that may have an origin's log.
@@ -175,12 +175,12 @@ func (c *Core) sources(o hlc.Origin) []source {
 	for _, id := range slices.Sorted(maps.Keys(c.peers)) {
 		p := c.peers[id]
 		x, ok := c.membership.Member(id)
-		if !ok || !p.dialed || x.State == meta.Removed || x.State == meta.Fenced && c.membership.IsEnded(o) || !p.isLive(c.now.Mono, c.cfg.Stall) {
+		if !ok || !p.dialed || x.State == meta.Removed || x.State == meta.Fenced && c.hasStopped(o) || !p.isLive(c.now.Mono, c.cfg.Stall) {
 			continue
 		}
 		s := source{id: id, roundTrip: p.clock.roundTrip}
 		if c.now.Mono >= p.unreadable[o] {
-			s.owner, s.ahead = c.membership.IsWriter(x, o), c.isAhead(id, o)
+			s.owner, s.ahead = c.isWriter(x, o), c.isAhead(id, o)
 		}
 		live = append(live, s)
 	}
@@ -200,13 +200,28 @@ func (p *peer) refuses(o hlc.Origin, until time.Duration) {
 	p.unreadable[o] = until
 }
 
+// isWriter reports whether a member writes an origin now.
+func (c *Core) isWriter(x meta.Member, o hlc.Origin) bool {
+	t, ofTerm := c.term(o)
+	return x.Origin == o || ofTerm && t.leader == x.Store
+}
+
+// hasStopped reports whether an origin writes nothing any more.
+func (c *Core) hasStopped(o hlc.Origin) bool {
+	if t, ofTerm := c.term(o); ofTerm {
+		return t.leader == ""
+	}
+	_, sealed := c.membership.Sealed(o)
+	return sealed
+}
+
 // isAhead reports whether a peer has told to have something of an origin that
 // is not here.
 func (c *Core) isAhead(id meta.StoreID, o hlc.Origin) bool {
 	p := c.peers[id]
-	if shard, ofTerm := c.membership.ShardOf(o); ofTerm {
-		s := c.shards[shard]
-		return s != nil && p.progress[shard][o] > s.pending[o]
+	if t, ofTerm := c.term(o); ofTerm {
+		s := c.shards[t.shard]
+		return s != nil && p.progress[t.shard][o] > s.pending[o]
 	}
 	return slices.ContainsFunc(c.order, func(s feature.Shard) bool { return p.progress[s][o] > c.shards[s].pending[o] })
 }

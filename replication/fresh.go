@@ -128,6 +128,10 @@ func (c *Core) isOver(o hlc.Origin) bool {
 	if c.membership == nil {
 		return false
 	}
+	if t, ofTerm := c.term(o); ofTerm {
+		end, ended := c.membership.End(t.shard, o)
+		return ended && c.shards[t.shard] != nil && c.isHere(t.shard, hlc.Position{Origin: o, At: end.Final})
+	}
 	seal, ended := c.membership.Sealed(o)
 	return ended && c.isComplete(seal)
 }

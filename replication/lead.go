@@ -26,6 +26,8 @@ type leading struct {
 	pending bool
 	begun   bool          // it was told once
 	again   time.Duration // when it is told again, after it failed
+	// settled is the membership under which it leads all that it is to lead.
+	settled *meta.Membership
 	// bound is until when this store is bound by what it promised leaders which are
 	// deposed now, by shard.
 	bound map[feature.Shard]time.Duration
@@ -57,20 +59,56 @@ func (c *Core) writesLog(id feature.Shard, o hlc.Origin) bool {
 	return led && t.Origin == o && t.Leader == c.cfg.Self.Store
 }
 
+// termIndex finds what terms there are by their origins: there are as many as
+// partitions, and more that have ended.
+type termIndex struct {
+	of    *meta.Membership // what it was made of
+	terms map[hlc.Origin]termEntry
+}
+
+type termEntry struct {
+	shard  feature.Shard
+	leader meta.StoreID // "" of one that has ended
+}
+
+// term finds the term that writes, or wrote, an origin.
+func (c *Core) term(o hlc.Origin) (termEntry, bool) {
+	if c.index.of != c.membership {
+		c.index = termIndex{of: c.membership, terms: map[hlc.Origin]termEntry{}}
+		for i := range c.membership.Terms {
+			t := &c.membership.Terms[i]
+			c.index.terms[t.Origin] = termEntry{t.Shard, t.Leader}
+			for _, e := range t.Ended {
+				c.index.terms[e.Origin] = termEntry{shard: t.Shard}
+			}
+		}
+	}
+	e, ok := c.index.terms[o]
+	return e, ok
+}
+
 // setLeading tells the store what it leads, where that has changed.
 func (c *Core) setLeading() {
 	if c.leading.pending || c.now.Mono < c.leading.again || !c.leading.begun && !slices.ContainsFunc(c.order, c.isLed) {
 		return
 	}
-	leads := map[feature.Shard]hlc.Origin{}
+	if c.leading.settled == c.membership && c.isMember() {
+		return
+	}
+	leads, settled := map[feature.Shard]hlc.Origin{}, c.isMember()
 	for i := range c.membership.Terms {
 		t := &c.membership.Terms[i]
 		open := t.State == meta.Open || c.leading.terms[t.Shard].Origin == t.Origin && c.cfg.Faults.Has(fault.WriteAfterEnd)
 		if t.Leader == c.cfg.Self.Store && open && c.isMember() && c.mayLead(t) {
 			leads[t.Shard] = t.Origin
+		} else if t.Leader == c.cfg.Self.Store && t.State == meta.Open {
+			settled = false // it may, later
 		}
 	}
 	if c.leading.begun && maps.Equal(leads, c.leading.asked) {
+		if settled {
+			c.leading.settled = c.membership
+		}
 		return
 	}
 	c.leading.asked, c.leading.pending, c.leading.begun = leads, true, true
@@ -94,6 +132,10 @@ func (c *Core) mayLead(t *meta.Term) bool {
 // openTerms lets the store answer for what it leads once it has logged again what
 // it had beyond the ends of terms: until then its rows show what no log names.
 func (c *Core) openTerms() {
+	same := func(a, b hlc.Position) bool { return a.Origin == b.Origin }
+	if maps.EqualFunc(c.leading.terms, c.leading.open, same) {
+		return
+	}
 	open := make(map[feature.Shard]hlc.Position, len(c.leading.terms))
 	for id, from := range c.leading.terms {
 		was, is := c.leading.open[id]
@@ -239,9 +281,14 @@ func (c *Core) hasLease(id feature.Shard, now time.Duration) bool { return now <
 // learnTerms notes how recent the logs are that this store leads: up to when it is
 // certain that nobody else wrote the shard, whatever was accepted is in them.
 func (c *Core) learnTerms() {
-	for id, from := range c.leading.open {
-		c.learn(from.Origin, fact{through: c.closed, asOf: min(c.now.Mono, c.leaseUntil(id))})
+	if len(c.leading.open) == 0 {
+		return
 	}
+	facts := maps.Clone(c.facts) // once for all of them
+	for id, from := range c.leading.open {
+		facts[from.Origin] = addFact(facts[from.Origin], fact{through: c.closed, asOf: min(c.now.Mono, c.leaseUntil(id))})
+	}
+	c.facts = facts
 }
 
 // rules are what transitions of the membership go by.

@@ -178,7 +178,7 @@ func (c *Core) tellStatus(p *peer, all bool) {
 // tellEnded tells a store whose log has ended, and which nobody dials any more,
 // what it has to know before it gives anything up: whose definitions are newest.
 func (c *Core) tellEnded(p *peer) {
-	if c.membership != nil && p.serving && c.membership.IsEnded(p.hello.Member.Origin) {
+	if c.membership != nil && p.serving && c.hasStopped(p.hello.Member.Origin) {
 		c.emit(Send{To: p.id, Serving: true, Message: Status{
 			Membership: c.told, Registry: c.cfg.Local.RegistryVersion(), Whole: c.isWhole() && c.knowsDefinitions(),
 		}})

@@ -107,9 +107,9 @@ func (c *Core) serveNext(p *peer) {
 	var due []LogRead
 	from := 0
 	for _, o := range slices.Sorted(maps.Keys(p.cursors)) {
-		for _, id := range c.order {
+		for _, id := range c.orderOf(p.cursors[o]) {
 			k := p.cursors[o][id]
-			if k == nil || c.now.Mono < k.rests || c.cfg.Local.Heads(id)[o] <= k.at {
+			if k == nil || c.shards[id] == nil || c.now.Mono < k.rests || c.cfg.Local.Heads(id)[o] <= k.at {
 				continue
 			}
 			due = append(due, LogRead{Shard: id, Origin: o, After: k.at})
@@ -128,6 +128,16 @@ func (c *Core) serveNext(p *peer) {
 	}
 	p.busy, p.lastRead = true, reads[len(reads)-1]
 	c.emit(Serve{To: p.id, Reads: reads})
+}
+
+// orderOf are the shards of cursors, in order: the logs of terms have one each.
+func (c *Core) orderOf(cursors map[feature.Shard]*cursor) []feature.Shard {
+	if len(cursors) == 1 {
+		for id := range cursors {
+			return []feature.Shard{id}
+		}
+	}
+	return c.order
 }
 
 // served takes how far a read was sent.
