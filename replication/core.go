@@ -85,6 +85,7 @@ type Core struct {
 	clockOff    time.Duration // by how much, while it is fenced
 	leading     leading
 	index       termIndex
+	unfollowed  bool // who is followed may have to change
 	tails       map[tailID]*tail
 	admissions  map[meta.StoreID]*admission
 	retired     bool

@@ -106,6 +106,31 @@ func (c *Core) isComplete(seal meta.Seal) bool {
 	return true
 }
 
+// followSoon notes that an input may change who is followed. Most bring entries of
+// logs that are followed already, and there may be many logs.
+func (c *Core) followSoon(in Input) {
+	switch in := in.(type) {
+	case Joined:
+		c.unfollowed = c.unfollowed || in.Err != nil
+	case Received:
+		switch in.Message.(type) {
+		case Interval, Closed, Fresh, Ping, Pong: // a gap says so itself
+		default:
+			c.unfollowed = true
+		}
+	default:
+		c.unfollowed = true
+	}
+}
+
+// followNow follows where that may have to change.
+func (c *Core) followNow() {
+	if c.unfollowed {
+		c.unfollowed = false
+		c.follow()
+	}
+}
+
 // follow asks for every log that is wanted, at the best source for it.
 func (c *Core) follow() {
 	if !c.isMember() {
@@ -234,7 +259,7 @@ func (c *Core) release() {
 			if c.isComing(id, p) {
 				delete(s.held, o)
 				if f := c.following[o]; f != nil {
-					f.gap = true
+					f.gap, c.unfollowed = true, true
 					f.asked = c.now.Mono - c.cfg.Heartbeat // at once
 				}
 			}

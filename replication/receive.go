@@ -104,7 +104,7 @@ func (c *Core) receiveInterval(from *peer, iv oplog.Interval) {
 		c.counts.Gaps++
 	}
 	if f := c.following[iv.Origin]; f != nil && from != nil && f.peer == from.id {
-		f.gap = f.gap || v.gap
+		f.gap, c.unfollowed = f.gap || v.gap, c.unfollowed || v.gap
 		if v.claim > 0 {
 			f.moved = c.now.Mono
 		}

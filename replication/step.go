@@ -12,6 +12,7 @@ import (
 // Step takes one input and returns what must be done because of it.
 func (c *Core) Step(now Instant, in Input) []Output {
 	c.now = now
+	c.followSoon(in)
 	switch in := in.(type) {
 	case Opened:
 		c.opened(in)
@@ -78,7 +79,7 @@ func (c *Core) Settle(now Instant) []Output {
 		c.copyAll()
 	}
 	c.release()
-	c.follow()
+	c.followNow()
 	c.serve()
 	for _, id := range slices.Sorted(maps.Keys(c.peers)) {
 		if p := c.peers[id]; p.dialed {
