@@ -23,6 +23,7 @@ var contenders = []contender{
 	{"featurestore-any1", "synced at both stores", featurestore{regions: two, concern: "any:1"}.start},
 	{"featurestore-local", "synced at the writer's store", featurestore{regions: two, concern: "local"}.start},
 	{"featurestore-any1-of-3", "synced at two stores of three", featurestore{regions: three, concern: "any:1"}.start},
+	{"featurestore-leader", "synced at the leader and at another store of three", featurestore{regions: three, concern: "any:1", group: "placement: leader, home: [" + three[0] + `], durability: "any:1", write: {timeout: 10s}`}.start},
 }
 
 // system is a contender that runs: it takes writes at its primary and answers
