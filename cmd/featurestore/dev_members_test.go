@@ -39,7 +39,8 @@ func TestDevGoesOnWithoutAStore(t *testing.T) {
 	}
 
 	p = startDev(t, binary, data)
-	if out := p.output.String(); !strings.Contains(out, left) || strings.Contains(out, "\nap at ") || !strings.Contains(out, "\nus at ") {
+	p.awaitText(t, left) // it may be ready before
+	if out := p.output.String(); strings.Contains(out, "\nap at ") || !strings.Contains(out, "\nus at ") {
 		t.Errorf("with the data of a removed store, dev prints\n%s", out)
 	}
 	run(p, "get", "--features", "driver_stats:trips", "driver_id=1001")
