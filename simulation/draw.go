@@ -41,6 +41,8 @@ const (
 	// Usurpers are leaders that follow one upon the other, by force or in order,
 	// while clients write and read at the old one and at the new one.
 	Usurpers
+	// Deletes are many, of drivers whose tombstones are collected.
+	Deletes
 )
 
 // DrawLeaderless is Draw of a leaderless group.
@@ -172,6 +174,9 @@ func (d *drawing) begin() {
 
 // step draws one command, and time that passes.
 func (d *drawing) step() {
+	if d.has(Deletes) && d.chance(0.25) {
+		d.say("async delete %s driver=%d session=%s%s", d.region(), 1+2*d.random.IntN(d.drivers/2), d.session(), d.age())
+	}
 	switch p := d.random.Float64(); {
 	case p < 0.36:
 		d.push()

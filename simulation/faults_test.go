@@ -9,7 +9,7 @@ import (
 
 // ingredients are what a scenario needs to show a planted fault.
 var ingredients = map[fault.Fault]Kinds{
-	fault.CollectOnceApplied: Cuts,
+	fault.CollectOnceApplied: Cuts | Deletes,
 	fault.LastVectorWins:     Cuts | Limits | Losses,
 	fault.PatchOutsideLog:    Cuts | Losses,
 	fault.ForgetFloor:        Cuts | Limits,

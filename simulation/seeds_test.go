@@ -16,7 +16,7 @@ var (
 	seeds = flag.Int("sim.seeds", 20, "random scenarios to run")
 	plant = flag.Bool("sim.faults", false, "plant faults, too, and want each to be found")
 	first = flag.Uint64("sim.first", 1, "the first seed")
-	tries = flag.Int("sim.tries", 200, "scenarios in which each planted fault must be found")
+	tries = flag.Int("sim.tries", 600, "scenarios in which each planted fault must be found")
 )
 
 // TestSeeds runs random scenarios of a group that every region writes. One that
