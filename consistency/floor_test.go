@@ -74,7 +74,8 @@ func TestConcernsImplyWhatHoldsWithThem(t *testing.T) {
 			}
 		}
 	})
-	if !broken[[2]Concern{{Kind: MemberQuorum}, {Kind: RegionQuorum}}] || len(broken) < len(all) {
+	few := !broken[[2]Concern{{Kind: MemberQuorum}, {Kind: RegionQuorum}}] || len(broken) < len(all)
+	if few && !testing.Short() { // which draws little
 		t.Errorf("too little was drawn: only %v were told apart", broken)
 	}
 }
