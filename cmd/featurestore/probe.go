@@ -104,7 +104,7 @@ func (p *probeCommand) run(ctx context.Context, a *app, args []string) error {
 		mux.Handle("GET /metrics", page)
 		s := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 		go func() { _ = s.Serve(l) }()
-		defer s.Close()
+		defer func() { _ = s.Close() }()
 		fmt.Fprintf(a.err, "metrics at http://%s/metrics\n", l.Addr())
 	}
 	report, err := p.canary.probe(ctx, args, probe.Config{Meter: provider.Meter("featurestore/probe")})
