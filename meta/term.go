@@ -207,15 +207,6 @@ func (m *Membership) ShardOf(o hlc.Origin) (feature.Shard, bool) {
 	return feature.Shard{}, false
 }
 
-// IsWriter reports whether a member writes an origin now.
-func (m *Membership) IsWriter(x Member, o hlc.Origin) bool {
-	if x.Origin == o {
-		return true
-	}
-	t, ok := m.TermOf(o)
-	return ok && t.Leader == x.Store
-}
-
 // WriterOf returns the store that writes an origin, or wrote it.
 func (m *Membership) WriterOf(o hlc.Origin) (StoreID, bool) {
 	if x, ok := m.ByOrigin(o); ok {
