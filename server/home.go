@@ -36,6 +36,16 @@ func (s *Server) atHome(r *request, home meta.Member) (*http.Response, error) {
 	return answer, nil
 }
 
+// relayHome has the home answer the request. Errors are those of atHome.
+func (s *Server) relayHome(r *request, home meta.Member) error {
+	answer, err := s.atHome(r, home)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	return s.relay(r, answer)
+}
+
 // applyAtHome applies definitions at the home, and waits, as long as the
 // request has time, until they are in force here: who applies and then pushes
 // to the same store finds the new view.

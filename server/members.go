@@ -46,12 +46,7 @@ func (s *Server) changeMembers(r *request) error {
 		return err
 	}
 	if away {
-		answer, err := s.atHome(r, home)
-		if err != nil {
-			return err
-		}
-		defer answer.Body.Close()
-		return s.relay(r, answer)
+		return s.relayHome(r, home)
 	}
 	if s.cfg.Members == nil {
 		return api.Problemf(api.CodeMembershipRefused, "", "store %s is alone: it was started without peers, so there is no deployment to change", s.cfg.Store)

@@ -37,12 +37,7 @@ func (s *Server) promote(r *request) error {
 		return err
 	}
 	if away {
-		answer, err := s.atHome(r, home)
-		if err != nil {
-			return err
-		}
-		defer answer.Body.Close()
-		return s.relay(r, answer)
+		return s.relayHome(r, home)
 	}
 	g, err := s.ledGroup(r)
 	if err != nil {
