@@ -113,7 +113,10 @@ func HistogramOf(t api.ProbeTimes) *Histogram {
 
 func ms(d time.Duration) float64 { return math.Round(float64(d)/1e3) / 1e3 }
 
-func duration(ms float64) time.Duration { return time.Duration(ms * float64(time.Millisecond)) }
+// duration rounds: 264.513 ms is a little less in binary.
+func duration(ms float64) time.Duration {
+	return time.Duration(math.Round(ms * float64(time.Millisecond)))
+}
 
 // Stale is the probability that a read of the given members, each with its lag
 // from the write's region, misses a write that was acknowledged t before: the

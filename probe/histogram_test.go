@@ -59,6 +59,14 @@ func TestAHistogramIsReadBackAsItWas(t *testing.T) {
 	}
 }
 
+func TestMillisecondsAreReadBackToTheMicrosecond(t *testing.T) {
+	for d := time.Duration(0); d < 2*time.Second; d += time.Microsecond {
+		if back := duration(ms(d)); back != d {
+			t.Fatalf("%v was printed as %v ms and read back as %v", d, ms(d), back)
+		}
+	}
+}
+
 // TestPredictionIsThatOfTheDistribution compares with lags drawn from one whose
 // tail is known: of two independent members, both lack it with the product.
 func TestPredictionIsThatOfTheDistribution(t *testing.T) {
