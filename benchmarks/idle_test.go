@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -25,27 +26,44 @@ func BenchmarkIdle(b *testing.B) {
 			for _, m := range c.stores {
 				wait(b, m, last)
 			}
-			rest(b, 3*time.Second) // until the rows lie in files
-			sent := func() (n int64) {
+			idle(b, func() (n int64) {
 				for _, m := range c.stores {
 					n += m.bytes.Load()
 				}
 				return n
-			}
-			var bytes, wakes int64
-			var cpu, passed time.Duration
-			for b.Loop() {
-				bytes0, wakes0, cpu0, start := sent(), wakeUps(b), processorTime(b), time.Now()
-				rest(b, *idleTime)
-				bytes, wakes, cpu = bytes+sent()-bytes0, wakes+wakeUps(b)-wakes0, cpu+processorTime(b)-cpu0
-				passed += time.Since(start)
-			}
-			b.ReportMetric(0, "ns/op") // a round; says nothing
-			b.ReportMetric(float64(bytes)/passed.Seconds(), "B/s")
-			b.ReportMetric(float64(wakes)/passed.Seconds(), "wake-ups/s")
-			b.ReportMetric(100*cpu.Seconds()/passed.Seconds(), "%cpu")
+			})
 		})
 	}
+}
+
+// BenchmarkIdleLeaders looks at the same regions, whole replicas now, when leaders
+// of one partition and of many are spread over them: each is a log of its own.
+func BenchmarkIdleLeaders(b *testing.B) {
+	for _, partitions := range []int{1, 16, 256} {
+		b.Run(fmt.Sprintf("partitions=%d", partitions), func(b *testing.B) {
+			var bytes atomic.Int64
+			startCountedRegions(b, &bytes, fmt.Sprintf("groups: [{name: default, preset: redis-cluster, partitions: %d, routing: forward}]\n", partitions))
+			idle(b, bytes.Load)
+		})
+	}
+}
+
+// idle reports what it takes to do nothing, per second.
+func idle(b *testing.B, sent func() int64) {
+	b.Helper()
+	rest(b, 3*time.Second) // until the rows lie in files
+	var bytes, wakes int64
+	var cpu, passed time.Duration
+	for b.Loop() {
+		bytes0, wakes0, cpu0, start := sent(), wakeUps(b), processorTime(b), time.Now()
+		rest(b, *idleTime)
+		bytes, wakes, cpu = bytes+sent()-bytes0, wakes+wakeUps(b)-wakes0, cpu+processorTime(b)-cpu0
+		passed += time.Since(start)
+	}
+	b.ReportMetric(0, "ns/op") // a round; says nothing
+	b.ReportMetric(float64(bytes)/passed.Seconds(), "B/s")
+	b.ReportMetric(float64(wakes)/passed.Seconds(), "wake-ups/s")
+	b.ReportMetric(100*cpu.Seconds()/passed.Seconds(), "%cpu")
 }
 
 // wakeUps is how often threads of this process have begun to wait for something:

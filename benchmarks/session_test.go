@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -112,6 +113,12 @@ func BenchmarkAdmitRead(b *testing.B) {
 // and waits until each has it.
 func startRegions(b *testing.B, groups ...string) []*replica.Replica {
 	b.Helper()
+	return startCountedRegions(b, new(atomic.Int64), groups...)
+}
+
+// startCountedRegions counts what the stores send each other.
+func startCountedRegions(b *testing.B, sent *atomic.Int64, groups ...string) []*replica.Replica {
+	b.Helper()
 	dir := b.TempDir()
 	file, secret := filepath.Join(dir, "bench.yaml"), filepath.Join(dir, "secret")
 	for path, text := range map[string]string{file: benchDefinitions + strings.Join(groups, ""), secret: "a secret of benchmarks, long enough to be one\n"} {
@@ -126,7 +133,7 @@ func startRegions(b *testing.B, groups ...string) []*replica.Replica {
 		if err != nil {
 			b.Fatal(err)
 		}
-		listeners[name] = l
+		listeners[name] = &countingListener{Listener: l, bytes: sent}
 	}
 	var out []*replica.Replica
 	for _, name := range names {

@@ -60,7 +60,7 @@ func chooseSource(current meta.StoreID, live []source) meta.StoreID {
 	return best.id
 }
 
-// wanted are the origins whose logs are not complete here, in order.
+// wanted are the origins whose logs are not complete here, in order, each once.
 func (c *Core) wanted() []hlc.Origin {
 	var out []hlc.Origin
 	for _, x := range c.membership.Members {
@@ -138,22 +138,24 @@ func (c *Core) follow() {
 	}
 	wanted := c.wanted()
 	for o := range c.following {
-		if !slices.Contains(wanted, o) {
+		if _, found := slices.BinarySearch(wanted, o); !found {
 			delete(c.following, o)
 		}
 	}
+	live := c.inReach()
 	for _, o := range wanted {
-		c.followOrigin(o)
+		c.followOrigin(o, live)
 	}
 }
 
-func (c *Core) followOrigin(o hlc.Origin) {
+// followOrigin asks for one log at the best source of those in reach.
+func (c *Core) followOrigin(o hlc.Origin, live []reached) {
 	f := c.following[o]
 	if f == nil {
 		f = &following{}
 		c.following[o] = f
 	}
-	at := chooseSource(f.peer, c.sources(o))
+	at := chooseSource(f.peer, c.sources(o, live))
 	if at == "" {
 		return
 	}
@@ -194,22 +196,38 @@ func (c *Core) isReady(id feature.Shard) bool {
 	return s != nil && !(s.isCopying() && c.self().State == meta.Joining)
 }
 
-// sources are the peers in reach that may have an origin's log.
-func (c *Core) sources(o hlc.Origin) []source {
-	var live []source
+// reached is a member that can be asked for logs.
+type reached struct {
+	peer   *peer
+	member meta.Member
+}
+
+// inReach are the members that can be asked for logs now, in order.
+func (c *Core) inReach() []reached {
+	var live []reached
 	for _, id := range slices.Sorted(maps.Keys(c.peers)) {
 		p := c.peers[id]
-		x, ok := c.membership.Member(id)
-		if !ok || !p.dialed || x.State == meta.Removed || x.State == meta.Fenced && c.hasStopped(o) || !p.isLive(c.now.Mono, c.cfg.Stall) {
-			continue
+		if x, ok := c.membership.Member(id); ok && x.State != meta.Removed && p.isReached(c.now.Mono, c.cfg.Stall) {
+			live = append(live, reached{p, x})
 		}
-		s := source{id: id, roundTrip: p.clock.roundTrip}
-		if c.now.Mono >= p.unreadable[o] {
-			s.owner, s.ahead = c.isWriter(x, o), c.isAhead(id, o)
-		}
-		live = append(live, s)
 	}
 	return live
+}
+
+// sources are those in reach that may have an origin's log.
+func (c *Core) sources(o hlc.Origin, live []reached) []source {
+	out := make([]source, 0, len(live))
+	for _, r := range live {
+		if r.member.State == meta.Fenced && c.hasStopped(o) {
+			continue
+		}
+		s := source{id: r.peer.id, roundTrip: r.peer.clock.roundTrip}
+		if c.now.Mono >= r.peer.unreadable[o] {
+			s.owner, s.ahead = c.isWriter(r.member, o), c.isAhead(r.peer.id, o)
+		}
+		out = append(out, s)
+	}
+	return out
 }
 
 // refusalStalls is for how many stalls a log that a source cannot read is followed

@@ -1,6 +1,7 @@
 package replication
 
 import (
+	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -105,21 +106,26 @@ func asOf(facts []fact, at hlc.Timestamp) (time.Duration, bool) {
 	return facts[i].asOf, true
 }
 
-// learn adds a fact. The map is replaced, never changed: others read it.
-func (c *Core) learn(o hlc.Origin, f fact) {
-	if c.isOver(o) {
-		return
+// learn adds facts. The map is replaced, never changed: others read it.
+func (c *Core) learn(told iter.Seq2[hlc.Origin, fact]) {
+	known, copied := c.facts, false
+	for o, f := range told {
+		if c.isOver(o) {
+			continue
+		}
+		old := known[o]
+		next := addFact(old, f)
+		if len(next) == len(old) && (len(old) == 0 || &next[0] == &old[0]) {
+			continue
+		}
+		if !copied {
+			if known, copied = maps.Clone(known), true; known == nil {
+				known = map[hlc.Origin][]fact{}
+			}
+		}
+		known[o] = next
 	}
-	old := c.facts[o]
-	next := addFact(old, f)
-	if len(next) == len(old) && (len(old) == 0 || &next[0] == &old[0]) {
-		return
-	}
-	c.facts = maps.Clone(c.facts)
-	if c.facts == nil {
-		c.facts = map[hlc.Origin][]fact{}
-	}
-	c.facts[o] = next
+	c.facts = known
 }
 
 // isOver reports whether a log has ended and all that counts of it is here: it
@@ -153,12 +159,13 @@ func (c *Core) receiveFresh(p *peer, m Fresh) {
 		return
 	}
 	c.takePromise(p, sent, m.Membership)
-	for _, f := range m.Facts {
-		if f.Origin == c.cfg.Self.Origin {
-			continue
+	c.learn(func(yield func(hlc.Origin, fact) bool) {
+		for _, f := range m.Facts {
+			if f.Origin != c.cfg.Self.Origin && !yield(f.Origin, fact{through: f.Through, asOf: sent - f.Age}) {
+				return
+			}
 		}
-		c.learn(f.Origin, fact{through: f.Through, asOf: sent - f.Age})
-	}
+	})
 }
 
 // tellFresh answers the last Status of a peer. The own log was closed after it

@@ -278,17 +278,18 @@ func (c *Core) leaseUntil(id feature.Shard) time.Duration {
 // hasLease reports whether nobody else can lead a shard that this store leads.
 func (c *Core) hasLease(id feature.Shard, now time.Duration) bool { return now < c.leaseUntil(id) }
 
-// learnTerms notes how recent the logs are that this store leads: up to when it is
-// certain that nobody else wrote the shard, whatever was accepted is in them.
-func (c *Core) learnTerms() {
-	if len(c.leading.open) == 0 {
+// ownFacts are how recent the logs are that this store writes: its own, and those
+// that it leads, up to when it is certain that nobody else wrote the shard.
+// Whatever was accepted by then is in them.
+func (c *Core) ownFacts(yield func(hlc.Origin, fact) bool) {
+	if !yield(c.cfg.Self.Origin, fact{through: c.closed, asOf: c.now.Mono}) {
 		return
 	}
-	facts := maps.Clone(c.facts) // once for all of them
 	for id, from := range c.leading.open {
-		facts[from.Origin] = addFact(facts[from.Origin], fact{through: c.closed, asOf: min(c.now.Mono, c.leaseUntil(id))})
+		if !yield(from.Origin, fact{through: c.closed, asOf: min(c.now.Mono, c.leaseUntil(id))}) {
+			return
+		}
 	}
-	c.facts = facts
 }
 
 // rules are what transitions of the membership go by.

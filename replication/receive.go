@@ -1,6 +1,9 @@
 package replication
 
 import (
+	"maps"
+	"slices"
+
 	"featurestore/fault"
 	"featurestore/feature"
 	"featurestore/hlc"
@@ -151,8 +154,8 @@ func (c *Core) claim(id feature.Shard, s *shard, p hlc.Position) {
 
 // receiveClosed takes an interval without entries for many shards.
 func (c *Core) receiveClosed(from *peer, m Closed) {
-	for _, id := range c.order {
-		if after, ok := m.After[id]; ok && after < m.Through {
+	for _, id := range slices.SortedFunc(maps.Keys(m.After), feature.Shard.Compare) {
+		if after := m.After[id]; after < m.Through {
 			c.receiveInterval(from, oplog.Interval{Shard: id, Origin: m.Origin, After: after, Through: m.Through})
 		}
 	}

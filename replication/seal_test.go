@@ -69,7 +69,7 @@ func TestNothingOfAnEndedLogIsTakenFromAFencedMember(t *testing.T) {
 	if n := len(revisions); n == 0 || revisions[n-1] != fenced.Revision || heads[n-1] != 60 {
 		t.Errorf("it told revisions %v with heads %v of the ended log, want %d and 60 in the end", revisions, heads, fenced.Revision)
 	}
-	for _, s := range c.sources(9) {
+	for _, s := range c.sources(9, c.inReach()) {
 		if s.id == "us-1" {
 			t.Error("it follows an ended log at a fenced member")
 		}

@@ -191,8 +191,7 @@ func (c *Core) close(closed hlc.Timestamp) {
 		c.first = closed
 	}
 	c.closed = max(c.closed, closed)
-	c.learn(c.cfg.Self.Origin, fact{through: c.closed, asOf: c.now.Mono})
-	c.learnTerms()
+	c.learn(c.ownFacts)
 }
 
 // tick does what is done every heartbeat.
