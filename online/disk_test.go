@@ -74,6 +74,8 @@ func TestAFailedClockLimitFailsTheWrite(t *testing.T) {
 	if err := h.fails(write(change(1, 1, addTrips(1)))); !errors.Is(err, ErrReadOnly) || !errors.Is(err, errDisk) {
 		t.Errorf("got %v, want %v", err, ErrReadOnly)
 	}
+	h.assigning.RLock() // until the committer has done with the write that it refused
+	h.assigning.RUnlock()
 	if _, err := h.Closed(); !errors.Is(err, ErrReadOnly) {
 		t.Errorf("Closed: %v, want %v", err, ErrReadOnly)
 	}

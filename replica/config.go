@@ -56,6 +56,8 @@ type Config struct {
 	// Replication says how long the log is kept, and for how long deletes are
 	// remembered; its zero fields are the defaults of replication.Timing.
 	Replication replication.Timing
+	// Wall is the store's clock; nil is time.Now.
+	Wall func() time.Time
 	// Forward carries requests that another store answers better; nil is a
 	// transport of its own. Links are what featurestore dev can change.
 	Forward http.RoundTripper
@@ -212,7 +214,7 @@ func OnlineDir(data string) string { return filepath.Join(data, "online") }
 
 // online returns the configuration of the store beneath, without telemetry.
 func (c Config) online() online.Config {
-	return online.Config{Dir: OnlineDir(c.Data), Region: c.Region, Store: c.Store, HotBytes: c.HotBytes}
+	return online.Config{Dir: OnlineDir(c.Data), Region: c.Region, Store: c.Store, HotBytes: c.HotBytes, Wall: c.Wall}
 }
 
 // server returns the configuration of the edge, without telemetry.
