@@ -34,8 +34,8 @@ var hidden = map[fault.Fault]string{
 	fault.ForgetClockLimit: "few scenarios restart a store with an earlier clock soon enough: see a_clock_limit_forgotten_is_found.txtar",
 	fault.AckOnReceipt:     "a commit takes no virtual time, and a lost disk must meet an entry that is held back: see a_receipt_that_is_taken_for_having_is_found.txtar",
 	fault.ClaimUnwritten:   "a commit takes no virtual time, so almost nothing happens meanwhile: see online.TestClaimUnwrittenClosesDuringACommit",
-	fault.SealBySome:       "whoever has what a seal cut off hands it over within a round trip: see meta.TestADeposedTermEndsByTheWordOfAQuorum",
-	fault.LeadUncovered:    "as above: see replication.TestWhoLacksSomeOfATermDoesNotLeadTheNext",
+	fault.SealBySome:       "whoever has what a seal cut off hands it over within a round trip, if it is not too old: see a_term_that_one_member_ends_is_found.txtar",
+	fault.LeadUncovered:    "what the terms before lack here comes within a round trip too: see replication.TestWhoLacksSomeOfATermDoesNotLeadTheNext",
 	fault.WriteAfterEnd:    "as above: see replication.TestATermThatIsToEndIsNotWrittenOnceItIsSaidToBeObeyed",
 	fault.CountTwice:       "what is delivered again is left out before it reaches the store: see online.TestCountTwiceCountsWhatIsDeliveredAgain",
 }
