@@ -54,6 +54,11 @@ var rooms = []room{
 	},
 	{path: "offline/source", may: []string{"hlc", "feature"}, test: []string{"feature/definition"}},
 	{
+		path: "offline/history", // the log, for ever: Parquet files and what counts of them
+		may:  []string{"hlc", "feature", "replication/oplog", "meta"},
+		test: []string{"online"},
+	},
+	{
 		path: "offline",
 		may:  []string{"hlc", "feature", "feature/ondemand", "replication/oplog", "meta", "offline/source"},
 		test: []string{"feature/definition", "online"},
@@ -129,7 +134,7 @@ var libraries = []library{
 	{path: "cel.dev/cel-go", home: []string{"feature/ondemand"}},
 	{path: "github.com/VictoriaMetrics/fastcache", test: []string{"online"}},  // what the hot tier is measured against
 	{path: "github.com/anishathalye/porcupine", home: []string{"simulation"}}, // judges histories
-	{path: "github.com/apache/arrow/go/v17", home: []string{"offline", "offline/source", "offline/flight", "sdk/training"}, test: []string{"cmd/featurestore"}},
+	{path: "github.com/apache/arrow/go/v17", home: []string{"offline", "offline/source", "offline/history", "offline/flight", "sdk/training"}, test: []string{"cmd/featurestore"}},
 	{path: "github.com/cockroachdb/apd/v3", home: []string{"feature"}},
 	{path: "github.com/dgraph-io/badger/v4", home: []string{"online"}},
 	{path: "github.com/getkin/kin-openapi", test: []string{"api", "server"}},
