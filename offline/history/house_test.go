@@ -59,6 +59,9 @@ func rides() feature.Definitions {
 				field("_at", feature.ScalarOf(feature.String), feature.EventTime), // a name of ours
 			}},
 			every,
+			{Name: "online_only", Entities: []string{"driver"}, Online: true, Fields: []feature.Field{
+				field("rate", feature.ScalarOf(feature.Float64), feature.EventTime),
+			}},
 		},
 	}
 }
@@ -250,7 +253,7 @@ func written(t testing.TB, c *columns, rows []Row) ([]byte, Bounds) {
 			t.Fatal(err)
 		}
 	}
-	data, _, err := w.finish()
+	_, data, err := w.end()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,8 +7,11 @@ import (
 )
 
 // keyValues returns the values of an entity key for the key columns; false when
-// it is no key of theirs.
+// it is no key of theirs, or there are none.
 func (c *columns) keyValues(k feature.Key) ([]feature.Value, bool) {
+	if len(c.keys) == 0 {
+		return nil, false
+	}
 	values, err := feature.DecodeKey(k)
 	if err != nil || len(values) != len(c.keys) {
 		return nil, false

@@ -89,15 +89,19 @@ func isNamedBefore(cells []feature.Cell, i int) bool {
 // the entry that brought them. It is total on the rows of one view, so a file is
 // the same for any order of arrival.
 func compareRows(a, b *Row) int {
-	if c := bytes.Compare(a.Key, b.Key); c != 0 {
-		return c
-	}
 	return cmp.Or(
-		cmp.Compare(a.Version.EventTime, b.Version.EventTime),
-		a.Version.CompareByWrite(b.Version),
-		cmp.Compare(a.Log.At, b.Log.At),
-		cmp.Compare(a.Log.Origin, b.Log.Origin),
+		bytes.Compare(a.Key, b.Key),
+		compareVersions(a.Version, b.Version, a.Log, b.Log),
 		// A delete and a value of one write: only a relog has both.
 		cmp.Compare(len(a.Delta.Cells), len(b.Delta.Cells)),
+	)
+}
+
+func compareVersions(a, b feature.Version, aLog, bLog hlc.Position) int {
+	return cmp.Or(
+		cmp.Compare(a.EventTime, b.EventTime),
+		a.CompareByWrite(b),
+		cmp.Compare(aLog.At, bLog.At),
+		cmp.Compare(aLog.Origin, bLog.Origin),
 	)
 }

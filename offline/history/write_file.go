@@ -145,17 +145,18 @@ func (w *fileWriter) sizeBytes() int {
 	return w.out.Len() + int(w.file.RowGroupTotalCompressedBytes())
 }
 
-// finish ends the file and returns its bytes, and their sum.
-func (w *fileWriter) finish() (data []byte, sum Sum, err error) {
+// end ends the file and returns its contents, and what there is to say of them.
+func (w *fileWriter) end() (f DataFile, data []byte, err error) {
 	defer caught(&err)
 	defer w.build.Release()
 	if err := w.flush(); err != nil {
-		return nil, Sum{}, err
+		return DataFile{}, nil, err
 	}
 	if err := w.file.Close(); err != nil {
-		return nil, Sum{}, err
+		return DataFile{}, nil, err
 	}
-	return w.out.Bytes(), sha256.Sum256(w.out.Bytes()), nil
+	data = w.out.Bytes()
+	return DataFile{SizeBytes: int64(len(data)), Sum: sha256.Sum256(data), Bounds: w.bounds}, data, nil
 }
 
 // abandon ends a file that is not wanted.

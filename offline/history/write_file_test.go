@@ -165,7 +165,7 @@ func TestVectorsSurviveManyRowGroups(t *testing.T) {
 			w.file.NewBufferedRowGroup()
 		}
 	}
-	data, _, err := w.finish()
+	_, data, err := w.end()
 	if err != nil {
 		t.Fatal(err)
 	}

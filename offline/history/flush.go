@@ -1,0 +1,181 @@
+package history
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"featurestore/feature"
+	"featurestore/hlc"
+)
+
+// errCommitted says that a commit that was to be made is there already.
+var errCommitted = errors.New("it is committed")
+
+// flush commits what was read. After an error the same is to be committed again.
+func (in *Ingester) flush(ctx context.Context) error {
+	if in.began.IsZero() {
+		return nil
+	}
+	steps := in.watch.take()
+	in.failed = true
+	err := in.cfg.History.commit(ctx, func(s *state) (*Manifest, error) {
+		if in.isIn(s) {
+			return nil, errCommitted
+		}
+		if in.progressFirst {
+			return &Manifest{Progress: in.covered(s)}, nil
+		}
+		return in.draft(ctx, s, steps)
+	})
+	if in.progressFirst && err == nil {
+		err = in.cfg.History.commit(ctx, func(s *state) (*Manifest, error) { return in.draft(ctx, s, steps) })
+	}
+	if err != nil && !errors.Is(err, errCommitted) {
+		in.watch.putBack(steps)
+		return err
+	}
+	s := in.Status()
+	s.Rows, s.Commits, s.HeldBytes = s.Rows+in.buffer.rows, s.Commits+1, 0
+	in.status.Store(&s)
+	in.buffer.reset()
+	in.gaps, in.failed, in.began = nil, false, time.Time{}
+	return in.tidy(ctx)
+}
+
+// isIn reports whether all that was read is in history.
+func (in *Ingester) isIn(s *state) bool {
+	for shard, v := range in.read {
+		if !s.progress[shard].Covers(v) {
+			return false
+		}
+	}
+	return true
+}
+
+// covered is the progress with what was read.
+func (in *Ingester) covered(s *state) map[feature.Shard]hlc.Vector {
+	out := maps.Clone(s.progress)
+	maps.Copy(out, in.read)
+	return out
+}
+
+// draft makes the files of a commit, and says them.
+func (in *Ingester) draft(ctx context.Context, s *state, steps []Step) (*Manifest, error) {
+	m := &Manifest{Progress: in.covered(s), Gaps: in.gaps}
+	number := s.number + 1
+	views := viewsOf(in.cfg.Log.Registry())
+	for _, id := range in.buffer.ids() {
+		place := views[id.view]
+		if place.view != nil && !place.view.Offline {
+			continue
+		}
+		files, err := in.writePart(ctx, id, place, number)
+		if err != nil {
+			return nil, err
+		}
+		m.Added = append(m.Added, files...)
+	}
+	if len(steps) > 0 {
+		data := encodeSteps(steps)
+		f := StepFile{SizeBytes: int64(len(data)), Sum: sha256.Sum256(data)}
+		f.Name = stepsName(number, f.Sum)
+		if err := in.create(ctx, f.Name, data); err != nil {
+			return nil, err
+		}
+		m.Steps = []StepFile{f}
+	}
+	return m, nil
+}
+
+// writePart makes the file of one view and day, and another one for rows whose
+// keys are not those of the view.
+func (in *Ingester) writePart(ctx context.Context, id partID, place place, number uint64) ([]DataFile, error) {
+	rows := in.buffer.parts[id]
+	slices.SortFunc(rows, compareHeld)
+	c := columnsOf(place.view)
+	isNamed := func(h held) bool {
+		_, ok := c.keyValues(h.key)
+		return ok
+	}
+	var files []DataFile
+	for _, named := range []bool{true, false} {
+		p, cols := place, c
+		if !named {
+			p, cols = noPlace, columnsOf(nil)
+		}
+		f, data, err := encodeHeld(cols, rows, func(h held) bool { return isNamed(h) == named })
+		if err != nil {
+			return nil, fmt.Errorf("view %d of %s: %w", id.view, id.day, err)
+		}
+		if f.Rows == 0 {
+			continue
+		}
+		f.View, f.Day = id.view, id.day
+		f.Name = dataName(p.project, p.name(), id.view, id.day, number, f.Sum)
+		if err := in.create(ctx, f.Name, data); err != nil {
+			return nil, err
+		}
+		files = append(files, f)
+	}
+	return files, nil
+}
+
+// encodeHeld encodes those of sorted rows that are wanted as one file; none are
+// no file.
+func encodeHeld(c *columns, rows []held, wanted func(held) bool) (f DataFile, data []byte, err error) {
+	var w *fileWriter
+	for i := range rows {
+		if !wanted(rows[i]) {
+			continue
+		}
+		if w == nil {
+			if w, err = newFileWriter(c); err != nil {
+				return DataFile{}, nil, err
+			}
+		}
+		row, err := rows[i].row()
+		if err == nil {
+			err = w.add(&row)
+		}
+		if err != nil {
+			w.abandon()
+			return DataFile{}, nil, err
+		}
+	}
+	if w == nil {
+		return DataFile{}, nil, nil
+	}
+	return w.end()
+}
+
+// create makes a file whose name tells its contents: one that is there already is
+// the same.
+func (in *Ingester) create(ctx context.Context, name string, data []byte) error {
+	in.loose = append(in.loose, name)
+	if err := in.cfg.History.cfg.Files.Create(ctx, name, data); !errors.Is(err, ErrExists) {
+		return err
+	}
+	return nil
+}
+
+// tidy removes files that were made for commits that failed.
+func (in *Ingester) tidy(ctx context.Context) error {
+	s := in.cfg.History.state()
+	for len(in.loose) > 0 {
+		name := in.loose[0]
+		_, isData := s.data[name]
+		_, isSteps := s.steps[name]
+		if !isData && !isSteps {
+			if err := in.cfg.History.cfg.Files.Remove(ctx, name); err != nil {
+				return err
+			}
+		}
+		in.loose = in.loose[1:]
+	}
+	return nil
+}
