@@ -70,6 +70,8 @@
 //	    collected is looked at again by the committer, and the hot tier follows.
 //	S19. What is logged again keeps its versions; it is later than all of them,
 //	    and waits only for what is here.
+//	S20. Entries that a reader besides the members has not read (HoldLogs) are
+//	    removed by the limits alone.
 //
 // Rows older than their ttl are never removed. Stores would do so at different
 // moments, and a later write could tell: a counter would begin anew at one and

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
@@ -23,6 +24,8 @@ type truncation struct {
 	// begins is, by log, before what the first entry is: what was removed leaves
 	// marks that take time to step over. Who has the turn owns it.
 	begins map[logID]hlc.Timestamp
+	// held is what a reader besides the members has; nil for no such reader.
+	held atomic.Pointer[func(feature.Shard) hlc.Vector]
 }
 
 func newTruncation() *truncation {
@@ -40,6 +43,21 @@ func (t *truncation) begin(ctx context.Context) error {
 
 func (t *truncation) end() { <-t.turn }
 
+// HoldLogs keeps entries from Truncate that a reader of the logs has not read:
+// have returns how far it has come in each log of a shard, and is called
+// while entries are removed. TruncateTo goes by its limits all the same: a reader
+// that does not come along cannot fill the disk. Nil is no reader; there is one.
+func (s *Store) HoldLogs(have func(feature.Shard) hlc.Vector) { s.truncation.held.Store(&have) }
+
+// readThrough is up to where a reader lets a log go.
+func (t *truncation) readThrough(log logID) hlc.Timestamp {
+	have := t.held.Load()
+	if have == nil || *have == nil {
+		return ^hlc.Timestamp(0)
+	}
+	return (*have)(log.shard)[log.origin]
+}
+
 // oldEntry is an entry that may be removed.
 type oldEntry struct {
 	log       logID
@@ -49,7 +67,8 @@ type oldEntry struct {
 
 // Truncate removes the entries of an origin's log in a shard up to and
 // including a position, but none that is younger than minAge by its timestamp
-// (0 for any age), and none beyond progress. Reads that begin before the last
+// (0 for any age), and none beyond progress or held for a reader (HoldLogs).
+// Reads that begin before the last
 // of them are told so from then on (ErrTruncated). When it fails a prefix of
 // them is gone. Errors are those of Append that concern queue and disk.
 func (s *Store) Truncate(ctx context.Context, shard feature.Shard, through hlc.Position, minAge time.Duration) error {
@@ -58,7 +77,7 @@ func (s *Store) Truncate(ctx context.Context, shard feature.Shard, through hlc.P
 	}
 	defer s.truncation.end()
 	log := logID{shard: shard, origin: through.Origin}
-	last := min(through.At, s.Progress(shard)[through.Origin])
+	last := min(through.At, s.Progress(shard)[through.Origin], s.truncation.readThrough(log))
 	if minAge > 0 {
 		last = min(last, hlc.FromTime(s.Now().Add(-minAge)))
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"featurestore/feature"
 	"featurestore/hlc"
 )
 
@@ -57,6 +58,47 @@ func TestATruncatedLogSaysWhereItBegins(t *testing.T) {
 	h.mustJoin(r.after(25_000))
 	if got := h.readLog(t, r.origin, 25_000, 500); len(got) != 1 {
 		t.Errorf("%d entries follow, want 1", len(got))
+	}
+}
+
+// S20: what a reader has not read stays for it, until a limit takes it.
+func TestAReaderHoldsTheLogWithinTheLimits(t *testing.T) {
+	h := openHouse(t)
+	var at []hlc.Position
+	for i := range 4 {
+		at = append(at, h.append(write(change(1, int64(i), setRate(1)))).Positions[0].Position)
+	}
+	read := hlc.Vector{}
+	h.HoldLogs(func(s feature.Shard) hlc.Vector {
+		if s != shardA {
+			return nil
+		}
+		return read
+	})
+	for i, want := range []hlc.Timestamp{0, at[1].At} {
+		if i > 0 {
+			read = hlc.Vector{h.Origin(): at[i].At}
+		}
+		if err := h.Truncate(t.Context(), shardA, at[3], 0); err != nil {
+			t.Fatal(err)
+		}
+		if got := h.floorAfter(h.Origin(), 0); got != want {
+			t.Errorf("read through %v: the floor is %v, want %v", read, got, want)
+		}
+	}
+	if err := h.TruncateTo(t.Context(), shardA, 1, 0); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.floorAfter(h.Origin(), 0); got != at[3].At {
+		t.Errorf("past a limit the floor is %v, want %v: the disk comes first", got, at[3].At)
+	}
+	h.HoldLogs(nil)
+	last := h.append(write(change(1, 9, setRate(1)))).Positions[0].Position
+	if err := h.Truncate(t.Context(), shardA, last, 0); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.floorAfter(h.Origin(), 0); got != last.At {
+		t.Errorf("without a reader the floor is %v, want %v", got, last.At)
 	}
 }
 
