@@ -24,6 +24,7 @@ func (in *Ingester) flush(ctx context.Context) error {
 	steps := in.watch.take()
 	in.failed = true
 	err := in.cfg.History.commit(ctx, func(s *state) (*Manifest, error) {
+		in.scraps.tried = s.number + 1
 		if in.isIn(s) {
 			return nil, errCommitted
 		}
@@ -44,7 +45,7 @@ func (in *Ingester) flush(ctx context.Context) error {
 	in.status.Store(&s)
 	in.buffer.reset()
 	in.gaps, in.failed, in.began = nil, false, time.Time{}
-	return in.tidy(ctx)
+	return in.scraps.tidy(ctx)
 }
 
 // isIn reports whether all that was read is in history.
@@ -84,7 +85,7 @@ func (in *Ingester) draft(ctx context.Context, s *state, steps []Step) (*Manifes
 		data := encodeSteps(steps)
 		f := StepFile{SizeBytes: int64(len(data)), Sum: sha256.Sum256(data)}
 		f.Name = stepsName(number, f.Sum)
-		if err := in.create(ctx, f.Name, data); err != nil {
+		if err := in.scraps.create(ctx, f.Name, data); err != nil {
 			return nil, err
 		}
 		m.Steps = []StepFile{f}
@@ -117,7 +118,7 @@ func (in *Ingester) writePart(ctx context.Context, id partID, place place, numbe
 		}
 		f.View, f.Day = id.view, id.day
 		f.Name = dataName(p.project, p.name(), id.view, id.day, number, f.Sum)
-		if err := in.create(ctx, f.Name, data); err != nil {
+		if err := in.scraps.create(ctx, f.Name, data); err != nil {
 			return nil, err
 		}
 		files = append(files, f)
@@ -151,31 +152,4 @@ func encodeHeld(c *columns, rows []held, wanted func(held) bool) (f DataFile, da
 		return DataFile{}, nil, nil
 	}
 	return w.end()
-}
-
-// create makes a file whose name tells its contents: one that is there already is
-// the same.
-func (in *Ingester) create(ctx context.Context, name string, data []byte) error {
-	in.loose = append(in.loose, name)
-	if err := in.cfg.History.cfg.Files.Create(ctx, name, data); !errors.Is(err, ErrExists) {
-		return err
-	}
-	return nil
-}
-
-// tidy removes files that were made for commits that failed.
-func (in *Ingester) tidy(ctx context.Context) error {
-	s := in.cfg.History.state()
-	for len(in.loose) > 0 {
-		name := in.loose[0]
-		_, isData := s.data[name]
-		_, isSteps := s.steps[name]
-		if !isData && !isSteps {
-			if err := in.cfg.History.cfg.Files.Remove(ctx, name); err != nil {
-				return err
-			}
-		}
-		in.loose = in.loose[1:]
-	}
-	return nil
 }

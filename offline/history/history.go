@@ -215,10 +215,7 @@ func (h *History) sweep(ctx context.Context) error {
 		if !strings.HasSuffix(name, dataEnding) && !strings.HasPrefix(name, stepsFolder) {
 			continue
 		}
-		_, isData := s.data[name]
-		_, isSteps := s.steps[name]
-		_, isRemoved := s.removed[name]
-		if !isData && !isSteps && !isRemoved {
+		if _, isRemoved := s.removed[name]; !isRemoved && !s.has(name) {
 			orphans = append(orphans, name)
 		}
 	}

@@ -33,8 +33,7 @@ type Ingester struct {
 	// failed says that a commit failed, and may be there: nothing more is read
 	// before that is known, for the next commit must be the same.
 	failed bool
-	// loose are files that were made for commits that failed.
-	loose []string
+	scraps scraps
 	// progressFirst is a planted fault, for tests alone: progress is committed
 	// before the rows.
 	progressFirst bool
@@ -61,6 +60,7 @@ func NewIngester(cfg IngestConfig) (*Ingester, error) {
 	in.watch = newWatcher(cfg.Log, cfg.Region, in.cfg.Wall, in.cfg.MaxSteps)
 	in.read = maps.Clone(in.cfg.History.state().progress)
 	in.buffer.reset()
+	in.scraps.history = cfg.History
 	in.status.Store(&Status{})
 	return in, nil
 }

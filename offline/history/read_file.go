@@ -39,7 +39,9 @@ func newFileReader(name string, contents parquet.ReaderAtSeeker) (r *fileReader,
 		}
 	}()
 	defer caught(&err)
-	raw, err := file.NewParquetReader(contents)
+	props := parquet.NewReaderProperties(memory.NewGoAllocator())
+	props.BufferedStreamEnabled = true // else whole columns of a row group are read at once
+	raw, err := file.NewParquetReader(contents, file.WithReadProps(props))
 	if err != nil {
 		return nil, err
 	}

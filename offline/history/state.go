@@ -40,6 +40,13 @@ func (s *state) clone() *state {
 	return &out
 }
 
+// has reports whether a file counts.
+func (s *state) has(name string) bool {
+	_, isData := s.data[name]
+	_, isSteps := s.steps[name]
+	return isData || isSteps
+}
+
 // apply adds the next manifest, whose sum is given. After an error s is of no
 // more use: the manifest is not one that follows.
 func (s *state) apply(m *Manifest, sum Sum) error {
@@ -62,9 +69,7 @@ func (s *state) apply(m *Manifest, sum Sum) error {
 		s.steps[f.Name] = f
 	}
 	for _, r := range m.Removed {
-		_, isData := s.data[r.Name]
-		_, isSteps := s.steps[r.Name]
-		if !m.Whole && !isData && !isSteps {
+		if !m.Whole && !s.has(r.Name) {
 			return fmt.Errorf("%w: manifest %d removes %s, which is not there", ErrCorrupt, m.Number, r.Name)
 		}
 		delete(s.data, r.Name)

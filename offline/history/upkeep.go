@@ -1,0 +1,172 @@
+package history
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"featurestore/feature"
+)
+
+// DefaultEvery is how often upkeep looks whether there is something to do.
+const DefaultEvery = time.Minute
+
+// UpkeepConfig says what is kept up.
+type UpkeepConfig struct {
+	// History and Registry, which returns the definitions in force, are required.
+	History  *History
+	Registry func() *feature.Registry
+	// Every is how often it is looked after; default DefaultEvery.
+	Every time.Duration
+	// Logger receives what fails; nil is silence.
+	Logger *slog.Logger
+}
+
+// Upkeep compacts a history, lets go of what is older than its retention, and
+// removes files that count no more. There is one for a history; its methods are
+// for one goroutine.
+type Upkeep struct {
+	cfg    UpkeepConfig
+	scraps scraps
+}
+
+// NewUpkeep returns the upkeep of a history.
+func NewUpkeep(cfg UpkeepConfig) (*Upkeep, error) {
+	if cfg.History == nil || cfg.Registry == nil || cfg.Every < 0 {
+		return nil, errors.New("upkeep configuration: History and Registry must be set, and Every not negative")
+	}
+	cfg.Every = or(cfg.Every, DefaultEvery)
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Upkeep{cfg: cfg, scraps: scraps{history: cfg.History}}, nil
+}
+
+// Run keeps up until ctx ends, and returns nil; or ErrFenced or ErrClosed. What
+// fails is tried again the next time.
+func (u *Upkeep) Run(ctx context.Context) error {
+	tick := time.NewTicker(u.cfg.Every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		switch err := u.Once(ctx); {
+		case errors.Is(err, ErrFenced) || errors.Is(err, ErrClosed):
+			return err
+		case err != nil && ctx.Err() == nil:
+			u.cfg.Logger.Error("upkeep of history failed; it is tried again", "err", err)
+		}
+	}
+}
+
+// Once does what there is to do.
+func (u *Upkeep) Once(ctx context.Context) error {
+	if err := u.Retain(ctx); err != nil {
+		return err
+	}
+	if _, err := u.Compact(ctx); err != nil {
+		return err
+	}
+	return u.Collect(ctx)
+}
+
+// Retain takes days out of history that are older than Config.Retain, whole.
+func (u *Upkeep) Retain(ctx context.Context) error {
+	h := u.cfg.History
+	if h.cfg.Retain == 0 {
+		return nil
+	}
+	before := h.cfg.Wall().Add(-h.cfg.Retain)
+	err := h.commit(ctx, func(s *state) (*Manifest, error) {
+		old := outdated(s.files(), before)
+		if len(old) == 0 {
+			return nil, errCommitted
+		}
+		m := &Manifest{}
+		for _, f := range old {
+			m.Removed = append(m.Removed, Removal{Name: f.Name})
+		}
+		return m, nil
+	})
+	if err != nil && !errors.Is(err, errCommitted) {
+		return fmt.Errorf("retain history since %v: %w", before, err)
+	}
+	return nil
+}
+
+// Collect removes files that were taken away at least Config.Keep ago and that no
+// reader of this process has, and manifests that nobody needs.
+func (u *Upkeep) Collect(ctx context.Context) error {
+	h := u.cfg.History
+	s := h.state()
+	before := h.cfg.Wall().Add(-h.cfg.Keep).UnixMilli()
+	pinned := h.oldestPinned()
+	var gone []string
+	for _, r := range slices.SortedFunc(maps.Values(s.removed), func(a, b Removal) int { return cmp.Compare(a.Name, b.Name) }) {
+		if r.AtMillis > before || pinned < r.Number {
+			continue
+		}
+		if err := h.cfg.Files.Remove(ctx, r.Name); err != nil {
+			return fmt.Errorf("collect %s: %w", r.Name, err)
+		}
+		h.opener.forget(r.Name)
+		gone = append(gone, r.Name)
+	}
+	if err := h.forget(ctx, gone); err != nil {
+		return err
+	}
+	var old []uint64
+	for number, err := range manifests(ctx, h.cfg.Files) {
+		if err != nil {
+			return err
+		}
+		if number < s.wholeBefore {
+			old = append(old, number)
+		}
+	}
+	slices.Sort(old)
+	for _, number := range old {
+		if err := h.cfg.Files.Remove(ctx, manifestName(number)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// oldestPinned is the least manifest that a reader has, or the greatest number.
+func (h *History) oldestPinned() uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	oldest := ^uint64(0)
+	for number := range h.mu.pins {
+		oldest = min(oldest, number)
+	}
+	return oldest
+}
+
+// forget drops removals whose files are gone; the next whole manifest has none.
+func (h *History) forget(ctx context.Context, names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	select {
+	case h.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-h.turn }()
+	s := h.state().clone()
+	for _, name := range names {
+		delete(s.removed, name)
+	}
+	h.publish(s)
+	return nil
+}
