@@ -77,7 +77,7 @@ type budget struct {
 	buffers int64 // partitions being written
 }
 
-const unlimited = 1 << 62
+const unlimited = 1 << 56 // small enough to be multiplied
 
 // budget gives the shares: while the spine is there, values are there of views
 // joined before, but no blocks.

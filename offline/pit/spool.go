@@ -2,7 +2,9 @@ package pit
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -64,7 +66,8 @@ func fillSpool(ctx context.Context, c Config, b budget, p *plan, dir *spillDir, 
 			return nil, err
 		}
 	}
-	if err := in.Err(); err != nil {
+	// The Parquet reader of arrow v17 reports its end as an error.
+	if err := in.Err(); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("read entity rows: %w", err)
 	}
 	return s, ctx.Err()
