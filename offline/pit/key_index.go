@@ -39,6 +39,21 @@ func (x *keyIndex) find(b *keyBatch, i int) (number uint32, ok bool) {
 	}
 }
 
+// noKey stands for keys that the index does not have.
+const noKey = 1<<32 - 1
+
+// findAll appends the numbers of those keys of b that rows names.
+func (x *keyIndex) findAll(dst []uint32, b *keyBatch, rows []uint32) []uint32 {
+	for _, i := range rows {
+		n, ok := x.find(b, int(i))
+		if !ok {
+			n = noKey
+		}
+		dst = append(dst, n)
+	}
+	return dst
+}
+
 func (x *keyIndex) equal(number uint32, b *keyBatch, i int) bool {
 	if x.narrow {
 		return x.words[number] == b.words[i]
@@ -96,9 +111,4 @@ func (x *keyIndex) grow() {
 		}
 		x.put(b.hash[0], number+1)
 	}
-}
-
-// size returns the bytes that the index holds.
-func (x *keyIndex) size() int64 {
-	return int64(len(x.table)*8 + cap(x.words)*8 + cap(x.bytes) + cap(x.ends)*8)
 }

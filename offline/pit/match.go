@@ -81,9 +81,12 @@ func (m *matcher) piece(ctx context.Context, pieces []piece, rows int64) error {
 	}
 	m.report.Passes++
 	m.seal(s)
-	sorted := make([]byShard, m.config.Threads)
+	with := make([]offering, m.config.Threads)
+	for i := range with {
+		with[i].first = i * spineShards / m.config.Threads
+	}
 	err := scan(ctx, m.plan, m.view, m.parts, m.window, m.config.Threads, &m.scanned, func(worker int, o *offers) error {
-		s.offer(o, worker*spineShards/m.config.Threads, &sorted[worker])
+		s.offer(o, &with[worker])
 		return nil
 	})
 	if err != nil {
@@ -287,7 +290,7 @@ func (m *matcher) offerPartition(ctx context.Context, s *spine, features *partit
 			var (
 				buffer []byte
 				o      offers
-				sorted byShard
+				with   = offering{first: worker * spineShards / m.config.Threads}
 			)
 			for k := worker; k < len(segments); k += m.config.Threads {
 				var err error
@@ -298,7 +301,7 @@ func (m *matcher) offerPartition(ctx context.Context, s *spine, features *partit
 					return err
 				}
 				features.readOffers(&o, buffer)
-				s.offer(&o, worker*spineShards/m.config.Threads, &sorted)
+				s.offer(&o, &with)
 			}
 			return nil
 		})

@@ -104,7 +104,7 @@ func (m *matches) spill() (err error) {
 // once, or as many as the bound on their bytes allows. It may be called once.
 func (m *matches) each(i int, bound int64, use func([]match) error) error {
 	r := &m.ranges[i]
-	var portion []match
+	var portion, other []match
 	var size int64
 	for _, b := range r.blocks {
 		size += int64(len(b))
@@ -117,29 +117,30 @@ func (m *matches) each(i int, bound int64, use func([]match) error) error {
 		if len(portion) == 0 {
 			return nil
 		}
-		slices.SortFunc(portion, func(a, b match) int {
-			return cmp.Or(cmp.Compare(a.feature, b.feature), cmp.Compare(a.entity, b.entity))
-		})
+		other = sortMatches(portion, other)
 		err := use(portion)
 		portion = portion[:0]
 		return err
 	}
-	put := func(one match) error {
-		portion = append(portion, one)
-		if len(portion) == cap(portion) {
-			return flush()
+	put := func(some []match) error {
+		for len(some) > 0 {
+			n := min(len(some), cap(portion)-len(portion))
+			portion, some = append(portion, some[:n]...), some[n:]
+			if len(portion) == cap(portion) {
+				if err := flush(); err != nil {
+					return err
+				}
+			}
 		}
 		return nil
 	}
 	for n, b := range r.blocks {
-		for _, one := range b {
-			if err := put(one); err != nil {
-				return err
-			}
+		if err := put(b); err != nil {
+			return err
 		}
 		r.blocks[n] = nil
 	}
-	const step = 64 << 10 // bytes read at once; whole matches
+	const step = matchBlock * matchBytes // bytes read at once
 	var buffer []byte
 	for _, s := range r.segments {
 		for at := int64(0); at < s.size; at += step {
@@ -147,15 +148,50 @@ func (m *matches) each(i int, bound int64, use func([]match) error) error {
 			if buffer, err = m.file.read(buffer, segment{s.at + at, min(step, s.size-at)}); err != nil {
 				return err
 			}
+			block := make([]match, 0, matchBlock)
 			for b := buffer; len(b) > 0; b = b[matchBytes:] {
-				one := match{int64(binary.LittleEndian.Uint64(b)), int64(binary.LittleEndian.Uint64(b[8:]))}
-				if err := put(one); err != nil {
-					return err
-				}
+				block = append(block, match{int64(binary.LittleEndian.Uint64(b)), int64(binary.LittleEndian.Uint64(b[8:]))})
+			}
+			if err := put(block); err != nil {
+				return err
 			}
 		}
 	}
 	return flush()
+}
+
+// sortMatches orders m by feature row, byte by byte from the last; a comparison
+// sort took seven per cent of a join. other is room for as many, or is made.
+func sortMatches(m, other []match) []match {
+	if len(m) < 256 {
+		slices.SortFunc(m, func(a, b match) int { return cmp.Compare(a.feature, b.feature) })
+		return other
+	}
+	other = slices.Grow(other[:0], len(m))[:len(m)]
+	least, greatest := m[0].feature, m[0].feature
+	for _, one := range m {
+		least, greatest = min(least, one.feature), max(greatest, one.feature)
+	}
+	from, to := m, other
+	for shift := 0; (greatest-least)>>shift > 0; shift += 8 {
+		var next [257]int
+		for _, one := range from {
+			next[int(byte((one.feature-least)>>shift))+1]++
+		}
+		for i := 1; i < 257; i++ {
+			next[i] += next[i-1]
+		}
+		for _, one := range from {
+			digit := byte((one.feature - least) >> shift)
+			to[next[digit]] = one
+			next[digit]++
+		}
+		from, to = to, from
+	}
+	if &from[0] != &m[0] {
+		copy(m, from)
+	}
+	return other
 }
 
 // close gives the disk back.

@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	decodeRows  = 1 << 13 // decoded at once: a column of them fits a cache
+	headRows    = 1 << 15 // decoded at once, of heads: some for each shard of a spine
+	decodeRows  = 1 << 13 // of values: a column of them fits a cache
 	pickedRows  = 1 << 14 // handed out at once, of chosen rows
 	pickedBytes = 1 << 20 // about as much, where rows are large
 )
@@ -89,6 +90,7 @@ func (p *parquetPart) Heads(ctx context.Context) (HeadReader, error) {
 	if err != nil {
 		return nil, err
 	}
+	g.batch = min(headRows, g.batch*(headRows/decodeRows))
 	return &parquetHeads{g, headDecoder{columns: p.table.columns}}, nil
 }
 

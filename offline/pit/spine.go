@@ -1,8 +1,8 @@
 package pit
 
 import (
-	"cmp"
 	"slices"
+	"sort"
 	"sync"
 	"time"
 
@@ -35,22 +35,26 @@ type spine struct {
 // spineShard is the entity rows of some of the keys.
 type spineShard struct {
 	sync.Mutex
-	index   *keyIndex
-	entries []spineEntry // when sealed: by key, then by time
-	starts  []uint32     // where in entries each key begins; one more at the end
-	slots   []offer      // of each entry: the best of its gap
+	index *keyIndex
+	added []spineEntry // until sealed
+	// When sealed, by key, then by time:
+	starts []uint32 // where each key begins; one more at the end
+	times  []int64
+	rows   []uint32 // their numbers in this spine
+	slots  []offer  // the best of each one's gap
 }
 
-// spineEntry is one entity row.
+// spineEntry is one entity row on its way.
 type spineEntry struct {
 	time int64
-	row  uint32 // its number in this spine
+	row  uint32
 	key  uint32
 }
 
-// spineRowBytes is what a row takes in a spine: entry, slot, a narrow key of its
-// own in a table that is at least a quarter full, and what slices grow ahead.
-const spineRowBytes = 16 + 32 + 8 + 32 + 8
+// spineRowBytes is what a row takes in a spine at most: while a shard is
+// sealed its entry, time, number and slot; a narrow key of its own in a table
+// that is a quarter full; and what slices grow ahead.
+const spineRowBytes = 16 + 8 + 4 + 32 + 8 + 32
 
 // newSpine makes room for about that many rows.
 func newSpine(narrow bool, rows int64, v viewPlan, asServed bool) *spine {
@@ -58,7 +62,7 @@ func newSpine(narrow bool, rows int64, v viewPlan, asServed bool) *spine {
 	each := int(rows/spineShards + rows/spineShards/16 + 16)
 	for i := range s.shards {
 		s.shards[i].index = newKeyIndex(narrow)
-		s.shards[i].entries = make([]spineEntry, 0, each)
+		s.shards[i].added = make([]spineEntry, 0, each)
 	}
 	return s
 }
@@ -105,25 +109,63 @@ func (s *spine) add(keys *keyBatch, times []int64, rows []uint32, sorted *byShar
 		shard := &s.shards[i]
 		shard.Lock()
 		for _, k := range of {
-			shard.entries = append(shard.entries, spineEntry{times[k], rows[k], shard.index.number(keys, int(k))})
+			shard.added = append(shard.added, spineEntry{times[k], rows[k], shard.index.number(keys, int(k))})
 		}
 		shard.Unlock()
 	}
 }
 
-// seal orders the rows of one shard and makes their slots.
+// seal orders the rows of one shard and makes their slots: it counts them by
+// key, puts them to their keys, and sorts those of each key by time.
 func (s *spineShard) seal() {
-	slices.SortFunc(s.entries, func(a, b spineEntry) int {
-		if a.key != b.key {
-			return cmp.Compare(a.key, b.key)
-		}
-		return cmp.Compare(a.time, b.time)
-	})
-	s.starts = make([]uint32, s.index.n+1)
-	for i := range s.entries {
-		s.starts[s.entries[i].key+1] = uint32(i + 1)
+	s.starts = make([]uint32, s.index.n+2)
+	for _, e := range s.added {
+		s.starts[e.key+2]++
 	}
-	s.slots = make([]offer, len(s.entries))
+	for i := 2; i < len(s.starts); i++ {
+		s.starts[i] += s.starts[i-1]
+	}
+	s.times, s.rows = make([]int64, len(s.added)), make([]uint32, len(s.added))
+	for _, e := range s.added { // starts[key+1] goes from the key's begin to its end
+		at := s.starts[e.key+1]
+		s.times[at], s.rows[at] = e.time, e.row
+		s.starts[e.key+1]++
+	}
+	s.starts = s.starts[:s.index.n+1]
+	s.added = nil
+	for key := range s.index.n {
+		byTime{s.times[s.starts[key]:s.starts[key+1]], s.rows[s.starts[key]:s.starts[key+1]]}.sort()
+	}
+	s.slots = make([]offer, len(s.times))
+}
+
+// byTime are the rows of one key.
+type byTime struct {
+	times []int64
+	rows  []uint32
+}
+
+// Len, Less and Swap implement sort.Interface.
+func (b byTime) Len() int           { return len(b.times) }
+func (b byTime) Less(i, k int) bool { return b.times[i] < b.times[k] }
+func (b byTime) Swap(i, k int) {
+	b.times[i], b.times[k] = b.times[k], b.times[i]
+	b.rows[i], b.rows[k] = b.rows[k], b.rows[i]
+}
+
+// fewRows are searched and sorted one after another: that is faster up to there.
+const fewRows = 24
+
+func (b byTime) sort() {
+	if len(b.times) > fewRows {
+		sort.Sort(b)
+		return
+	}
+	for i := 1; i < len(b.times); i++ {
+		for k := i; k > 0 && b.Less(k, k-1); k-- {
+			b.Swap(k, k-1)
+		}
+	}
 }
 
 // offers are feature rows on their way to the spine.
@@ -141,23 +183,29 @@ func (o *offers) reset(narrow bool) {
 	o.rows, o.from = o.rows[:0], o.from[:0]
 }
 
-// offer puts feature rows to the gaps that they are in. first is the shard to
-// begin with: workers that begin at different ones seldom meet.
-func (s *spine) offer(o *offers, first int, sorted *byShard) {
-	sorted.sort(&o.keys)
+// offering is what a worker needs to offer rows, kept from batch to batch.
+type offering struct {
+	first  int // shard to begin with: workers that begin at different ones seldom meet
+	sorted byShard
+	keys   []uint32
+}
+
+// offer puts feature rows to the gaps that they are in.
+func (s *spine) offer(o *offers, with *offering) {
+	with.sorted.sort(&o.keys)
 	for i := range s.shards {
-		at := (first + i) % spineShards
-		of := sorted.of(at)
-		if len(of) == 0 {
-			continue
-		}
+		at := (with.first + i) % spineShards
+		of := with.sorted.of(at)
 		shard := &s.shards[at]
-		if shard.index.n == 0 {
+		if len(of) == 0 || len(shard.slots) == 0 {
 			continue
 		}
+		// Two loops without dependencies between their rounds: the processor
+		// waits for the memory of several rows at once.
+		with.keys = shard.index.findAll(with.keys[:0], &o.keys, of)
 		shard.Lock()
-		for _, k := range of {
-			if key, ok := shard.index.find(&o.keys, int(k)); ok {
+		for n, k := range of {
+			if key := with.keys[n]; key != noKey {
 				shard.offer(key, o.from[k], &o.rows[k], s.ttl)
 			}
 		}
@@ -166,22 +214,23 @@ func (s *spine) offer(o *offers, first int, sorted *byShard) {
 }
 
 func (s *spineShard) offer(key uint32, from int64, row *offer, ttl time.Duration) {
-	low, high := s.starts[key], s.starts[key+1]
-	end := high
-	for low < high { // the first entry that may see the row
-		middle := (low + high) / 2
-		if s.entries[middle].time < from {
-			low = middle + 1
-		} else {
-			high = middle
+	times := s.times[s.starts[key]:s.starts[key+1]]
+	low := 0 // the first entity row that may see this one
+	if len(times) <= fewRows {
+		for _, t := range times {
+			if t < from { // compiled without a branch
+				low++
+			}
 		}
+	} else {
+		low, _ = slices.BinarySearch(times, from)
 	}
-	// Later entries are later still: what is too old for this one is for all.
-	if low == end || !feature.WithinTTL(row.version.EventTime, s.entries[low].time, ttl) {
+	// Later entity rows are later still: what is too old for this one is for all.
+	if low == len(times) || !feature.WithinTTL(row.version.EventTime, times[low], ttl) {
 		return
 	}
-	if s.slots[low].before(*row) {
-		s.slots[low] = *row
+	if slot := &s.slots[int(s.starts[key])+low]; slot.before(*row) {
+		*slot = *row
 	}
 }
 
@@ -195,20 +244,11 @@ func (s *spineShard) matches(ttl time.Duration, found func(row uint32, at place)
 			if best.before(s.slots[i]) {
 				best = s.slots[i]
 			}
-			if best.place.matched() && feature.WithinTTL(best.version.EventTime, s.entries[i].time, ttl) {
-				found(s.entries[i].row, best.place)
+			if best.place.matched() && feature.WithinTTL(best.version.EventTime, s.times[i], ttl) {
+				found(s.rows[i], best.place)
 			}
 		}
 	}
-}
-
-// size returns about the bytes that the spine holds, slots included.
-func (s *spine) size() int64 {
-	var n int64
-	for i := range s.shards {
-		n += int64(cap(s.shards[i].entries))*16 + int64(len(s.shards[i].entries))*32 + s.shards[i].index.size()
-	}
-	return n
 }
 
 // spineWeight is about what a record's rows take in the spine of a view.

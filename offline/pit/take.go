@@ -117,9 +117,15 @@ func release(buffers []*memory.Buffer) {
 	}
 }
 
+// newBuffer returns a buffer whose bytes are anything.
 func newBuffer(mem memory.Allocator, size int) *memory.Buffer {
 	b := memory.NewResizableBuffer(mem)
 	b.Resize(size)
+	return b
+}
+
+func newBits(mem memory.Allocator, n int) *memory.Buffer {
+	b := newBuffer(mem, int(bitutil.BytesForBits(int64(n))))
 	clear(b.Buf())
 	return b
 }
@@ -151,7 +157,7 @@ func takeValidity(mem memory.Allocator, arrays []arrow.Array, spans []span, rows
 	if nulls == 0 {
 		return nil, 0
 	}
-	out := newBuffer(mem, int(bitutil.BytesForBits(int64(rows))))
+	out := newBits(mem, rows)
 	bits, at := out.Bytes(), 0
 	for _, s := range spans {
 		if s.array < 0 {
@@ -171,7 +177,7 @@ func takeValidity(mem memory.Allocator, arrays []arrow.Array, spans []span, rows
 }
 
 func takeBits(mem memory.Allocator, arrays []arrow.Array, spans []span, rows int) *memory.Buffer {
-	out := newBuffer(mem, int(bitutil.BytesForBits(int64(rows))))
+	out := newBits(mem, rows)
 	bits, at := out.Bytes(), 0
 	for _, s := range spans {
 		if s.array < 0 {
@@ -208,6 +214,8 @@ func takeFixed(mem memory.Allocator, width int, arrays []arrow.Array, spans []sp
 		n := int(s.length) * width
 		if s.array >= 0 {
 			copy(to[:n], from[s.array][int(s.start)*width:])
+		} else {
+			clear(to[:n])
 		}
 		to = to[n:]
 	}
@@ -225,6 +233,7 @@ func takeWords[T uint32 | uint64](words func([]byte) []T, out *memory.Buffer, ar
 	for _, s := range spans {
 		switch {
 		case s.array < 0:
+			clear(to[:s.length])
 		case s.length == 1:
 			to[0] = from[s.array][s.start]
 		default:
@@ -265,6 +274,7 @@ func takeOffsets[O int32 | int64](mem memory.Allocator, from [][]O, spans []span
 	case *[]int64:
 		*p = arrow.Int64Traits.CastFromBytes(out.Bytes())
 	}
+	to[0] = 0
 	total, at := int64(0), 1
 	for _, s := range spans {
 		for i := range int64(s.length) {

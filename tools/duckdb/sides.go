@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/pprof"
 	"strings"
 	"time"
 
@@ -26,6 +27,7 @@ type side struct {
 	threads   int
 	memory    int64
 	ordered   bool
+	profile   string
 }
 
 func (s *side) parse(name string, args []string) {
@@ -35,6 +37,7 @@ func (s *side) parse(name string, args []string) {
 	flags.IntVar(&s.threads, "threads", 2, "threads")
 	flags.Int64Var(&s.memory, "memory", 0, "memory limit in MiB; 0: none")
 	flags.BoolVar(&s.ordered, "ordered", false, "DuckDB: keep the order of the input")
+	flags.StringVar(&s.profile, "profile", "", "pit: write a CPU profile there")
 	_ = flags.Parse(args) // it exits on errors
 }
 
@@ -43,6 +46,16 @@ func runPit(ctx context.Context, args []string) error {
 	var s side
 	s.parse("pit", args)
 	runtime.GOMAXPROCS(s.threads)
+	if s.profile != "" {
+		f, err := os.Create(s.profile)
+		if err != nil {
+			return err
+		}
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
 	paths, err := filepath.Glob(filepath.Join(s.data, "features-*.parquet"))
 	if err != nil {
 		return err
