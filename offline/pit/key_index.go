@@ -39,15 +39,15 @@ func (x *keyIndex) find(b *keyBatch, i int) (number uint32, ok bool) {
 	}
 }
 
-// noKey stands for keys that the index does not have.
-const noKey = 1<<32 - 1
+// notFound stands for keys that an index does not have.
+const notFound = 1<<32 - 1
 
 // findAll appends the numbers of those keys of b that rows names.
 func (x *keyIndex) findAll(dst []uint32, b *keyBatch, rows []uint32) []uint32 {
 	for _, i := range rows {
 		n, ok := x.find(b, int(i))
 		if !ok {
-			n = noKey
+			n = notFound
 		}
 		dst = append(dst, n)
 	}

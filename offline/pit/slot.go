@@ -1,10 +1,6 @@
 package pit
 
-import (
-	"cmp"
-
-	"featurestore/feature"
-)
+import "featurestore/feature"
 
 // offer is one feature row as the spine sees it; as a slot, it is the best of
 // those offered so far.
@@ -36,15 +32,18 @@ func (p place) matched() bool { return p != 0 && p&tombstone == 0 }
 // before reports whether b is the better match. It is a total order: event
 // time, what the writer's store says of the version, and at last the place,
 // so that the best of many is the same in whatever order they come.
-func (a offer) before(b offer) bool {
-	if a.place == 0 || b.place == 0 {
+func (a *offer) before(b *offer) bool {
+	switch {
+	case a.place == 0 || b.place == 0:
 		return a.place == 0 && b.place != 0
+	case a.version.EventTime != b.version.EventTime:
+		return a.version.EventTime < b.version.EventTime
+	case a.version.Generation != b.version.Generation:
+		return a.version.Generation < b.version.Generation
+	case a.version.At != b.version.At:
+		return a.version.At < b.version.At
+	case a.version.Origin != b.version.Origin:
+		return a.version.Origin < b.version.Origin
 	}
-	return cmp.Or(
-		cmp.Compare(a.version.EventTime, b.version.EventTime),
-		cmp.Compare(a.version.Generation, b.version.Generation),
-		cmp.Compare(a.version.At, b.version.At),
-		cmp.Compare(a.version.Origin, b.version.Origin),
-		cmp.Compare(a.place.row(), b.place.row()),
-	) < 0
+	return a.place.row() < b.place.row()
 }

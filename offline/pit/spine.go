@@ -187,7 +187,7 @@ func (o *offers) reset(narrow bool) {
 type offering struct {
 	first  int // shard to begin with: workers that begin at different ones seldom meet
 	sorted byShard
-	keys   []uint32
+	found  []uint32 // numbers of keys, then of slots
 }
 
 // offer puts feature rows to the gaps that they are in.
@@ -200,22 +200,32 @@ func (s *spine) offer(o *offers, with *offering) {
 		if len(of) == 0 || len(shard.slots) == 0 {
 			continue
 		}
-		// Two loops without dependencies between their rounds: the processor
+		// Three loops, without dependencies between their rounds: the processor
 		// waits for the memory of several rows at once.
-		with.keys = shard.index.findAll(with.keys[:0], &o.keys, of)
+		with.found = shard.index.findAll(with.found[:0], &o.keys, of)
+		for n, k := range of {
+			if key := with.found[n]; key != notFound {
+				with.found[n] = shard.gap(key, o.from[k], o.rows[k].version.EventTime, s.ttl)
+			}
+		}
 		shard.Lock()
 		for n, k := range of {
-			if key := with.keys[n]; key != noKey {
-				shard.offer(key, o.from[k], &o.rows[k], s.ttl)
+			if gap := with.found[n]; gap != notFound {
+				if slot := &shard.slots[gap]; slot.before(&o.rows[k]) {
+					*slot = o.rows[k]
+				}
 			}
 		}
 		shard.Unlock()
 	}
 }
 
-func (s *spineShard) offer(key uint32, from int64, row *offer, ttl time.Duration) {
+// gap returns the slot of the gap that a feature row is in: that of the first
+// entity row of the key that may see it; notFound when it is too old for it.
+// What is too old for the first is so for all, which are later still.
+func (s *spineShard) gap(key uint32, from, eventTime int64, ttl time.Duration) uint32 {
 	times := s.times[s.starts[key]:s.starts[key+1]]
-	low := 0 // the first entity row that may see this one
+	low := 0
 	if len(times) <= fewRows {
 		for _, t := range times {
 			if t < from { // compiled without a branch
@@ -225,13 +235,10 @@ func (s *spineShard) offer(key uint32, from int64, row *offer, ttl time.Duration
 	} else {
 		low, _ = slices.BinarySearch(times, from)
 	}
-	// Later entity rows are later still: what is too old for this one is for all.
-	if low == len(times) || !feature.WithinTTL(row.version.EventTime, times[low], ttl) {
-		return
+	if low == len(times) || !feature.WithinTTL(eventTime, times[low], ttl) {
+		return notFound
 	}
-	if slot := &s.slots[int(s.starts[key])+low]; slot.before(*row) {
-		*slot = *row
-	}
+	return s.starts[key] + uint32(low)
 }
 
 // matches calls found for each entity row that has a match: the best of its own
@@ -241,7 +248,7 @@ func (s *spineShard) matches(ttl time.Duration, found func(row uint32, at place)
 	for key := range s.index.n {
 		var best offer
 		for i := s.starts[key]; i < s.starts[key+1]; i++ {
-			if best.before(s.slots[i]) {
+			if best.before(&s.slots[i]) {
 				best = s.slots[i]
 			}
 			if best.place.matched() && feature.WithinTTL(best.version.EventTime, s.times[i], ttl) {
