@@ -104,6 +104,7 @@ func (j *join) joinView(ctx context.Context, i int, to *values) error {
 	found := newMatches(j.dir, j.budget.matches, ps)
 	defer found.close()
 	m := &matcher{join: j, index: i, view: v, parts: ps, window: windowOf(j.spool, v), found: found}
+	m.bound = j.budget.spine + to.unused()
 	if err := m.run(ctx); err != nil {
 		return err
 	}

@@ -112,3 +112,11 @@ func (x *keyIndex) grow() {
 		x.put(b.hash[0], number+1)
 	}
 }
+
+// keyBytes is about what a key takes in an index, text apart.
+const keyBytes = 40
+
+// size returns the bytes that the index holds.
+func (x *keyIndex) size() int64 {
+	return int64(len(x.table)*8 + cap(x.words)*8 + cap(x.bytes) + cap(x.ends)*8)
+}

@@ -26,6 +26,7 @@ type matcher struct {
 	parts  parts
 	window window
 	found  *matches
+	bound  int64 // bytes of a spine
 }
 
 func (m *matcher) run(ctx context.Context) error {
@@ -33,36 +34,70 @@ func (m *matcher) run(ctx context.Context) error {
 	for _, p := range m.spool.pieces {
 		weight += p.weight[m.index]
 	}
-	if weight > rescans*m.budget.spine {
+	if weight > rescans*m.bound {
 		return m.partitioned(ctx, weight)
 	}
-	for start := 0; start < len(m.spool.pieces); {
-		end, rows, size := start, int64(0), int64(0)
-		for ; end < len(m.spool.pieces); end++ {
-			p := m.spool.pieces[end]
-			if end > start && (size+p.weight[m.index] > m.budget.spine || rows+p.rows > maxSpineRows) {
-				break
-			}
-			rows, size = rows+p.rows, size+p.weight[m.index]
-		}
-		if err := m.piece(ctx, m.spool.pieces[start:end], rows); err != nil {
+	for rest := m.spool.pieces; len(rest) > 0; {
+		n, err := m.piece(ctx, rest)
+		if err != nil {
 			return err
 		}
-		start = end
+		rest = rest[n:]
 	}
 	return nil
 }
 
-// piece matches consecutive entity rows with the whole table.
-func (m *matcher) piece(ctx context.Context, pieces []piece, rows int64) error {
-	s := newSpine(narrow(m.view.classes), rows, m.view, m.plan.asServed)
-	first := pieces[0].start
-	group, inner := errgroup.WithContext(ctx)
-	group.SetLimit(m.config.Threads)
+// piece matches the first of the pieces, as many as the bound allows, with the
+// whole table. It returns how many those were.
+func (m *matcher) piece(ctx context.Context, pieces []piece) (n int, err error) {
+	first, rows := pieces[0].start, int64(0)
+	for _, p := range pieces {
+		rows += p.rows
+	}
+	s := newSpine(narrow(m.view.classes), min(rows, m.bound/spineRowBytes), m.view, m.plan.asServed)
+	for rows = 0; n < len(pieces); {
+		// Several pieces are added at once, and then it is seen what they took.
+		some := pieces[n:min(n+m.config.Threads, len(pieces))]
+		for n > 0 && len(some) > 0 && s.size()+int64(len(some))*pieces[0].weight[m.index] > m.bound {
+			some = some[:len(some)-1]
+		}
+		for _, p := range some {
+			rows += p.rows
+		}
+		if len(some) == 0 || n > 0 && rows > maxSpineRows {
+			break
+		}
+		if n == 0 && int64(len(some))*some[0].weight[m.index] > m.bound {
+			some = some[:1]
+		}
+		if err := m.addPieces(ctx, s, first, some); err != nil {
+			return 0, err
+		}
+		n += len(some)
+	}
+	m.report.Passes++
+	m.seal(s)
+	with := make([]offering, m.config.Threads)
+	for i := range with {
+		with[i].first = i * spineShards / m.config.Threads
+	}
+	err = scan(ctx, m.plan, m.view, m.parts, m.window, m.config.Threads, &m.scanned, func(worker int, o *offers) error {
+		s.offer(o, &with[worker])
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	return n, m.collect(ctx, s, func(row uint32) int64 { return first + int64(row) })
+}
+
+// addPieces adds pieces to a spine that begins with the entity row first.
+func (m *matcher) addPieces(ctx context.Context, s *spine, first int64, pieces []piece) error {
+	group, ctx := errgroup.WithContext(ctx)
 	for _, p := range pieces {
 		group.Go(func() error {
 			var e entityBatch
-			if err := inner.Err(); err != nil {
+			if err := ctx.Err(); err != nil {
 				return err
 			}
 			if err := m.entities(&e, p); err != nil {
@@ -76,23 +111,7 @@ func (m *matcher) piece(ctx context.Context, pieces []piece, rows int64) error {
 			return nil
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	m.report.Passes++
-	m.seal(s)
-	with := make([]offering, m.config.Threads)
-	for i := range with {
-		with[i].first = i * spineShards / m.config.Threads
-	}
-	err := scan(ctx, m.plan, m.view, m.parts, m.window, m.config.Threads, &m.scanned, func(worker int, o *offers) error {
-		s.offer(o, &with[worker])
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return m.collect(ctx, s, func(row uint32) int64 { return first + int64(row) })
+	return group.Wait()
 }
 
 // entities reads keys and times of a piece of the spool. Rows without a time
@@ -166,7 +185,7 @@ func (m *matcher) collect(ctx context.Context, s *spine, number func(row uint32)
 func (m *matcher) partitioned(ctx context.Context, weight int64) error {
 	const leastBuffer = 4 << 10
 	most := max(1, m.budget.buffers/int64(m.config.Threads)/leastBuffer)
-	log := bits.Len64(uint64(min(weight*3/2/m.budget.spine, most, 512)))
+	log := bits.Len64(uint64(min(weight*3/2/m.bound, most, 512)))
 	log = max(1, min(log, bits.Len64(uint64(most))-1))
 	buffer := int(min(256<<10, max(leastBuffer, m.budget.buffers/int64(m.config.Threads)>>log)))
 	isNarrow := narrow(m.view.classes)
@@ -240,7 +259,6 @@ func (m *matcher) partition(ctx context.Context, entities, features *partitions,
 		s      *spine
 		batch  entityBatch
 		number []int64 // of the rows in s
-		size   int64
 		sorted byShard
 	)
 	finish := func() error {
@@ -252,7 +270,7 @@ func (m *matcher) partition(ctx context.Context, entities, features *partitions,
 			return err
 		}
 		err := m.collect(ctx, s, func(row uint32) int64 { return number[row] })
-		s, number, size = nil, number[:0], 0
+		s, number = nil, number[:0]
 		return err
 	}
 	for _, at := range entities.segments(i) {
@@ -262,8 +280,8 @@ func (m *matcher) partition(ctx context.Context, entities, features *partitions,
 		}
 		entities.readEntities(&batch, buffer)
 		rows := int64(len(batch.rows))
-		weight := rows*(spineRowBytes+16) + 2*int64(len(batch.keys.bytes))
-		if s != nil && size+weight > m.budget.spine {
+		weight := rows*(spineRowBytes+8) + 2*int64(len(batch.keys.bytes))
+		if s != nil && s.size()+int64(len(number))*8+weight > m.bound {
 			if err := finish(); err != nil {
 				return err
 			}
@@ -277,7 +295,6 @@ func (m *matcher) partition(ctx context.Context, entities, features *partitions,
 		}
 		number = append(number, batch.rows...)
 		s.add(&batch.keys, batch.times, numbers, &sorted)
-		size += weight
 	}
 	return finish()
 }

@@ -1,7 +1,6 @@
 package pit
 
 import (
-	"cmp"
 	"encoding/binary"
 	"slices"
 	"sync"
@@ -117,7 +116,7 @@ func (m *matches) each(i int, bound int64, use func([]match) error) error {
 		if len(portion) == 0 {
 			return nil
 		}
-		other = sortMatches(portion, other)
+		other = sortByNumber(portion, other, func(m match) int64 { return m.feature })
 		err := use(portion)
 		portion = portion[:0]
 		return err
@@ -158,40 +157,6 @@ func (m *matches) each(i int, bound int64, use func([]match) error) error {
 		}
 	}
 	return flush()
-}
-
-// sortMatches orders m by feature row, byte by byte from the last; a comparison
-// sort took seven per cent of a join. other is room for as many, or is made.
-func sortMatches(m, other []match) []match {
-	if len(m) < 256 {
-		slices.SortFunc(m, func(a, b match) int { return cmp.Compare(a.feature, b.feature) })
-		return other
-	}
-	other = slices.Grow(other[:0], len(m))[:len(m)]
-	least, greatest := m[0].feature, m[0].feature
-	for _, one := range m {
-		least, greatest = min(least, one.feature), max(greatest, one.feature)
-	}
-	from, to := m, other
-	for shift := 0; (greatest-least)>>shift > 0; shift += 8 {
-		var next [257]int
-		for _, one := range from {
-			next[int(byte((one.feature-least)>>shift))+1]++
-		}
-		for i := 1; i < 257; i++ {
-			next[i] += next[i-1]
-		}
-		for _, one := range from {
-			digit := byte((one.feature - least) >> shift)
-			to[next[digit]] = one
-			next[digit]++
-		}
-		from, to = to, from
-	}
-	if &from[0] != &m[0] {
-		copy(m, from)
-	}
-	return other
 }
 
 // close gives the disk back.

@@ -32,7 +32,7 @@ func (p *parquetPart) open(ctx context.Context, names []string, fields []arrow.F
 	if err := ctx.Err(); err != nil { // the library dereferences nil when it has ended
 		return nil, err
 	}
-	f, err := openFile(p.path)
+	f, err := openFile(p.path, &p.table.footers)
 	if err != nil {
 		return nil, p.failed(err)
 	}

@@ -17,6 +17,7 @@ type ParquetTable struct {
 	columns        Columns
 	keys, features []arrow.Field
 	parts          []Part
+	footers        footers
 }
 
 // OpenParquet reads the footers of files and returns their table. A schema
@@ -61,7 +62,7 @@ func (t *ParquetTable) Parts() []Part { return t.parts }
 
 func (t *ParquetTable) addFile(path string, learn bool) (err error) {
 	defer recovered(&err)
-	f, err := openFile(path)
+	f, err := openFile(path, &t.footers)
 	if err != nil {
 		return err
 	}

@@ -51,10 +51,9 @@ type spineEntry struct {
 	key  uint32
 }
 
-// spineRowBytes is what a row takes in a spine at most: while a shard is
-// sealed its entry, time, number and slot; a narrow key of its own in a table
-// that is a quarter full; and what slices grow ahead.
-const spineRowBytes = 16 + 8 + 4 + 32 + 8 + 32
+// spineRowBytes is what a row takes in a spine besides its key, while it is
+// sealed: entry, time, number and slot.
+const spineRowBytes = 16 + 8 + 4 + 32
 
 // newSpine makes room for about that many rows.
 func newSpine(narrow bool, rows int64, v viewPlan, asServed bool) *spine {
@@ -258,14 +257,27 @@ func (s *spineShard) matches(ttl time.Duration, found func(row uint32, at place)
 	}
 }
 
-// spineWeight is about what a record's rows take in the spine of a view.
+// size returns the bytes that the spine holds, or will when it is sealed.
+func (s *spine) size() int64 {
+	var n int64
+	for i := range s.shards {
+		shard := &s.shards[i]
+		shard.Lock()
+		n += int64(len(shard.added))*spineRowBytes + shard.index.size()
+		shard.Unlock()
+	}
+	return n
+}
+
+// spineWeight is about what a record's rows take in the spine of a view, where
+// every tenth key is a new one.
 func spineWeight(v viewPlan, r arrow.Record) int64 {
-	n := r.NumRows() * spineRowBytes
+	n := r.NumRows() * (spineRowBytes + keyBytes/10)
 	if narrow(v.classes) {
 		return n
 	}
 	for _, c := range v.columns {
-		n += arrayBytes(r.Column(c)) + 8*r.NumRows()
+		n += arrayBytes(r.Column(c)) / 10
 	}
 	return n
 }

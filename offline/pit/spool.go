@@ -46,7 +46,7 @@ func fillSpool(ctx context.Context, c Config, b budget, p *plan, dir *spillDir, 
 		mem: c.Allocator, schema: p.entity, views: p.views, limit: b.spool, dir: dir,
 		least: maxTime, greatest: minTime,
 	}
-	pieceRows := max(1, min(int64(c.BatchRows), b.spine/spineRowBytes/2))
+	pieceRows := max(1, min(int64(c.BatchRows), b.spine/(spineRowBytes+keyBytes)/2))
 	defer func() {
 		if err != nil {
 			s.release()

@@ -86,6 +86,14 @@ func (v *values) add(feed int, r arrow.Record, places []placement) error {
 	return nil
 }
 
+// unused returns how many bytes of the limit are not in use: a spine may have
+// them meanwhile.
+func (v *values) unused() int64 {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return max(0, v.limit-v.mu.held)
+}
+
 // finish is called when all is added: it spills when the index by entity row
 // that chunks in memory need would be too large.
 func (v *values) finish(rows int64) error {
@@ -141,7 +149,7 @@ func (v *values) spillFeed(f int) error {
 			all = append(all, p)
 		}
 	}
-	slices.SortFunc(all, func(a, b placement) int { return cmp.Compare(a.entity, b.entity) })
+	sortByNumber(all, nil, func(p placement) int64 { return p.entity })
 	most := len(all)
 	if r := v.mu.read[f]; r.rows > 0 { // no segment is large, however often a row is wanted
 		most = int(max(1, segmentBytes*r.rows/(r.bytes+r.rows)))
