@@ -52,6 +52,7 @@ var rooms = []room{
 		path: "simulation", // clusters in virtual time, and the checkers of their histories
 		may:  []string{"hlc", "fault", "feature", "feature/definition", "replication/oplog", "meta", "online", "consistency", "replication"},
 	},
+	{path: "offline/pit", may: []string{"hlc", "feature"}}, // the point-in-time join
 	{path: "offline/source", may: []string{"hlc", "feature"}, test: []string{"feature/definition"}},
 	{
 		path: "offline/history", // the log, for ever: Parquet files and what counts of them
@@ -135,6 +136,7 @@ var libraries = []library{
 	{path: "github.com/VictoriaMetrics/fastcache", test: []string{"online"}},  // what the hot tier is measured against
 	{path: "github.com/anishathalye/porcupine", home: []string{"simulation"}}, // judges histories
 	{path: "github.com/apache/arrow/go/v17", home: []string{"offline", "offline/source", "offline/history", "offline/flight", "sdk/training"}, test: []string{"cmd/featurestore"}},
+	{path: "github.com/apache/arrow/go/v17", home: []string{"offline", "offline/pit", "offline/source", "offline/flight", "sdk/training"}, test: []string{"cmd/featurestore"}},
 	{path: "github.com/cockroachdb/apd/v3", home: []string{"feature"}},
 	{path: "github.com/dgraph-io/badger/v4", home: []string{"online"}},
 	{path: "github.com/getkin/kin-openapi", test: []string{"api", "server"}},
@@ -151,7 +153,7 @@ var libraries = []library{
 	{path: "github.com/spf13/cobra", home: []string{"cmd/featurestore"}},
 	{path: "github.com/spf13/pflag", home: []string{"cmd/featurestore"}},
 	{path: "github.com/vbauerster/mpb/v8", home: []string{"cmd/featurestore"}},
-	{path: "github.com/zeebo/xxh3", home: []string{"feature", "meta", "online", "replication"}},
+	{path: "github.com/zeebo/xxh3", home: []string{"feature", "meta", "offline/pit", "online", "replication"}},
 	{path: "go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp", home: []string{"server"}},
 	{path: "go.opentelemetry.io/contrib/instrumentation/runtime", home: []string{"replica"}},
 	{
@@ -166,7 +168,7 @@ var libraries = []library{
 	},
 	{path: "go.opentelemetry.io/proto/otlp", test: []string{"replica"}}, // a collector to export to
 	{path: "go.uber.org/goleak", test: []string{anything}},
-	{path: "golang.org/x/sync", home: []string{"online", "replication", "replication/peer", "offline", "server", "sdk", "replica", "cmd/featurestore"}},
+	{path: "golang.org/x/sync", home: []string{"online", "replication", "replication/peer", "offline", "offline/pit", "server", "sdk", "replica", "cmd/featurestore"}},
 	{path: "google.golang.org/grpc", home: []string{"replication/peer", "replication/peer/wire", "offline/flight"}, test: []string{"replica"}},
 	{path: "google.golang.org/protobuf", home: []string{"replication/peer", "replication/peer/wire"}},
 	{path: "pgregory.net/rapid", test: []string{anything}},
