@@ -60,6 +60,11 @@ var rooms = []room{
 		test: []string{"online"},
 	},
 	{
+		path: "offline/training", // training sets: history through the point-in-time join
+		may:  []string{"hlc", "feature", "offline/history", "offline/pit"},
+		test: []string{"online", "feature/definition"},
+	},
+	{
 		path: "offline",
 		may:  []string{"hlc", "feature", "feature/ondemand", "replication/oplog", "meta", "offline/source"},
 		test: []string{"feature/definition", "online"},
@@ -135,8 +140,7 @@ var libraries = []library{
 	{path: "cel.dev/cel-go", home: []string{"feature/ondemand"}},
 	{path: "github.com/VictoriaMetrics/fastcache", test: []string{"online"}},  // what the hot tier is measured against
 	{path: "github.com/anishathalye/porcupine", home: []string{"simulation"}}, // judges histories
-	{path: "github.com/apache/arrow/go/v17", home: []string{"offline", "offline/source", "offline/history", "offline/flight", "sdk/training"}, test: []string{"cmd/featurestore"}},
-	{path: "github.com/apache/arrow/go/v17", home: []string{"offline", "offline/pit", "offline/source", "offline/flight", "sdk/training"}, test: []string{"cmd/featurestore"}},
+	{path: "github.com/apache/arrow/go/v17", home: []string{"offline", "offline/pit", "offline/source", "offline/history", "offline/training", "offline/flight", "sdk/training"}, test: []string{"cmd/featurestore"}},
 	{path: "github.com/cockroachdb/apd/v3", home: []string{"feature"}},
 	{path: "github.com/dgraph-io/badger/v4", home: []string{"online"}},
 	{path: "github.com/getkin/kin-openapi", test: []string{"api", "server"}},

@@ -1,0 +1,138 @@
+package training
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/apache/arrow/go/v17/arrow"
+
+	"featurestore/feature"
+	"featurestore/offline/history"
+)
+
+// Request says what a training set has.
+type Request struct {
+	// EventTime is the entity rows' column of times: an Arrow timestamp of any
+	// unit. One without a zone is in UTC.
+	EventTime string
+	// Features are the columns to add, in this order.
+	Features []Feature
+	// KnownAsOf leaves out what was accepted later. The zero Time is no limit.
+	KnownAsOf time.Time
+	// ServedIn makes each entity row see what a region had at its time: that of
+	// these steps. Nil: what was true at its time.
+	ServedIn *history.Steps
+}
+
+// Feature is one column of the training set.
+type Feature struct {
+	View *feature.ResolvedView
+	Name string
+	// As is the column's name; "": Name.
+	As string
+	// Keys are the entity rows' columns for the view's join keys, in the order of
+	// View.Keys; nil: those of the same names. One view may be joined several
+	// times under other keys: as origin and destination.
+	Keys []string
+}
+
+func (f Feature) output() string {
+	if f.As != "" {
+		return f.As
+	}
+	return f.Name
+}
+
+// keys are the entity rows' columns for the view's join keys.
+func (f Feature) keys() []string {
+	if f.Keys != nil {
+		return f.Keys
+	}
+	out := make([]string, len(f.View.Keys))
+	for i, k := range f.View.Keys {
+		out[i] = k.Name
+	}
+	return out
+}
+
+// ErrRequest reports a request that does not fit its views or columns. Nothing was
+// read.
+var ErrRequest = errors.New("the training set cannot be made")
+
+// Validate reports every fault that shows without the entity rows.
+func (r Request) Validate() error {
+	var errs []error
+	fault := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("%w: %s", ErrRequest, fmt.Sprintf(format, args...)))
+	}
+	if r.EventTime == "" {
+		fault("EventTime is empty: it must name the entity rows' column of times")
+	}
+	if len(r.Features) == 0 {
+		fault("Features is empty: name at least one")
+	}
+	for i, f := range r.Features {
+		switch {
+		case f.View == nil:
+			fault("Features[%d] %s has no view", i, f.Name)
+			continue
+		case len(f.keys()) != len(f.View.Keys):
+			fault("Features[%d] %s: view %s has %d join keys, and %d columns are given for them", i, f.Name, f.View.Name, len(f.View.Keys), len(f.keys()))
+		}
+		if _, ok := f.View.Field(f.Name); !ok {
+			fault("Features[%d]: view %s has no feature %q", i, f.View.Name, f.Name)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// latestKnown is the last moment at which a row may have been accepted, in
+// milliseconds since the Unix epoch.
+func (r Request) latestKnown() int64 {
+	if r.KnownAsOf.IsZero() {
+		return math.MaxInt64
+	}
+	return r.KnownAsOf.UnixMilli()
+}
+
+// joined is one view under one choice of keys, and what is wanted of it.
+type joined struct {
+	view *feature.ResolvedView
+	keys []string
+	// wanted are the features, each once; columns of the states' file.
+	wanted []*feature.Field
+}
+
+// ages reports whether a feature's age has to be looked at by itself.
+func (j *joined) ages() bool { return j.view.TTL > 0 }
+
+// Names of the states' columns beside the join keys. Features and their event times
+// are numbered: a feature may have any name.
+const (
+	colFrom = "from"
+)
+
+func colFeature(i int) string { return fmt.Sprint("feature ", i) }
+func colAge(i int) string     { return fmt.Sprint("event time ", i) }
+
+// schema is that of the states' file.
+func (j *joined) schema() *arrow.Schema {
+	var fields []arrow.Field
+	for i, k := range j.view.Keys {
+		fields = append(fields, arrow.Field{Name: colKey(i), Type: history.ArrowKeyType(k)})
+	}
+	fields = append(fields, arrow.Field{Name: colFrom, Type: arrow.PrimitiveTypes.Int64})
+	for i, f := range j.wanted {
+		fields = append(fields, arrow.Field{Name: colFeature(i), Type: history.ArrowType(f.Type), Nullable: true})
+	}
+	if j.ages() {
+		for i := range j.wanted {
+			fields = append(fields, arrow.Field{Name: colAge(i), Type: arrow.PrimitiveTypes.Int64, Nullable: true})
+		}
+	}
+	return arrow.NewSchema(fields, nil)
+}
+
+func colKey(i int) string { return fmt.Sprint("key ", i) }
