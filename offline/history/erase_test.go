@@ -46,7 +46,7 @@ func TestAnErasedEntityIsGone(t *testing.T) {
 	boom := errors.New("boom")
 	s.write(40, "driver_stats")
 	for failAt := 0; failAt < 60; failAt += 7 {
-		d := NewDisk(t.TempDir())
+		d := newTestDisk(t)
 		h := open(t, d, func(c *Config) { c.CompactFiles = 3 })
 		mustCatchUp(t, ingester(t, small{s}, h, func(c *IngestConfig) { c.MaxBytes = 4 << 10 }))
 		u := upkeep(t, h, s.Registry)
@@ -98,7 +98,7 @@ func TestAnErasedEntityIsGone(t *testing.T) {
 // A reader keeps its files, and the erasure says that they are there.
 func TestAReaderHoldsWhatIsErasedUntilItIsClosed(t *testing.T) {
 	ctx := context.Background()
-	s, d := openStore(t, "eu-1"), NewDisk(t.TempDir())
+	s, d := openStore(t, "eu-1"), newTestDisk(t)
 	h := manyFiles(t, s, d)
 	u := upkeep(t, h, s.Registry)
 	r := h.Reader()
