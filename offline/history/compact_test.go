@@ -37,7 +37,7 @@ func manyFiles(t testing.TB, s *storeHouse, d *Disk, edit ...func(*Config)) *His
 // Z7: the rows are the same, in fewer files; who began to read before goes on, and
 // files go when nobody has them and Keep is over.
 func TestCompactionChangesNoRow(t *testing.T) {
-	s, d := openStore(t, "eu-1"), NewDisk(t.TempDir())
+	s, d := openStore(t, "eu-1"), newTestDisk(t)
 	now := time.Now()
 	h := manyFiles(t, s, d, func(c *Config) { c.Wall = func() time.Time { return now } })
 	u := upkeep(t, h, s.Registry)
@@ -100,7 +100,7 @@ func TestCompactionGivesFilesTheColumnsOfToday(t *testing.T) {
 			func(*storeHouse) *feature.Registry { return feature.NewRegistry() }, "rides/driver_stats/", "_unnamed/"},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
-			s, d := openStore(t, "eu-1"), NewDisk(t.TempDir())
+			s, d := openStore(t, "eu-1"), newTestDisk(t)
 			h := open(t, d, func(c *Config) { c.CompactFiles, c.Keep = 2, time.Nanosecond })
 			in := ingester(t, known{s, c.then(s)}, h)
 			for range 25 {
@@ -139,10 +139,10 @@ func (k known) Registry() *feature.Registry { return k.registry }
 
 // Z3 and Z7 with ingester and upkeep at once, and deaths at random steps.
 func TestHistoryIsTheLogAfterDeathsInCompaction(t *testing.T) {
-	for seed := range uint64(8) {
+	for seed := range uint64(4) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 8))
-			s, d := openStore(t, "eu-1"), NewDisk(t.TempDir())
+			s, d := openStore(t, "eu-1"), newTestDisk(t)
 			boom := errors.New("boom")
 			deaths := 0
 			for range 12 {
@@ -209,7 +209,7 @@ func TestDamagedFilesAreNotRead(t *testing.T) {
 		{"another file", func(_, other []byte) []byte { return other }},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
-			d := NewDisk(t.TempDir())
+			d := newTestDisk(t)
 			manyFiles(t, s, d)
 			files := names(t, d, "rides/")
 			other, err := readAll(ctx, d, files[1])
@@ -244,7 +244,7 @@ func TestDamagedFilesAreNotRead(t *testing.T) {
 }
 
 func TestRetentionTakesWholeDays(t *testing.T) {
-	s, d := openStore(t, "eu-1"), NewDisk(t.TempDir())
+	s, d := openStore(t, "eu-1"), newTestDisk(t)
 	h := manyFiles(t, s, d, func(c *Config) {
 		c.Retain = 24 * time.Hour
 		c.Wall = func() time.Time { return time.Unix(86400+5, 0) }
@@ -300,7 +300,7 @@ func TestWhatIsMadeOne(t *testing.T) {
 // Files of steps become one, which says the same.
 func TestCompactedStepsSayTheSame(t *testing.T) {
 	ctx := context.Background()
-	s, d := openStore(t, "eu-1"), NewDisk(t.TempDir())
+	s, d := openStore(t, "eu-1"), newTestDisk(t)
 	h := open(t, d)
 	in := ingester(t, s, h)
 	for range stepFiles + 3 {
@@ -330,7 +330,7 @@ func TestCompactedStepsSayTheSame(t *testing.T) {
 
 // Manifests that a later whole one made superfluous go, and the history is whole.
 func TestOldManifestsAreCollected(t *testing.T) {
-	s, d := openStore(t, "eu-1"), NewDisk(t.TempDir())
+	s, d := openStore(t, "eu-1"), newTestDisk(t)
 	h := manyFiles(t, s, d, func(c *Config) { c.WholeEvery = 4 })
 	if err := upkeep(t, h, s.Registry).Collect(context.Background()); err != nil {
 		t.Fatal(err)
@@ -347,7 +347,7 @@ func TestOldManifestsAreCollected(t *testing.T) {
 
 // Upkeep ends with its context, and when the history is another's.
 func TestUpkeepEnds(t *testing.T) {
-	d := NewDisk(t.TempDir())
+	d := newTestDisk(t)
 	h := open(t, d, func(c *Config) { c.Retain = time.Hour })
 	u, err := NewUpkeep(UpkeepConfig{History: h, Registry: feature.NewRegistry, Every: time.Millisecond})
 	if err != nil {

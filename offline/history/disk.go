@@ -18,11 +18,13 @@ type Disk struct {
 	// before is called before each step that changes something, by tests that
 	// let it fail there.
 	before func(step, name string) error
+	// sync is (*os.File).Sync, but in tests that need no disk to be waited for.
+	sync func(*os.File) error
 }
 
 // NewDisk returns the files below a folder, which need not be there yet.
 func NewDisk(root string) *Disk {
-	return &Disk{root: root, before: func(string, string) error { return nil }}
+	return &Disk{root: root, before: func(string, string) error { return nil }, sync: (*os.File).Sync}
 }
 
 // partEnding ends the names of files that are being written. They are listed to
@@ -75,7 +77,7 @@ func (d *Disk) Create(ctx context.Context, name string, contents []byte) (err er
 	if err := d.before("sync folder", name); err != nil {
 		return err
 	}
-	return syncFolder(filepath.Dir(to))
+	return d.syncFolder(filepath.Dir(to))
 }
 
 // write makes a file and syncs it.
@@ -101,7 +103,7 @@ func (d *Disk) write(part, name string, contents []byte) (err error) {
 	if err := d.before("sync", name); err != nil {
 		return err
 	}
-	return f.Sync()
+	return d.sync(f)
 }
 
 // makeFolder makes a folder and those above it, each durable in the one above.
@@ -121,16 +123,16 @@ func (d *Disk) makeFolder(name string) error {
 	if err := os.Mkdir(d.path(name), folderMode); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return syncFolder(d.path(path.Dir(name)))
+	return d.syncFolder(d.path(path.Dir(name)))
 }
 
-func syncFolder(name string) (err error) {
+func (d *Disk) syncFolder(name string) (err error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	return f.Sync()
+	return d.sync(f)
 }
 
 // Open opens a file.

@@ -3,10 +3,20 @@ package history
 import (
 	"context"
 	"errors"
+	"os"
 
 	"slices"
 	"testing"
 )
+
+// newTestDisk is a disk that is not waited for: a death in a test loses no cache
+// of the system's.
+func newTestDisk(t testing.TB) *Disk {
+	t.Helper()
+	d := NewDisk(t.TempDir())
+	d.sync = func(*os.File) error { return nil }
+	return d
+}
 
 func names(t testing.TB, files Files, prefix string) []string {
 	t.Helper()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"slices"
 	"testing"
 
@@ -18,7 +19,12 @@ import (
 	"featurestore/replication/oplog"
 )
 
+// TestMain lets the test binary be its own victim.
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(victimDir); dir != "" {
+		fmt.Fprintln(os.Stderr, victim(dir))
+		os.Exit(1)
+	}
 	goleak.VerifyTestMain(m,
 		// Started once per process by libraries, never stopped.
 		goleak.IgnoreAnyFunction("github.com/golang/glog.(*fileSink).flushDaemon"))

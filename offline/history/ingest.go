@@ -130,7 +130,7 @@ func (in *Ingester) works() {
 // may be more.
 func (in *Ingester) turn(ctx context.Context) (full bool, err error) {
 	if in.failed {
-		return false, in.flush(ctx)
+		return true, in.flush(ctx)
 	}
 	full, err = in.pull(ctx)
 	if err != nil {

@@ -31,10 +31,20 @@ func openStore(t testing.TB, name string) *storeHouse {
 	if err != nil {
 		t.Fatal(err)
 	}
+	h := &storeHouse{TB: t, Store: s}
+	h.runs()
+	if _, err := s.Apply(context.Background(), rides(), nil); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// runs runs the store until stop is called, or the test ends.
+func (h *storeHouse) runs() {
+	h.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
-	h := &storeHouse{TB: t, Store: s}
+	go func() { ended <- h.Run(ctx) }()
 	stopped := false
 	h.stop = func() {
 		if stopped {
@@ -42,15 +52,11 @@ func openStore(t testing.TB, name string) *storeHouse {
 		}
 		stopped = true
 		cancel()
-		if err := errors.Join(<-ended, s.Close()); err != nil {
-			t.Error(err)
+		if err := errors.Join(<-ended, h.Close()); err != nil {
+			h.Error(err)
 		}
 	}
-	t.Cleanup(h.stop)
-	if _, err := s.Apply(context.Background(), rides(), nil); err != nil {
-		t.Fatal(err)
-	}
-	return h
+	h.Cleanup(h.stop)
 }
 
 // write appends drawn changes of a view, always the same.

@@ -18,7 +18,7 @@ import (
 // Z3 without faults: several origins, several lives, every type and rule.
 func TestHistoryIsTheLog(t *testing.T) {
 	eu, us := openStore(t, "eu-1"), openStore(t, "us-1")
-	d := NewDisk(t.TempDir())
+	d := newTestDisk(t)
 	for range 3 {
 		eu.write(10, "driver_stats", "every_type", "online_only")
 		us.write(5, "driver_stats")
@@ -63,7 +63,7 @@ func runWithFault(t testing.TB, s *storeHouse, d *Disk, failAt int, death bool, 
 	for life := 0; life < 100; life++ {
 		h, err := Open(context.Background(), Config{Files: d})
 		if err == nil {
-			in := ingester(t, s, h, func(c *IngestConfig) { c.MaxBytes = 4 << 10 })
+			in := ingester(t, small{s}, h, func(c *IngestConfig) { c.MaxBytes = 6 << 10 })
 			if edit != nil {
 				edit(in)
 			}
@@ -106,11 +106,11 @@ func wantOnlyCommitted(t testing.TB, d *Disk, h *History) {
 // Z3 with every step of the disk failing once, and with the process dying there.
 func TestHistoryIsTheLogWhateverStepFails(t *testing.T) {
 	s := openStore(t, "eu-1")
-	s.write(30, "driver_stats")
+	s.write(14, "driver_stats")
 	for _, death := range []bool{false, true} {
 		t.Run(fmt.Sprintf("death=%v", death), func(t *testing.T) {
 			for failAt := 1; ; failAt++ {
-				d := NewDisk(t.TempDir())
+				d := newTestDisk(t)
 				came := runWithFault(t, s, d, failAt, death, nil)
 				d.before = func(string, string) error { return nil }
 				h := open(t, d)
@@ -133,9 +133,9 @@ func TestHistoryIsTheLogWhateverStepFails(t *testing.T) {
 // when it dies between the two, and the comparison above finds it.
 func TestProgressCommittedFirstIsFound(t *testing.T) {
 	s := openStore(t, "eu-1")
-	s.write(30, "driver_stats")
+	s.write(14, "driver_stats")
 	for failAt := 1; failAt < 200; failAt++ {
-		d := NewDisk(t.TempDir())
+		d := newTestDisk(t)
 		came := runWithFault(t, s, d, failAt, true, func(in *Ingester) { in.progressFirst = true })
 		d.before = func(string, string) error { return nil }
 		r, err := NewReader(context.Background(), d)
@@ -157,7 +157,7 @@ func TestHistoryIsTheLogAfterRandomDeaths(t *testing.T) {
 	for seed := range uint64(8) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 7))
-			s, d := openStore(t, "eu-1"), NewDisk(t.TempDir())
+			s, d := openStore(t, "eu-1"), newTestDisk(t)
 			for range 12 {
 				s.write(4, "driver_stats", "every_type")
 				boom, left := errors.New("boom"), random.IntN(120)
@@ -190,7 +190,7 @@ func TestHistoryIsTheLogAfterRandomDeaths(t *testing.T) {
 // Run goes by time, ends with its context, and leaves nothing behind uncommitted.
 func TestRunFollowsTheLogUntilItIsEnded(t *testing.T) {
 	s := openStore(t, "eu-1")
-	h := open(t, NewDisk(t.TempDir()))
+	h := open(t, newTestDisk(t))
 	in := ingester(t, s, h, func(c *IngestConfig) { c.MaxAge, c.Poll, c.Look = time.Hour, time.Millisecond, time.Millisecond })
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -218,7 +218,7 @@ func TestRunFollowsTheLogUntilItIsEnded(t *testing.T) {
 func TestRunEndsWhenFenced(t *testing.T) {
 	s := openStore(t, "eu-1")
 	s.write(3, "driver_stats")
-	d := NewDisk(t.TempDir())
+	d := newTestDisk(t)
 	in := ingester(t, s, open(t, d), func(c *IngestConfig) { c.Poll = time.Millisecond })
 	open(t, d)
 	if err := in.Run(context.Background()); !errors.Is(err, ErrFenced) {
@@ -230,7 +230,7 @@ func TestRunEndsWhenFenced(t *testing.T) {
 func TestRowsOfUnknownViewsAreKept(t *testing.T) {
 	s := openStore(t, "eu-1")
 	s.write(10, "driver_stats")
-	h := open(t, NewDisk(t.TempDir()))
+	h := open(t, newTestDisk(t))
 	mustCatchUp(t, ingester(t, blind{s}, h))
 	r := h.Reader()
 	defer r.Close()
@@ -257,7 +257,7 @@ func TestAGapIsTold(t *testing.T) {
 	if err := s.Truncate(context.Background(), shard, hlc.Position{Origin: origin, At: lost}, 0); err != nil {
 		t.Fatal(err)
 	}
-	d := NewDisk(t.TempDir())
+	d := newTestDisk(t)
 	for range 2 { // it is told again after the history was opened anew
 		h := open(t, d)
 		mustCatchUp(t, ingester(t, s, h))
@@ -286,7 +286,7 @@ func TestAGapIsTold(t *testing.T) {
 func TestTheBufferIsBounded(t *testing.T) {
 	s := openStore(t, "eu-1")
 	s.write(60, "driver_stats")
-	h := open(t, NewDisk(t.TempDir()))
+	h := open(t, newTestDisk(t))
 	in := ingester(t, small{s}, h, func(c *IngestConfig) { c.MaxBytes = 2 << 10 })
 	commits := 0
 	for {

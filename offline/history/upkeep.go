@@ -106,23 +106,11 @@ func (u *Upkeep) Retain(ctx context.Context) error {
 // reader of this process has, and manifests that nobody needs.
 func (u *Upkeep) Collect(ctx context.Context) error {
 	h := u.cfg.History
-	s := h.state()
 	before := h.cfg.Wall().Add(-h.cfg.Keep).UnixMilli()
-	pinned := h.oldestPinned()
-	var gone []string
-	for _, r := range slices.SortedFunc(maps.Values(s.removed), func(a, b Removal) int { return cmp.Compare(a.Name, b.Name) }) {
-		if r.AtMillis > before || pinned < r.Number {
-			continue
-		}
-		if err := h.cfg.Files.Remove(ctx, r.Name); err != nil {
-			return fmt.Errorf("collect %s: %w", r.Name, err)
-		}
-		h.opener.forget(r.Name)
-		gone = append(gone, r.Name)
-	}
-	if err := h.forget(ctx, gone); err != nil {
+	if _, err := u.collect(ctx, func(r Removal) bool { return r.AtMillis <= before }); err != nil {
 		return err
 	}
+	s := h.state()
 	var old []uint64
 	for number, err := range manifests(ctx, h.cfg.Files) {
 		if err != nil {
@@ -139,6 +127,29 @@ func (u *Upkeep) Collect(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// collect removes files that are due and that no reader of this process has, and
+// returns how many one still has.
+func (u *Upkeep) collect(ctx context.Context, due func(Removal) bool) (pinned int, err error) {
+	h := u.cfg.History
+	oldest := h.oldestPinned()
+	var gone []string
+	for _, r := range slices.SortedFunc(maps.Values(h.state().removed), func(a, b Removal) int { return cmp.Compare(a.Name, b.Name) }) {
+		switch {
+		case !due(r):
+			continue
+		case oldest < r.Number:
+			pinned++
+			continue
+		}
+		if err := h.cfg.Files.Remove(ctx, r.Name); err != nil {
+			return pinned, fmt.Errorf("collect %s: %w", r.Name, err)
+		}
+		h.opener.forget(r.Name)
+		gone = append(gone, r.Name)
+	}
+	return pinned, h.forget(ctx, gone)
 }
 
 // oldestPinned is the least manifest that a reader has, or the greatest number.
