@@ -61,3 +61,40 @@ func elementBytes(values arrow.Array, start, end int64) int64 {
 	defer part.Release()
 	return arrayBytes(part)
 }
+
+// placedBytes is what the rows of a column take that places name, each as often
+// as it is named.
+func placedBytes(a arrow.Array, places []placement) (n int64) {
+	switch a := a.(type) {
+	case *array.String, *array.Binary:
+		o := offsetsOf[int32](a)
+		for _, p := range places {
+			n += 4 + int64(o[p.row+1]-o[p.row])
+		}
+	case *array.LargeString, *array.LargeBinary:
+		o := offsetsOf[int64](a)
+		for _, p := range places {
+			n += 8 + o[p.row+1] - o[p.row]
+		}
+	case array.ListLike:
+		values := a.ListValues()
+		t, fixed := values.DataType().(arrow.FixedWidthDataType)
+		for _, p := range places {
+			start, end := a.ValueOffsets(int(p.row))
+			if fixed {
+				n += 8 + (end-start)*int64(t.BitWidth())/8
+			} else {
+				n += 8 + elementBytes(values, start, end)
+			}
+		}
+	case *array.Struct:
+		for f := range a.NumField() {
+			n += placedBytes(a.Field(f), places)
+		}
+	default:
+		if t, ok := a.DataType().(arrow.FixedWidthDataType); ok {
+			return int64(len(places)) * (int64(t.BitWidth()) + 1) / 8
+		}
+	}
+	return n
+}

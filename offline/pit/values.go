@@ -47,8 +47,9 @@ type values struct {
 		chunks [][]chunk     // by feed
 		runs   [][][]segment // by feed, then by range
 		held   int64
-		// read counts what came, by feed: how large its rows are.
-		read []struct{ rows, bytes int64 }
+		// placed counts, by feed, the entity rows that get values, and the bytes
+		// of those: the same on every run, whatever was read twice meanwhile.
+		placed []struct{ rows, bytes int64 }
 	}
 }
 
@@ -64,7 +65,7 @@ func newValues(c Config, limit int64, dir *spillDir, feeds []feed, s *spool) *va
 	}
 	v.bounds = append(v.bounds, s.rows)
 	v.mu.chunks, v.mu.runs = make([][]chunk, len(feeds)), make([][][]segment, len(feeds))
-	v.mu.read = make([]struct{ rows, bytes int64 }, len(feeds))
+	v.mu.placed = make([]struct{ rows, bytes int64 }, len(feeds))
 	for i := range v.mu.runs {
 		v.mu.runs[i] = make([][]segment, len(v.bounds))
 	}
@@ -73,12 +74,16 @@ func newValues(c Config, limit int64, dir *spillDir, feeds []feed, s *spool) *va
 
 // add takes over the record.
 func (v *values) add(feed int, r arrow.Record, places []placement) error {
+	placed := int64(0)
+	for _, column := range r.Columns() {
+		placed += placedBytes(column, places)
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.mu.chunks[feed] = append(v.mu.chunks[feed], chunk{r, places})
 	bytes := recordBytes(r)
-	v.mu.read[feed].rows += r.NumRows()
-	v.mu.read[feed].bytes += bytes
+	v.mu.placed[feed].rows += int64(len(places))
+	v.mu.placed[feed].bytes += placed
 	v.mu.held += bytes + int64(len(places))*placementBytes
 	if v.mu.held > v.limit/2 { // ordering a run takes about as much again
 		return v.spill()
@@ -111,12 +116,15 @@ func (v *values) spilled() bool { return v.mu.file != nil }
 // rowBytes is about what the values of a matched entity row take.
 func (v *values) rowBytes() int64 {
 	n := int64(0)
-	for _, r := range v.mu.read {
-		if r.rows > 0 {
-			n += r.bytes/r.rows + 1
-		}
+	for f := range v.feeds {
+		n += v.feedBytes(f)
 	}
 	return n
+}
+
+func (v *values) feedBytes(f int) int64 {
+	p := v.mu.placed[f]
+	return p.bytes/max(1, p.rows) + 1
 }
 
 // spill writes all chunks as one run. The lock is held.
@@ -150,10 +158,7 @@ func (v *values) spillFeed(f int) error {
 		}
 	}
 	sortByNumber(all, nil, func(p placement) int64 { return p.entity })
-	most := len(all)
-	if r := v.mu.read[f]; r.rows > 0 { // no segment is large, however often a row is wanted
-		most = int(max(1, segmentBytes*r.rows/(r.bytes+r.rows)))
-	}
+	most := int(max(1, segmentBytes/v.feedBytes(f))) // no segment is large, however often a row is wanted
 	for i := 0; len(all) > 0; {
 		for all[0].entity >= v.bounds[i+1] {
 			i++

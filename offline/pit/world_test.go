@@ -72,6 +72,8 @@ func appendValue(b array.Builder, v any) {
 		b.Append(v.(int64))
 	case *array.Uint64Builder:
 		b.Append(uint64(v.(int64)))
+	case *array.Float64Builder:
+		b.Append(v.(float64))
 	case *array.TimestampBuilder:
 		b.Append(arrow.Timestamp(v.(int64)))
 	case *array.BooleanBuilder:
@@ -99,6 +101,10 @@ func valueOf(a arrow.Array, i int) any {
 	case *array.Int32:
 		return int64(a.Value(i))
 	case *array.Int64:
+		return a.Value(i)
+	case *array.Uint64:
+		return int64(a.Value(i))
+	case *array.Float64:
 		return a.Value(i)
 	case *array.Timestamp:
 		return int64(a.Value(i))
