@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -236,7 +237,8 @@ type concerns struct {
 	list    []consistency.Concern
 	wait    time.Duration
 	degrade bool
-	// timeout is the shortest of the views', require the strictest.
+	// timeout is the shortest of the views', where one has any, require the
+	// strictest.
 	timeout time.Duration
 	require feature.RequireLive
 }
@@ -251,16 +253,20 @@ func (c concerns) String() string {
 }
 
 func (r *request) concerns(views []*feature.ResolvedView) (concerns, error) {
-	out := concerns{wait: consistency.DefaultFallback.Wait, degrade: true, timeout: consistency.DefaultConcernTimeout}
+	out := concerns{wait: consistency.DefaultFallback.Wait, degrade: true, timeout: r.timeout}
 	header := r.Request().Header.Get(api.HeaderWriteConcern)
 	if len(views) == 0 { // they were dropped since
 		views = []*feature.ResolvedView{{Group: &feature.Group{}}}
 	}
-	for i, v := range views {
+	for _, v := range views {
 		d := v.WriteDefaults()
-		out.degrade = out.degrade && d.OnTimeout == "degrade"
-		if d.Timeout > 0 && (i == 0 || d.Timeout < out.timeout) {
-			out.timeout = d.Timeout
+		onTimeout, err := consistency.ParseOnTimeout(d.OnTimeout)
+		if err != nil {
+			return out, err
+		}
+		out.degrade = out.degrade && onTimeout == consistency.OnTimeoutDegrade
+		if onTimeout != consistency.OnTimeoutWait {
+			out.timeout = min(out.timeout, cmp.Or(d.Timeout, consistency.DefaultConcernTimeout))
 		}
 		out.demand(d.RequireLive)
 		concern, err := consistency.ViewConcern(v)
