@@ -39,6 +39,9 @@ func (s *Server) write(r *request, w write) (*api.PushResponse, error) {
 	if err != nil {
 		return nil, err
 	}
+	if w.idempotency != nil {
+		w.idempotency.Shards = len(w.targets()) // of all of it, whatever part is asked for here
+	}
 	if text := r.Request().Header.Get(api.HeaderPart); text != "" {
 		p, err := parsePart(text)
 		if err != nil {
@@ -309,12 +312,8 @@ func (r *request) idempotency(body []byte) (*online.Idempotency, error) {
 	if len(key) > maxIdempotencyKey {
 		return nil, api.Problemf(api.CodeInvalidHeader, api.HeaderIdempotency, "%d characters; at most %d", len(key), maxIdempotencyKey)
 	}
-	id := digest([]byte(r.Param("project")), []byte(key))
-	if part := r.Request().Header.Get(api.HeaderPart); part != "" {
-		id = partOf(id, part)
-	}
 	return &online.Idempotency{
-		ID:     id,
+		ID:     digest([]byte(r.Param("project")), []byte(key)),
 		Digest: digest([]byte(r.Request().URL.Path), body),
 	}, nil
 }
