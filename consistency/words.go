@@ -73,15 +73,18 @@ type OnTimeout uint8
 const (
 	OnTimeoutError   OnTimeout = iota // ErrConcernTimeout
 	OnTimeoutDegrade                  // success that says the concern was not met
+	OnTimeoutWait                     // ErrConcernTimeout, once the request's own time has passed
 )
 
-// ParseOnTimeout reads "error" or "degrade"; "" is error.
+// ParseOnTimeout reads "error", "degrade" or "wait"; "" is error.
 func ParseOnTimeout(s string) (OnTimeout, error) {
 	switch s {
 	case "", "error":
 		return OnTimeoutError, nil
 	case "degrade":
 		return OnTimeoutDegrade, nil
+	case "wait":
+		return OnTimeoutWait, nil
 	}
-	return 0, fmt.Errorf("on_timeout %q is not known; use error or degrade", s)
+	return 0, fmt.Errorf("on_timeout %q is not known; use error, degrade or wait", s)
 }

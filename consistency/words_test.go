@@ -19,7 +19,7 @@ func TestCheckWordKnowsEverySetting(t *testing.T) {
 		{"durability", "quorum", ""},
 		{"durability", "some", "use local"},
 		{"write.on_timeout", "degrade", ""},
-		{"write.on_timeout", "retry", "use error or degrade"},
+		{"write.on_timeout", "retry", "use error, degrade or wait"},
 		{"read.colour", "blue", "not a setting"},
 	} {
 		err := CheckWord(tt.field, tt.text)

@@ -24,7 +24,7 @@ var presets = []preset{
 	{"postgres", Group{
 		Placement: Leader, Durability: "any:1", Conflict: WriteTime,
 		Read:  ReadDefaults{Level: "bounded", MaxStaleness: 2 * time.Second, Fallback: []string{"wait:30ms", "forward", "fail"}},
-		Write: WriteDefaults{Concern: "any:1", Timeout: 30 * time.Second, OnTimeout: "error"},
+		Write: WriteDefaults{Concern: "any:1", OnTimeout: "wait"},
 	}},
 	{"mongodb", Group{
 		Placement: Leader, Durability: "quorum", Conflict: WriteTime,

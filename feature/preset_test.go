@@ -14,7 +14,7 @@ var presetRows = map[string]string{
 	"mysql": "placement: leader, partitions: 1, durability: any:1, conflict: write_time, read.level: leader, " +
 		"write.concern: any:1, write.timeout: 10s, write.on_timeout: error",
 	"postgres": "placement: leader, partitions: 1, durability: any:1, conflict: write_time, read.level: bounded, read.max_staleness: 2s, " +
-		"read.fallback: [wait:30ms, forward, fail], write.concern: any:1, write.timeout: 30s, write.on_timeout: error",
+		"read.fallback: [wait:30ms, forward, fail], write.concern: any:1, write.on_timeout: wait",
 	"mongodb": "placement: leader, partitions: 1, durability: quorum, conflict: write_time, read.level: session, " +
 		"read.fallback: [wait:50ms, forward, fail], write.concern: quorum, write.timeout: 5s, write.on_timeout: error",
 	"cassandra": "placement: leaderless, partitions: 1, conflict: write_time, read.level: quorum, read.read_repair: blocking, " +

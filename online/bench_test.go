@@ -2,6 +2,7 @@ package online
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"sync/atomic"
@@ -90,10 +91,13 @@ func BenchmarkAppendRows(b *testing.B) {
 
 // BenchmarkJoin joins the log that BenchmarkAppend with 64 writers, or
 // BenchmarkAppendRows, would make elsewhere, in intervals of as many entries as
-// these have in a batch.
+// these have in a batch; and the same of writes with idempotency keys.
 func BenchmarkJoin(b *testing.B) {
-	for _, tc := range []struct{ rows, entries int }{{1, 64}, {100, 16}} {
-		b.Run(fmt.Sprintf("rows=%d", tc.rows), func(b *testing.B) {
+	for _, tc := range []struct {
+		rows, entries int
+		named         bool
+	}{{1, 64, false}, {1, 64, true}, {100, 16, false}, {100, 16, true}} {
+		b.Run(fmt.Sprintf("rows=%d/named=%t", tc.rows, tc.named), func(b *testing.B) {
 			h := openHouse(b, benchConfig)
 			const kept = 4096 // entries at a time
 			room := make(chan struct{}, 2)
@@ -111,9 +115,15 @@ func BenchmarkJoin(b *testing.B) {
 						changes = append(changes, benchRow(first+int64(i)))
 					}
 					r.write(b, at, false, changes...)
+					last := &r.log[len(r.log)-1]
 					if len(r.log) == 1 && at > 1 {
-						relink(b, r, at-1)
+						last.Prev = at - 1 // what came before was joined already
 					}
+					if tc.named {
+						last.Request = &oplog.Request{Shards: 1}
+						binary.BigEndian.PutUint64(last.Request.ID[:], rand.Uint64())
+					}
+					last.Raw = oplog.Append(nil, last.Entry)
 				}
 				b.StartTimer()
 				left -= len(r.log)
@@ -145,17 +155,6 @@ func BenchmarkJoin(b *testing.B) {
 			b.ReportMetric(float64(tc.rows*b.N)/b.Elapsed().Seconds(), "rows/s")
 		})
 	}
-}
-
-// relink makes the first entry of a log follow prev.
-func relink(b *testing.B, r *remote, prev hlc.Timestamp) {
-	e := r.log[0].Entry
-	e.Prev = prev
-	l, err := oplog.DecodeLogged(oplog.Append(nil, e))
-	if err != nil {
-		b.Fatal(err)
-	}
-	r.log[0] = l
 }
 
 // each runs op b.N times by n goroutines.

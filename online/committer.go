@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"time"
 
+	"featurestore/feature"
 	"featurestore/hlc"
 )
 
@@ -162,19 +164,15 @@ func (c *committer) add(p *pending) outcome {
 		c.store.queue.answer(p)
 		return handled
 	}
-	if id := p.write.Idempotency; id != nil {
-		if first := c.byID[id.ID]; first != nil {
-			c.echo(p, first)
-			return handled
-		}
-		receipt, found, err := repeated(c.stage.snapshot(), id)
-		if found || err != nil {
-			p.receipt, p.err = receipt, err
-			c.store.queue.answer(p)
-			return handled
+	var known *requestRecord
+	if p.write.Idempotency != nil {
+		var end outcome
+		var done bool
+		if known, end, done = c.recognize(p); done {
+			return end
 		}
 	}
-	receipt, err := c.stage.write(&p.write)
+	receipt, err := c.stage.write(&p.write, known)
 	if errors.Is(err, errFull) {
 		return deferred
 	}
@@ -188,6 +186,44 @@ func (c *committer) add(p *pending) outcome {
 		c.byID[id.ID] = p
 	}
 	return handled
+}
+
+// recognize answers a request that was done before, and one that this batch does
+// already; of another it returns what is known of it.
+func (c *committer) recognize(p *pending) (known *requestRecord, end outcome, done bool) {
+	id, shards := p.write.Idempotency, p.write.shards()
+	if first := c.byID[id.ID]; first != nil && first.writes(shards) {
+		c.echo(p, first)
+		return nil, handled, true
+	}
+	known, staged, err := c.stage.request(id.ID)
+	if err == nil && known != nil && known.digest != id.Digest {
+		err = ErrIdempotencyMismatch
+	}
+	if err != nil {
+		p.err = err
+		c.store.queue.answer(p)
+		return nil, handled, true
+	}
+	if known == nil {
+		return nil, handled, false
+	}
+	receipt, all := known.of(shards)
+	switch {
+	case staged: // nobody may hear of it before it is durable
+		return nil, deferred, true
+	case all:
+		p.receipt = receipt
+		c.store.queue.answer(p)
+		return nil, handled, true
+	}
+	return known, handled, false
+}
+
+// writes reports whether a write touches all of some shards.
+func (p *pending) writes(shards []feature.Shard) bool {
+	own := p.write.shards()
+	return !slices.ContainsFunc(shards, func(s feature.Shard) bool { return !slices.Contains(own, s) })
 }
 
 // echo answers a repetition together with its first.

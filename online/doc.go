@@ -14,7 +14,7 @@
 //	| 02 | group | partition | origin |       progress, and the last entry
 //	| 03 | group | partition | view   | key   row | crc32c of key and row
 //	| 04 | group | partition | origin | at    log entry (package oplog)
-//	| 05 | request id                         digest and receipt, expiring
+//	| 05 | request id                         digest, and where it wrote each shard; expiring
 //	| 06 |                                    membership document
 //	| 08 | revision | part                    registry, latest revision last
 //	| 09 | group | partition | origin |       floor: u64 timestamp
@@ -38,8 +38,9 @@
 //	    reader fills one only if no commit later than its snapshot touched the
 //	    stripe.
 //	S7. A write that fails changes nothing, whatever else its batch holds.
-//	S8. A request id writes once; its repetition is answered with the first
-//	    receipt, while the record lasts.
+//	S8. A request id writes once, whatever part of the request comes first; its
+//	    repetition is answered with the first receipt, while the record lasts.
+//	    Whoever joins its entries knows it too.
 //	S9. After an error of the disk, or once the directory is gone, nothing is
 //	    acknowledged and nothing more is written until the store is opened anew;
 //	    reads go on at what was published, or fail, and never show less.

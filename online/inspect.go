@@ -81,10 +81,12 @@ type EntryRecord struct {
 	Entry oplog.Entry
 }
 
-// RequestRecord is the remembered result of one request.
+// RequestRecord is what is remembered of one request.
 type RequestRecord struct {
-	ID      RequestID
-	Digest  [16]byte
+	ID     RequestID
+	Digest [16]byte
+	// Shards is in how many the request writes; Receipt has those that are done.
+	Shards  int
 	Receipt Receipt
 }
 
@@ -211,8 +213,9 @@ func decodeRecord(key, value []byte, registry *[]byte) Record {
 		}
 		r.Entry = &EntryRecord{Shard: k.shard, Entry: e}
 	case kindRequest:
-		r.Request = &RequestRecord{ID: k.request}
-		r.Request.Digest, r.Request.Receipt, r.Err = decodeRequestRecord(key, value)
+		var q requestRecord
+		q, r.Err = decodeRequestRecord(key, value)
+		r.Request = &RequestRecord{ID: k.request, Digest: q.digest, Shards: q.shards, Receipt: Receipt{Positions: q.positions, Superseded: q.superseded}}
 	case kindRegistry:
 		r.Registry, r.Err = decodeRegistryRecord(k, key, value, registry)
 	}

@@ -167,6 +167,11 @@ func (st *stage) joinEntry(log logID, j *joining) error {
 	st.sizeBytes += entryBytes(len(entry.key), len(entry.value))
 	h := st.head(log)
 	st.setHead(log, head{through: max(h.through, e.At), entry: max(h.entry, e.At), durable: true})
+	if e.Request != nil {
+		if err := st.joinRequest(e.Request, ShardPosition{Shard: log.shard, Position: e.Position()}); err != nil {
+			return err
+		}
+	}
 	if st.sizeBytes > limit {
 		st.rollback(before)
 		return full()

@@ -146,32 +146,33 @@ func FuzzDecodeStoreRecord(f *testing.F) {
 	})
 }
 
-func sampleReceipt() Receipt {
-	return Receipt{
-		Positions: []ShardPosition{
+func sampleRequest() requestRecord {
+	return requestRecord{
+		digest: [16]byte{9}, shards: 3,
+		positions: []ShardPosition{
 			{Shard: shardB, Position: hlc.Position{Origin: 5, At: 600}},
 			{Shard: shardA, Position: hlc.Position{Origin: 5, At: 601}},
 		},
-		Superseded: []int{0, 3, 400},
+		superseded: []int{0, 3, 400},
 	}
 }
 
 func TestRequestRecordComesBackAndFlippedBitsShow(t *testing.T) {
 	key := appendRequestKey(nil, RequestID{1})
-	for _, want := range []Receipt{sampleReceipt(), {}} {
-		b := appendRequestRecord(nil, key, [16]byte{9}, want)
-		digest, got, err := decodeRequestRecord(key, b)
-		if err != nil || digest != [16]byte{9} || !reflect.DeepEqual(got, want) {
+	for _, want := range []requestRecord{sampleRequest(), {digest: [16]byte{1}, shards: 300}} {
+		b := appendRequestRecord(nil, key, want)
+		got, err := decodeRequestRecord(key, b)
+		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("got %+v, %v, want %+v", got, err, want)
 		}
 		for i := range 8 * len(b) {
 			bad := bytes.Clone(b)
 			bad[i/8] ^= 1 << (i % 8)
-			if _, _, err := decodeRequestRecord(key, bad); !errors.Is(err, ErrCorrupt) {
+			if _, err := decodeRequestRecord(key, bad); !errors.Is(err, ErrCorrupt) {
 				t.Fatalf("bit %d flipped: %v", i, err)
 			}
 		}
-		if _, _, err := decodeRequestRecord(appendRequestKey(nil, RequestID{2}), b); !errors.Is(err, ErrCorrupt) {
+		if _, err := decodeRequestRecord(appendRequestKey(nil, RequestID{2}), b); !errors.Is(err, ErrCorrupt) {
 			t.Errorf("under another key: %v, want %v", err, ErrCorrupt)
 		}
 	}
@@ -238,14 +239,14 @@ func TestReplicationRecordsComeBackAndFlippedBitsShow(t *testing.T) {
 
 func FuzzDecodeRequestRecord(f *testing.F) {
 	key := appendRequestKey(nil, RequestID{1})
-	f.Add(appendRequestRecord(nil, key, [16]byte{9}, sampleReceipt()))
+	f.Add(appendRequestRecord(nil, key, sampleRequest()))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		b = resealed(key, b)
-		digest, r, err := decodeRequestRecord(key, b)
+		r, err := decodeRequestRecord(key, b)
 		if err != nil {
 			return
 		}
-		if got := appendRequestRecord(nil, key, digest, r); !bytes.Equal(got, b) {
+		if got := appendRequestRecord(nil, key, r); !bytes.Equal(got, b) {
 			t.Errorf("%x decodes to %+v, which is %x", b, r, got)
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -23,6 +24,8 @@ type stage struct {
 	heads    map[logID]head
 	entries  []stagedEntry
 	requests []stagedRequest
+	// requestAt finds what is known last of a request among requests.
+	requestAt map[RequestID]int
 	// What only batches of their own hold; see committer.alone.
 	records []stagedRecord
 	shards  []stagedShard
@@ -69,8 +72,6 @@ type stagedEntry struct {
 	key, value []byte
 	log        logID
 }
-
-type stagedRequest struct{ key, value []byte }
 
 type stagedRecord struct{ key, value []byte }
 
@@ -127,11 +128,15 @@ func (st *stage) reset() {
 	if st.rows == nil || len(st.rows) > maxKeptRows {
 		st.rows = map[string]*stagedRow{}
 		st.heads = map[logID]head{}
+		st.requestAt = map[RequestID]int{}
 	}
 	clear(st.rows)
 	clear(st.heads)
 	clear(st.entries)
-	st.entries, st.requests, st.undo = st.entries[:0], st.requests[:0], st.undo[:0]
+	st.entries, st.undo = st.entries[:0], st.undo[:0]
+	clear(st.requests)
+	clear(st.requestAt)
+	st.requests = st.requests[:0]
 	st.conflicts = st.conflicts[:0]
 	st.records, st.shards, st.drops = nil, nil, nil
 	st.sizeBytes = 0
@@ -146,12 +151,13 @@ const maxKeptRows = 1 << 14
 // publish all the same.
 func (st *stage) isEmpty() bool { return st.sizeBytes == 0 }
 
-// write stages all of w and returns its receipt, or nothing and why.
-func (st *stage) write(w *Write) (Receipt, error) {
+// write stages all of w but what is known to be done of its request, and returns
+// the receipt of all, or stages nothing and says why.
+func (st *stage) write(w *Write, known *requestRecord) (Receipt, error) {
 	m := st.begin()
-	receipt, err := st.changes(w)
+	receipt, err := st.changes(w, known)
 	if err == nil && w.Idempotency != nil {
-		err = st.request(w.Idempotency, receipt)
+		err = st.wrote(w, known, receipt)
 	}
 	if err == nil && st.sizeBytes > st.store.disk.maxBytes {
 		err = errFull
@@ -183,7 +189,8 @@ func (st *stage) rollback(m mark) {
 		}
 	}
 	clear(st.entries[m.entries:])
-	st.entries, st.requests, st.undo, st.sizeBytes = st.entries[:m.entries], st.requests[:m.requests], st.undo[:m.undo], m.sizeBytes
+	st.dropRequests(m.requests)
+	st.entries, st.undo, st.sizeBytes = st.entries[:m.entries], st.undo[:m.undo], m.sizeBytes
 	st.conflicts = st.conflicts[:m.conflicts]
 }
 
@@ -207,10 +214,14 @@ func (st *stage) setHead(log logID, h head) {
 }
 
 // changes joins the changes of w one after the other.
-func (st *stage) changes(w *Write) (Receipt, error) {
+func (st *stage) changes(w *Write, known *requestRecord) (Receipt, error) {
 	var receipt Receipt
 	st.draft.reset(w)
 	for i := range w.Changes {
+		if p, done := known.in(w.Changes[i].Shard); done {
+			receipt.noteDone(w, i, known, p)
+			continue
+		}
 		superseded, err := st.change(&w.Changes[i], w.LogOnly)
 		if err != nil {
 			if errors.Is(err, badger.ErrDBClosed) { // a commit hung so long that Close gave up
@@ -224,8 +235,10 @@ func (st *stage) changes(w *Write) (Receipt, error) {
 		}
 		receipt.noteChange(w, i, superseded)
 	}
-	receipt.Positions = make([]ShardPosition, 0, len(st.draft.open))
+	receipt.Positions = slices.Grow(receipt.Positions, len(st.draft.open))
+	request := w.request()
 	for _, e := range st.draft.open {
+		e.entry.Request = request
 		if err := st.seal(e); err != nil {
 			return Receipt{}, err
 		}
@@ -332,18 +345,6 @@ func (st *stage) snapshot() *badger.Txn {
 	return st.txn
 }
 
-// request stages the result of a request that named itself.
-func (st *stage) request(id *Idempotency, r Receipt) error {
-	key := appendRequestKey(nil, id.ID)
-	value := appendRequestRecord(nil, key, id.Digest, r)
-	if len(value) >= valueThreshold {
-		return &TooLargeError{What: "write", Bytes: st.sizeBytes + len(value), Limit: st.store.disk.maxBytes}
-	}
-	st.requests = append(st.requests, stagedRequest{key: key, value: value})
-	st.sizeBytes += entryBytes(len(key), len(value))
-	return nil
-}
-
 // record stages a value of the store's own.
 func (st *stage) record(key, value []byte) {
 	st.records = append(st.records, stagedRecord{key: key, value: value})
@@ -370,7 +371,10 @@ func (st *stage) put() (at uint64, err error) {
 			all = append(all, badger.Entry{Key: key, Value: appendProgress(nil, key, h.through, h.entry)})
 		}
 	}
-	for _, r := range st.requests {
+	for i, r := range st.requests {
+		if st.requestAt[r.id] != i {
+			continue // more is known since
+		}
 		e := badger.NewEntry(r.key, r.value).WithTTL(st.store.cfg.RequestTTL)
 		all = append(all, badger.Entry{Key: e.Key, Value: e.Value, ExpiresAt: e.ExpiresAt})
 	}

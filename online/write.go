@@ -7,6 +7,7 @@ import (
 
 	"featurestore/feature"
 	"featurestore/hlc"
+	"featurestore/replication/oplog"
 )
 
 // Write is what one request changes: all of it or nothing.
@@ -43,6 +44,9 @@ type Idempotency struct {
 	// Digest is of the request's contents: the same id with another digest is
 	// a mistake of the client's.
 	Digest [16]byte
+	// Shards is in how many the request writes, where this store carries out a
+	// part of it; 0: in those of the write.
+	Shards int
 }
 
 // Receipt says what became of a write that is durable, readable and published.
@@ -66,6 +70,17 @@ func (r *Receipt) noteChange(w *Write, i int, superseded bool) {
 		r.Superseded = append(r.Superseded, row)
 	case !superseded && n > 0 && r.Superseded[n-1] == row:
 		r.Superseded = r.Superseded[:n-1]
+	}
+}
+
+// noteDone keeps what was done before of a request: the position, once, and that
+// nothing is left of a row.
+func (r *Receipt) noteDone(w *Write, i int, known *requestRecord, at hlc.Position) {
+	_, superseded := slices.BinarySearch(known.superseded, w.row(i))
+	r.noteChange(w, i, superseded)
+	shard := w.Changes[i].Shard
+	if !slices.ContainsFunc(r.Positions, func(p ShardPosition) bool { return p.Shard == shard }) {
+		r.Positions = append(r.Positions, ShardPosition{Shard: shard, Position: at})
 	}
 }
 
@@ -101,6 +116,26 @@ func (s *Store) Append(ctx context.Context, w Write) (Receipt, error) {
 		return Receipt{}, &TooLargeError{What: "write", Bytes: least, Limit: limit}
 	}
 	return s.queue.do(ctx, p)
+}
+
+// shards are those that the write touches, in the order in which it names them.
+func (w *Write) shards() []feature.Shard {
+	var out []feature.Shard
+	for i := range w.Changes {
+		if s := w.Changes[i].Shard; !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// request is how log entries name the write's request, nil when it has no name.
+func (w *Write) request() *oplog.Request {
+	id := w.Idempotency
+	if id == nil {
+		return nil
+	}
+	return &oplog.Request{ID: id.ID, Digest: id.Digest, Shards: max(id.Shards, len(w.shards()))}
 }
 
 // row returns the row that change i came from.

@@ -3,6 +3,8 @@ package replica
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -44,13 +46,17 @@ func deployment(t *testing.T, regions ...string) map[string]Config {
 	return out
 }
 
+// listenFree listens at a port that the system gives to nobody: stores come back to
+// it after they ended.
 func listenFree(t *testing.T) net.Listener {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000))); err == nil {
+			return l
+		}
 	}
-	return l
+	t.Fatal("no free port from 10000 to 30000")
+	return nil
 }
 
 // running is a store, and what its Run came to.

@@ -199,7 +199,18 @@ func New(cfg Config) (*Node, error) {
 
 // Run replicates until ctx ends, and returns nil then. It returns ErrRetired or
 // ErrDrained when the store was removed from its deployment.
-func (n *Node) Run(ctx context.Context) error {
+func (n *Node) Run(ctx context.Context) error { return ofRun(ctx, n.run(ctx)) }
+
+// ofRun is what Run returns. Once its ctx has ended, what is beneath stops too, in
+// any order: the transport may say so before the node has noticed.
+func ofRun(ctx context.Context, err error) error {
+	if ctx.Err() != nil && !errors.Is(err, ErrRetired) && !errors.Is(err, ErrDrained) {
+		return nil
+	}
+	return err
+}
+
+func (n *Node) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	// Nothing is written before the membership allows it.
@@ -216,9 +227,6 @@ func (n *Node) Run(ctx context.Context) error {
 	n.links.closeAll()
 	n.wg.Wait()
 	_ = n.observed.Unregister() // it never fails
-	if errors.Is(err, context.Canceled) {
-		return nil
-	}
 	return err
 }
 

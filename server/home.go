@@ -31,7 +31,8 @@ func (s *Server) home(r *request) (home meta.Member, away bool, err error) {
 func (s *Server) atHome(r *request, home meta.Member) (*http.Response, error) {
 	answer, err := s.ask(r.context(), r, home)
 	if err != nil {
-		return nil, api.Problemf(api.CodeHomeUnreachable, "", "store %s in region %s at %q: %v", home.Store, home.Region, home.URL, err)
+		return nil, api.Problemf(api.CodeHomeUnreachable, "", "store %s in region %s at %q: %v; if it is lost, featurestore members take-home makes another store the home",
+			home.Store, home.Region, home.URL, err)
 	}
 	return answer, nil
 }

@@ -17,7 +17,6 @@ import (
 	"featurestore/consistency"
 	"featurestore/feature"
 	"featurestore/meta"
-	"featurestore/online"
 )
 
 // A request writes the shards of leader groups at their leaders. What this store
@@ -68,18 +67,6 @@ func (w write) only(shards []feature.Shard) write {
 	return w
 }
 
-// named gives a part of a write, or all of it, the name under which the leader
-// knows it, whichever store sent it there: the rest is not done when this part is.
-func (w write) named(p ledPart) write {
-	if w.idempotency != nil {
-		w.idempotency = &online.Idempotency{ID: partOf(w.idempotency.ID, p.String()), Digest: w.idempotency.Digest}
-	}
-	return w
-}
-
-// partOf names a part of a request by the name of all of it.
-func partOf(id [16]byte, part string) [16]byte { return digest(id[:], []byte(part)) }
-
 func isLed(v *feature.ResolvedView) bool { return v.Group.Placement == feature.Leader }
 
 // parts divides a write by who leads its shards; those that nobody leads, or this
@@ -111,7 +98,7 @@ func (s *Server) writeParts(ctx context.Context, r *request, w write, asked conc
 		case len(parts) == 0:
 			return s.writeHere(ctx, r, w, asked, token)
 		case len(parts) == 1 && parts[0].leader.Store == "":
-			out, err := s.writeHere(ctx, r, w.named(parts[0]), asked, token)
+			out, err := s.writeHere(ctx, r, w, asked, token)
 			if errors.Is(err, consistency.ErrNotLeader) && r.pausesFor(ctx, leaderPause) { // it leads since this was waited for
 				continue
 			}
@@ -128,7 +115,7 @@ func (s *Server) writeParts(ctx context.Context, r *request, w write, asked conc
 					answers[i], faults[i] = s.writeAt(ctx, r, p)
 					return nil
 				}
-				answers[i], faults[i] = s.writeHere(ctx, r, w.only(p.shards).named(p), asked, token)
+				answers[i], faults[i] = s.writeHere(ctx, r, w.only(p.shards), asked, token)
 				return nil
 			})
 		}

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"featurestore/feature"
 	"featurestore/feature/definition"
 	"featurestore/hlc"
+	"featurestore/meta"
 )
 
 func TestPushThenLookup(t *testing.T) {
@@ -263,6 +265,31 @@ func TestUnmetConcernDegradesWhereTheViewSaysSo(t *testing.T) {
 	got := answer[api.PushResponse](h, h.post("push", `{"view": "place_stats", "rows": [{"city": "Rome", "zone": 1, "demand": 1}]}`))
 	if got.Concern.Asked != "all" || got.Concern.Met || got.Concern.Acked.Stores != 1 {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// TestAWriteThatWaitsGoesByItsRequestsTime: with on_timeout wait, and by no other.
+func TestAWriteThatWaitsGoesByItsRequestsTime(t *testing.T) {
+	var h *house
+	var acknowledges atomic.Bool
+	p := newPeers(func(_ meta.StoreID, shard feature.Shard) hlc.Vector {
+		if !acknowledges.Load() {
+			return nil
+		}
+		return h.store.Progress(shard)
+	})
+	h = newHouse(t, withPeers(p))
+	h.apply(strings.Replace(rides, "max_lateness: 240h", "write: {concern: all, timeout: 1ms, on_timeout: wait}", 1))
+	body := `{"view": "place_stats", "rows": [{"city": "Rome", "zone": 1, "demand": 1}]}`
+	if p := h.problem(h.post("push", body, api.HeaderTimeout, "100ms")); p.Code != api.CodeConcernTimeout {
+		t.Errorf("got %+v, want the concern not met when the request's time is over", p)
+	}
+	time.AfterFunc(100*time.Millisecond, func() {
+		acknowledges.Store(true)
+		p.told()
+	})
+	if got := answer[api.PushResponse](h, h.post("push", body, api.HeaderTimeout, "1m")); !got.Concern.Met || got.Concern.Acked.Stores != 2 {
+		t.Errorf("got %+v, want it to wait for longer than its view's timeout", got.Concern)
 	}
 }
 

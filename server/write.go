@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -37,6 +38,9 @@ func (s *Server) write(r *request, w write) (*api.PushResponse, error) {
 	token, err := s.sessionOf(r)
 	if err != nil {
 		return nil, err
+	}
+	if w.idempotency != nil {
+		w.idempotency.Shards = len(w.targets()) // of all of it, whatever part is asked for here
 	}
 	if text := r.Request().Header.Get(api.HeaderPart); text != "" {
 		p, err := parsePart(text)
@@ -236,7 +240,8 @@ type concerns struct {
 	list    []consistency.Concern
 	wait    time.Duration
 	degrade bool
-	// timeout is the shortest of the views', require the strictest.
+	// timeout is the shortest of the views', where one has any, require the
+	// strictest.
 	timeout time.Duration
 	require feature.RequireLive
 }
@@ -251,16 +256,20 @@ func (c concerns) String() string {
 }
 
 func (r *request) concerns(views []*feature.ResolvedView) (concerns, error) {
-	out := concerns{wait: consistency.DefaultFallback.Wait, degrade: true, timeout: consistency.DefaultConcernTimeout}
+	out := concerns{wait: consistency.DefaultFallback.Wait, degrade: true, timeout: r.timeout}
 	header := r.Request().Header.Get(api.HeaderWriteConcern)
 	if len(views) == 0 { // they were dropped since
 		views = []*feature.ResolvedView{{Group: &feature.Group{}}}
 	}
-	for i, v := range views {
+	for _, v := range views {
 		d := v.WriteDefaults()
-		out.degrade = out.degrade && d.OnTimeout == "degrade"
-		if d.Timeout > 0 && (i == 0 || d.Timeout < out.timeout) {
-			out.timeout = d.Timeout
+		onTimeout, err := consistency.ParseOnTimeout(d.OnTimeout)
+		if err != nil {
+			return out, err
+		}
+		out.degrade = out.degrade && onTimeout == consistency.OnTimeoutDegrade
+		if onTimeout != consistency.OnTimeoutWait {
+			out.timeout = min(out.timeout, cmp.Or(d.Timeout, consistency.DefaultConcernTimeout))
 		}
 		out.demand(d.RequireLive)
 		concern, err := consistency.ViewConcern(v)
@@ -303,12 +312,8 @@ func (r *request) idempotency(body []byte) (*online.Idempotency, error) {
 	if len(key) > maxIdempotencyKey {
 		return nil, api.Problemf(api.CodeInvalidHeader, api.HeaderIdempotency, "%d characters; at most %d", len(key), maxIdempotencyKey)
 	}
-	id := digest([]byte(r.Param("project")), []byte(key))
-	if part := r.Request().Header.Get(api.HeaderPart); part != "" {
-		id = partOf(id, part)
-	}
 	return &online.Idempotency{
-		ID:     id,
+		ID:     digest([]byte(r.Param("project")), []byte(key)),
 		Digest: digest([]byte(r.Request().URL.Path), body),
 	}, nil
 }

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -35,6 +36,8 @@ type Push struct {
 	Age     time.Duration
 	Concern consistency.Concern
 	Timeout time.Duration
+	// Key names the push, so that it can be repeated; "" for none.
+	Key string
 }
 
 // Lookup is one lookup of one driver.
@@ -56,6 +59,8 @@ type Operation struct {
 	Began, Ended, Accepted time.Time
 	Limit                  time.Duration // it should have ended after so much
 	Err                    error
+	// Repeated says that a push did nothing, for one of its name had done it.
+	Repeated bool
 	// Seen is what the session had seen before.
 	Seen consistency.Token
 
@@ -88,7 +93,9 @@ func (h *History) carryOut(ctx context.Context, op Operation, do func(context.Co
 	op.Began = time.Now()
 	op.Err = do(ctx, &op)
 	op.Ended = time.Now()
-	h.add(op)
+	if !op.Repeated {
+		h.add(op)
+	}
 	return op
 }
 
@@ -157,14 +164,14 @@ func (c *Cluster) pushAt(ctx context.Context, r *Replica, p *Push, op *Operation
 	}
 	op.Offered = true
 	receipt, err := r.Store.Append(ctx, online.Write{
-		Changes: []online.Placed{placed},
+		Changes: []online.Placed{placed}, Idempotency: p.idempotency(),
 		Deps:    dependencies(&p.Session.token, placed.Shard, r.Coordinator.OwnLog(target)),
 		Seen:    r.Coordinator.Seen(&p.Session.token),
 	})
 	if err != nil {
 		return err
 	}
-	op.Region = r.Region // who accepted it
+	op.Region, op.Repeated = r.Region, receipt.Repeated // who accepted it, or knew it
 	op.Position, op.Accepted, op.Superseded = receipt.Positions[0], time.Now(), len(receipt.Superseded) > 0
 	if op.Written, err = c.written(ctx, r, op.Position); err != nil {
 		return err
@@ -179,6 +186,15 @@ func (c *Cluster) pushAt(ctx context.Context, r *Replica, p *Push, op *Operation
 		return consistency.ErrConcernTimeout
 	}
 	return nil
+}
+
+// idempotency is what names the push at a store.
+func (p *Push) idempotency() *online.Idempotency {
+	if p.Key == "" {
+		return nil
+	}
+	id := sha256.Sum256([]byte(p.Key))
+	return &online.Idempotency{ID: online.RequestID(id[:16])}
 }
 
 // written reads what a push brought from the log of the store that took it.

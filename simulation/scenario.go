@@ -27,7 +27,7 @@ import (
 //	        [preset=NAME]: concern, timeout and level of commands that say none, too
 //	link FROM TO [delay=D] [jitter=D] [loss=P] [repeat=P] [mix=P]   one direction
 //	cut A B | cut A > B | heal A B | heal                            both, one, all
-//	push REGION driver=N[..N] [x=] [w=] [n=] [m=] [z=] [add=] [remove=] [age=D] [session=] [concern=] [timeout=D]
+//	push REGION driver=N[..N] [x=] [w=] [n=] [m=] [z=] [add=] [remove=] [age=D] [session=] [concern=] [timeout=D] [key=]
 //	delete REGION driver=N …
 //	lookup REGION driver=N [level=L] [wait=D] [unmet=forward|degrade|fail] [session=] [timeout=D]
 //	observe REGION
@@ -345,7 +345,7 @@ func (s *Scenario) push(ctx context.Context, a arguments, isDelete bool) (string
 }
 
 func (s *Scenario) pushOne(ctx context.Context, a arguments, isDelete bool) (string, error) {
-	p := Push{Region: a.region(0), Session: s.session(a.sessionName()), Delete: isDelete, Add: a.named["add"], Remove: a.named["remove"]}
+	p := Push{Region: a.region(0), Session: s.session(a.sessionName()), Delete: isDelete, Add: a.named["add"], Remove: a.named["remove"], Key: a.named["key"]}
 	driver, err := a.number("driver")
 	if err != nil || driver == nil {
 		return "", errors.New("want driver=N")
@@ -376,6 +376,9 @@ func (s *Scenario) pushOne(ctx context.Context, a arguments, isDelete bool) (str
 	text := fmt.Sprintf("stores=%d waited=%dms at=%v", op.Acks.Acks.Stores, op.Ended.Sub(op.Began).Milliseconds(), op.Position.Position.At)
 	if op.Superseded {
 		text += " superseded"
+	}
+	if op.Repeated {
+		text += " repeated"
 	}
 	return text, op.Err
 }

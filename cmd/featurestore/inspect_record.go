@@ -60,7 +60,7 @@ func describeRecord(r online.Record) map[string]any {
 		}
 		return map[string]any{
 			"kind": "request", "id": hex.EncodeToString(r.Request.ID[:]), "digest": hex.EncodeToString(r.Request.Digest[:]),
-			"positions": positions, "superseded": len(r.Request.Receipt.Superseded),
+			"shards": r.Request.Shards, "positions": positions, "superseded": len(r.Request.Receipt.Superseded),
 		}
 	}
 	return map[string]any{"kind": "unknown", "key": hex.EncodeToString(r.Key)}
@@ -97,6 +97,9 @@ func describeEntry(r *online.EntryRecord) map[string]any {
 		rows = append(rows, one)
 	}
 	m["deps"], m["rows"] = deps, rows
+	if q := e.Request; q != nil {
+		m["request"] = map[string]any{"id": hex.EncodeToString(q.ID[:]), "digest": hex.EncodeToString(q.Digest[:]), "shards": q.Shards}
+	}
 	return m
 }
 

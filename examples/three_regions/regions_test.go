@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -122,10 +123,7 @@ func newShell(t *testing.T) *shell {
 	s := &shell{t: t, dir: t.TempDir(), stores: map[string]*store{}}
 	var ports []string
 	for _, port := range []string{"8080", "8081", "8082", "9080", "9081", "9082"} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
+		l := listenFree(t)
 		defer l.Close() // after all were taken, so that they differ
 		ports = append(ports, "127.0.0.1:"+port, l.Addr().String())
 	}
@@ -148,6 +146,19 @@ func newShell(t *testing.T) *shell {
 		}
 	})
 	return s
+}
+
+// listenFree listens at a port that the system gives to nobody: stores take it over,
+// and come back to it after they ended.
+func listenFree(t *testing.T) net.Listener {
+	t.Helper()
+	for range 100 {
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000))); err == nil {
+			return l
+		}
+	}
+	t.Fatal("no free port from 10000 to 30000")
+	return nil
 }
 
 // run types one command.

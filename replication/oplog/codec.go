@@ -14,7 +14,10 @@ import (
 // format is the only one this version reads and writes.
 const format = 1
 
-const flagLogOnly = 1 << 0
+const (
+	flagLogOnly = 1 << 0
+	flagRequest = 1 << 1
+)
 
 const (
 	headBytes = 1 + 1 + 1 + 8 + 4 + 8 // up to and including prev
@@ -43,6 +46,9 @@ func Append(dst []byte, e Entry) []byte {
 	if e.LogOnly {
 		flags |= flagLogOnly
 	}
+	if e.Request != nil {
+		flags |= flagRequest
+	}
 	dst = append(dst, format, byte(e.Kind), flags)
 	dst = binary.BigEndian.AppendUint64(dst, uint64(e.At))
 	dst = binary.BigEndian.AppendUint32(dst, uint32(e.Origin))
@@ -51,6 +57,10 @@ func Append(dst []byte, e Entry) []byte {
 	for _, d := range e.Deps {
 		dst = binary.AppendUvarint(dst, uint64(d.Origin))
 		dst = binary.AppendUvarint(dst, uint64(e.At-d.At))
+	}
+	if r := e.Request; r != nil {
+		dst = append(append(dst, r.ID[:]...), r.Digest[:]...)
+		dst = binary.AppendUvarint(dst, uint64(r.Shards))
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(e.Rows)))
 	for _, r := range e.Rows {
@@ -89,7 +99,7 @@ func Decode(b []byte) (Entry, error) {
 	if got := crc32.Checksum(body, castagnoli); got != sum {
 		return Entry{}, fmt.Errorf("%w: checksum %08x, want %08x", ErrCorrupt, got, sum)
 	}
-	if body[2]&^flagLogOnly != 0 {
+	if body[2]&^(flagLogOnly|flagRequest) != 0 {
 		return Entry{}, fmt.Errorf("%w: flags %#x", ErrCorrupt, body[2])
 	}
 	e := Entry{
@@ -101,6 +111,9 @@ func Decode(b []byte) (Entry, error) {
 	}
 	r := reader{rest: body[headBytes:]}
 	e.Deps = r.deps(e.At)
+	if body[2]&flagRequest != 0 {
+		e.Request = r.request()
+	}
 	e.Rows = r.rows()
 	if r.err == nil && len(r.rest) > 0 {
 		r.fail("%d bytes after the last row", len(r.rest))

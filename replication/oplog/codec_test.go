@@ -92,12 +92,16 @@ func TestDecodeRefusesWhatAppendWouldNotWrite(t *testing.T) {
 		{"flags unknown", func(b []byte) []byte { b[2] = 6; return b }, "flags 0x6"},
 		{"no origin", func(b []byte) []byte { clear(b[11:15]); return b }, "origin is zero"},
 		{"prev after it", func(b []byte) []byte { b[15] = 0xff; return b }, "is not before it"},
-		{"noop with rows", func(b []byte) []byte { b[1], b[2] = byte(Noop), 0; return b }, "want none"},
-		{"log only relog", func(b []byte) []byte { b[1], b[2] = byte(Relog), 1; return b }, "log_only"},
+		{"noop with rows", func(b []byte) []byte { b[1], b[2] = byte(Noop), flagRequest; return b }, "want none"},
+		{"log only relog", func(b []byte) []byte { b[1] = byte(Relog); return b }, "log_only"},
 		{"long form count", func(b []byte) []byte {
 			return append(append(b[:headBytes:headBytes], b[headBytes]|0x80, 0), b[headBytes+1:]...)
 		}, "shortest form"},
 		{"too many deps", func(b []byte) []byte { b[headBytes] = 0x7f; return b }, "number of deps is 127"},
+		{"a request of no shards", func(b []byte) []byte {
+			shards := bytes.Index(b, sampleRequest()) + len(sampleRequest())
+			return append(append(b[:shards:shards], 0), b[shards+2:]...)
+		}, "request.shards is 0, want 1 to 65536"},
 		{"bytes after", func(b []byte) []byte {
 			return append(b[:len(b)-sumBytes:len(b)-sumBytes], 0, 0, 0, 0, 0)
 		}, "1 bytes after the last row"},
@@ -107,6 +111,12 @@ func TestDecodeRefusesWhatAppendWouldNotWrite(t *testing.T) {
 			t.Errorf("%s: got %v, want ErrCorrupt with %q", tc.name, err, tc.want)
 		}
 	}
+}
+
+// sampleRequest is the id and digest of the sample's request.
+func sampleRequest() []byte {
+	r := sample().Request
+	return append(r.ID[:], r.Digest[:]...)
 }
 
 // reseal writes the checksum that b's bytes have now.
@@ -126,8 +136,9 @@ func sample() Entry {
 	deleted, _ := feature.Change{EventTime: event, Delete: true}.Delta(feature.Row{}, at, origin)
 	return Entry{
 		Kind: Delta, LogOnly: true, At: at, Origin: origin, Prev: hlc.New(1787309981000, 0),
-		Deps: []hlc.Position{{Origin: 1, At: at - 1}, {Origin: 2, At: at - 300}},
-		Rows: []Row{{View: 1, Key: driver(7), Delta: written}, {View: 1, Key: driver(8), Delta: deleted}},
+		Deps:    []hlc.Position{{Origin: 1, At: at - 1}, {Origin: 2, At: at - 300}},
+		Request: &Request{ID: [16]byte{1, 2, 3}, Digest: [16]byte{4, 5}, Shards: 300},
+		Rows:    []Row{{View: 1, Key: driver(7), Delta: written}, {View: 1, Key: driver(8), Delta: deleted}},
 	}
 }
 

@@ -12,6 +12,10 @@
 //	| n | n x { origin   | at - dep }   |  deps, by rising origin
 //	+---+-------------------------------+
 //	 uvarint   uvarint     uvarint
+//	+----+--------+--------+
+//	| id | digest | shards |                             request, if flagged
+//	+----+--------+--------+
+//	 16 bytes each  uvarint
 //	+---+-----------------------------------------------+--------+
 //	| n | n x { view   | length | key | length | row  }  | crc32c |
 //	+---+-----------------------------------------------+--------+

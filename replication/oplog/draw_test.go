@@ -18,6 +18,11 @@ var entries = rapid.Custom(func(t *rapid.T) Entry {
 		Prev:   hlc.Timestamp(rapid.Uint64Range(0, uint64(at)-1).Draw(t, "prev")),
 	}
 	e.LogOnly = e.Kind == Delta && rapid.Bool().Draw(t, "log only")
+	if e.Kind == Delta && rapid.Bool().Draw(t, "requested") {
+		e.Request = &Request{Shards: rapid.IntRange(1, MaxRequestShards).Draw(t, "shards of the request")}
+		copy(e.Request.ID[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "request"))
+		copy(e.Request.Digest[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "digest"))
+	}
 	deps := hlc.Vector{}
 	for range rapid.IntRange(0, 4).Draw(t, "deps") {
 		origin := hlc.Origin(rapid.Uint32Min(1).Draw(t, "dep origin"))

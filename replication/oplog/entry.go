@@ -53,10 +53,24 @@ type Entry struct {
 	// origin, one an origin, all before At. One of the entry's own origin says
 	// no more than Prev does.
 	Deps []hlc.Position
+	// Request names the request that a Delta was written for, nil when it had no
+	// name. It stands in the last entry of the request in its shard.
+	Request *Request
 	// Rows are ordered by view, then key; none for a Noop, some for the others.
 	// SortRows brings them in order.
 	Rows []Row
 }
+
+// Request names a client's request, so that whoever has its entries knows it
+// when it is repeated.
+type Request struct {
+	ID, Digest [16]byte
+	// Shards is in how many shards the request writes, 1 to MaxRequestShards.
+	Shards int
+}
+
+// MaxRequestShards bounds the shards of one request.
+const MaxRequestShards = 1 << 16
 
 // Row is what an entry brings to the row of one view and entity key.
 type Row struct {
@@ -94,6 +108,10 @@ func (e Entry) Validate() error {
 		return e.invalid("log_only belongs to a delta, not a %v", e.Kind)
 	case e.Kind == Noop && len(e.Rows) > 0:
 		return e.invalid("a noop has %d rows, want none", len(e.Rows))
+	case e.Request != nil && e.Kind != Delta:
+		return e.invalid("request belongs to a delta, not a %v", e.Kind)
+	case e.Request != nil && (e.Request.Shards < 1 || e.Request.Shards > MaxRequestShards):
+		return e.invalid("request.shards is %d, want 1 to %d", e.Request.Shards, MaxRequestShards)
 	case e.Kind != Noop && len(e.Rows) == 0:
 		return e.invalid("a %v has no rows", e.Kind)
 	}

@@ -27,7 +27,9 @@ func TestValidateNamesTheFault(t *testing.T) {
 		{"no time", func(e *Entry) { e.At, e.Prev = 0, 0 }, "prev"},
 		{"prev is itself", func(e *Entry) { e.Prev = e.At }, "is not before it"},
 		{"log only relog", func(e *Entry) { e.Kind = Relog }, "log_only belongs to a delta, not a relog"},
-		{"noop with rows", func(e *Entry) { e.Kind, e.LogOnly = Noop, false }, "a noop has 2 rows, want none"},
+		{"relog of a request", func(e *Entry) { e.Kind, e.LogOnly = Relog, false }, "request belongs to a delta, not a relog"},
+		{"request of no shards", func(e *Entry) { e.Request = &Request{} }, "request.shards is 0, want 1 to 65536"},
+		{"noop with rows", func(e *Entry) { e.Kind, e.LogOnly, e.Request = Noop, false, nil }, "a noop has 2 rows, want none"},
 		{"delta without rows", func(e *Entry) { e.Rows = nil }, "a delta has no rows"},
 		{"dep without origin", func(e *Entry) { e.Deps[0].Origin = 0 }, "deps[0]"},
 		{"dep without time", func(e *Entry) { e.Deps[1].At = 0 }, "deps[1]"},
@@ -66,7 +68,7 @@ func TestADepOnItsOwnPastIsAllowed(t *testing.T) {
 
 func TestARelogKeepsTheVersionsOfOthers(t *testing.T) {
 	e := sample()
-	e.Kind, e.LogOnly, e.At, e.Prev = Relog, false, e.At+5, e.At
+	e.Kind, e.LogOnly, e.Request, e.At, e.Prev = Relog, false, nil, e.At+5, e.At
 	got, err := Decode(Append(nil, e))
 	if err != nil || !equal(got, e) {
 		t.Errorf("got %+v, %v\nwant %+v", got, err, e)

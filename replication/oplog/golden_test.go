@@ -63,13 +63,19 @@ func describe(b []byte) string {
 	}
 	take(1, "format")
 	take(1, "kind: 1 delta, 2 noop, 3 relog")
-	take(1, "flags: 1 log only")
+	flags := b[0]
+	take(1, "flags: 1 log only, 2 request")
 	take(8, "at")
 	take(4, "origin")
 	take(8, "prev")
 	for range uvarint("deps:") {
 		uvarint("origin")
 		uvarint("  before it by")
+	}
+	if flags&flagRequest != 0 {
+		take(16, "request")
+		take(16, "  digest of its contents")
+		uvarint("  shards it writes:")
 	}
 	for range uvarint("rows:") {
 		uvarint("view")

@@ -71,6 +71,18 @@ func (r *reader) deps(at hlc.Timestamp) []hlc.Position {
 	return deps
 }
 
+func (r *reader) request() *Request {
+	var out Request
+	if n := len(out.ID) + len(out.Digest); len(r.rest) < n {
+		r.fail("request breaks off")
+		return nil
+	}
+	r.rest = r.rest[copy(out.ID[:], r.rest):]
+	r.rest = r.rest[copy(out.Digest[:], r.rest):]
+	out.Shards = int(r.uvarint("shards of a request", MaxRequestShards))
+	return &out
+}
+
 func (r *reader) rows() []Row {
 	n := r.count("number of rows", minRowBytes)
 	if n == 0 {
