@@ -165,8 +165,8 @@ func (c *Cluster) pushAt(ctx context.Context, r *Replica, p *Push, op *Operation
 	op.Offered = true
 	receipt, err := r.Store.Append(ctx, online.Write{
 		Changes: []online.Placed{placed}, Idempotency: p.idempotency(),
-		Deps:    dependencies(&p.Session.token, placed.Shard, r.Coordinator.OwnLog(target)),
-		Seen:    r.Coordinator.Seen(&p.Session.token),
+		Deps: dependencies(&p.Session.token, placed.Shard, r.Coordinator.OwnLog(target)),
+		Seen: r.Coordinator.Seen(&p.Session.token),
 	})
 	if err != nil {
 		return err
