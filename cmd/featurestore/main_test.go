@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -29,12 +30,21 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs testdata/*.txtar: each is named for what it claims.
 func TestScripts(t *testing.T) {
+	scripts, err := filepath.Glob("testdata/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range scripts {
+		if text, err := os.ReadFile(path); err != nil || bytes.Contains(text, []byte("\nstop\n")) {
+			t.Errorf("%s: stop ends a script before its end, %v; a store ends with end", path, err)
+		}
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata",
 		UpdateScripts: *update,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start": scriptStart,
-			"stop":  scriptStop,
+			"end":   scriptEnd,
 			"write": scriptWrite,
 			"await": scriptAwait,
 		},
@@ -173,9 +183,10 @@ func scriptStart(ts *testscript.TestScript, neg bool, args []string) {
 // scriptProcesses holds what stops the store of each script.
 var scriptProcesses sync.Map
 
-// scriptStop is "stop": it ends the script's store in order; what it printed
-// is in store.log.
-func scriptStop(ts *testscript.TestScript, neg bool, args []string) {
+// scriptEnd is "end": it ends the script's store in order; what it printed
+// is in store.log. It is not called "stop": that is testscript's own, which ends the
+// script.
+func scriptEnd(ts *testscript.TestScript, neg bool, args []string) {
 	stop, ok := scriptProcesses.Load(ts)
 	if !ok {
 		ts.Fatalf("no store was started")
