@@ -61,7 +61,7 @@ var rooms = []room{
 	},
 	{
 		path: "offline/training", // training sets: history through the point-in-time join
-		may:  []string{"hlc", "feature", "offline/history", "offline/pit"},
+		may:  []string{"hlc", "feature", "offline/history", "offline/pit", "offline/source"},
 		test: []string{"online", "feature/definition"},
 	},
 	{
@@ -98,7 +98,7 @@ var rooms = []room{
 		path: "replica",
 		may: []string{
 			"hlc", "feature", "feature/definition", "feature/ondemand", "replication/oplog", "meta",
-			"online", "consistency", "replication", "offline", "offline/source",
+			"online", "consistency", "replication", "offline", "offline/source", "offline/history",
 			"api", "server", "replication/peer", "offline/flight", "relay", "fault",
 		},
 		test: []string{"sdk", "probe"},
@@ -119,7 +119,7 @@ var rooms = []room{
 		path: "cmd/featurestore",
 		may: []string{
 			"hlc", "feature", "feature/definition", "feature/ondemand", "replication/oplog",
-			"online", "consistency", "offline/source", "api", "probe", "sdk", "sdk/training", "replica", "relay", "meta",
+			"online", "consistency", "offline/source", "offline/history", "offline/pit", "offline/training", "api", "probe", "sdk", "sdk/training", "replica", "relay", "meta",
 		},
 		test: []string{"server", "simulation"},
 	},

@@ -15,6 +15,7 @@ import (
 
 	"featurestore/consistency"
 	"featurestore/meta"
+	"featurestore/offline/history"
 	"featurestore/online"
 	"featurestore/replication"
 	"featurestore/server"
@@ -67,6 +68,12 @@ type Config struct {
 	// stores of a deployment. "" is the file "secret" in Data, made with 32
 	// random bytes when it is not there.
 	SecretFile string
+	// History keeps every row that is written as Parquet files in the folder history
+	// of Data, for training sets. HistoryEvery is how long what was read of the log may wait for
+	// its commit; 0 is history.DefaultMaxAge. HistoryRetain is for how long rows
+	// stay, by event time; 0: for ever.
+	History                     bool
+	HistoryEvery, HistoryRetain time.Duration
 	// Definitions is a file or a folder that is applied at start; "" for none.
 	Definitions string
 	// FeastProject is the project that the paths of Feast's clients serve; "" is
@@ -152,6 +159,8 @@ func (c Config) Validate() error {
 		fault(err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "", "url is %q: write it as http://features.eu.example:8080", c.URL)
 	}
 	fault(c.LogFormat != "" && c.LogFormat != LogText && c.LogFormat != LogJSON, "log_format is %q: use text or json", c.LogFormat)
+	fault(c.HistoryEvery < 0, "history_every is %v: it must be positive, or zero for %v", c.HistoryEvery, history.DefaultMaxAge)
+	fault(c.HistoryRetain < 0, "history_retain is %v: it must be positive, or zero for ever", c.HistoryRetain)
 	fault(c.Drain < 0, "drain is %v: it must be positive, or zero for %v", c.Drain, DefaultDrain)
 	fault(c.OTLP.Interval < 0, "otlp_interval is %v: it must be positive, or zero for %v", c.OTLP.Interval, DefaultOTLPInterval)
 	if r := c.OTLP.TraceRatio; r != nil {
@@ -199,6 +208,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Drain == 0 {
 		c.Drain = DefaultDrain
+	}
+	if c.HistoryEvery == 0 {
+		c.HistoryEvery = history.DefaultMaxAge
 	}
 	if c.LogFormat == "" {
 		c.LogFormat = LogText

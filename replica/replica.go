@@ -34,6 +34,7 @@ type Replica struct {
 	node        *replication.Node
 	coordinates *consistency.Coordinator // set before anything runs
 	server      *server.Server
+	past        *past // nil for a store that keeps no history
 	listener    net.Listener
 	ready       chan struct{}
 	ran         bool
@@ -69,6 +70,11 @@ func New(cfg Config) (_ *Replica, err error) {
 	r.limitHeap()
 	if r.store, err = online.Open(r.onlineConfig()); err != nil {
 		return nil, err
+	}
+	if r.cfg.History {
+		if r.past, err = r.openHistory(context.Background()); err != nil {
+			return nil, err
+		}
 	}
 	// Before the edge, which tells the address; nobody is answered until Run.
 	if r.listener = r.cfg.Listener; r.listener == nil {
@@ -231,9 +237,17 @@ func (r *Replica) Run(ctx context.Context) error {
 			return r.peers.Run(nodeCtx)
 		})
 	}
+	pastCtx, stopPast := context.WithCancel(storeCtx)
+	defer stopPast()
+	var past errgroup.Group
+	if r.past != nil {
+		past.Go(func() error { r.keepHistory(pastCtx); return nil })
+	}
 	err := r.serve(ctx)
 	stopNode()
 	err = errors.Join(err, node.Wait())
+	stopPast()
+	_ = past.Wait() // it never fails
 	stopStore()
 	if err = errors.Join(err, store.Wait()); err != nil {
 		err = fmt.Errorf("store %s: %w", r.cfg.Store, err)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"featurestore/offline/history"
 	"featurestore/replication"
 )
 
@@ -56,10 +57,16 @@ var settings = []Setting{
 		c.PeerCompress, err = strconv.ParseBool(s)
 		return plain(err, s, "true or false")
 	}},
+	{Key: "history", Default: "false", Switch: true, Help: "keep all rows as Parquet files in the data directory, for training sets", set: func(c *Config, s string) (err error) {
+		c.History, err = strconv.ParseBool(s)
+		return plain(err, s, "true or false")
+	}},
+	{Key: "history_every", Default: plainDuration(history.DefaultMaxAge), Help: "how long rows may wait for their history", set: duration(func(c *Config) *time.Duration { return &c.HistoryEvery })},
+	{Key: "history_retain", Default: "0s", Help: "how long rows stay in history, by event time; 0s is for ever", set: duration(func(c *Config) *time.Duration { return &c.HistoryRetain })},
 	{Key: "log_min_age", Default: plainDuration(replication.DefaultLogMinAge), Help: "how long log entries stay that every store has", set: duration(func(c *Config) *time.Duration { return &c.Replication.LogMinAge })},
 	{Key: "log_max_age", Default: plainDuration(replication.DefaultLogMaxAge), Help: "how long they stay for a store that is away; it is rebuilt when it misses some", set: duration(func(c *Config) *time.Duration { return &c.Replication.LogMaxAge })},
 	{Key: "log_max_bytes", Default: plainBytes(replication.DefaultLogMaxBytes), Help: "how much of a shard's log stays for a store that is away", set: func(c *Config, s string) (err error) {
-		c.Replication.LogMaxBytes, err = parseBytes(s)
+		c.Replication.LogMaxBytes, err = ParseBytes(s)
 		return err
 	}},
 	{Key: "tombstone_grace", Default: plainDuration(replication.DefaultGrace), Help: "how long every store must be past a delete before it is forgotten", set: duration(func(c *Config) *time.Duration { return &c.Replication.Grace })},
@@ -68,11 +75,11 @@ var settings = []Setting{
 	{Key: "definitions", path: true, Help: "file or folder of definitions, applied at start", set: text(func(c *Config) *string { return &c.Definitions })},
 	{Key: "feast_project", Help: "project of Feast's own paths, which name none; needed when there are several", set: text(func(c *Config) *string { return &c.FeastProject })},
 	{Key: "hot_bytes", Default: "128MiB", Help: "memory for rows, besides their index; -1 for none", set: func(c *Config, s string) (err error) {
-		c.HotBytes, err = parseBytes(s)
+		c.HotBytes, err = ParseBytes(s)
 		return err
 	}},
 	{Key: "heap_bytes", Default: "256MiB", Help: "where the garbage collector begins to work harder; -1 for never; GOMEMLIMIT overrides", set: func(c *Config, s string) (err error) {
-		c.HeapBytes, err = parseBytes(s)
+		c.HeapBytes, err = ParseBytes(s)
 		return err
 	}},
 	{Key: "timeout", Default: "2s", Help: "time for a request that names no timeout", set: duration(func(c *Config) *time.Duration { return &c.Timeout })},
@@ -141,7 +148,7 @@ func count(field func(*Config) *int) func(*Config, string) error {
 
 func size(field func(*Config) *int) func(*Config, string) error {
 	return func(c *Config, s string) error {
-		n, err := parseBytes(s)
+		n, err := ParseBytes(s)
 		*field(c) = int(n)
 		return err
 	}
@@ -155,8 +162,8 @@ func plain(err error, got, want string) error {
 	return fmt.Errorf("%q is not %s", got, want)
 }
 
-// parseBytes reads "1048576", "1MiB", "1MB".
-func parseBytes(s string) (int64, error) {
+// ParseBytes reads "1048576", "1MiB", "1MB".
+func ParseBytes(s string) (int64, error) {
 	number := strings.TrimRight(s, "BKMGTikmgt ")
 	unit := strings.TrimSpace(s[len(number):])
 	scale, ok := map[string]int64{
@@ -181,7 +188,7 @@ func plainDuration(d time.Duration) string {
 	return text
 }
 
-// plainBytes writes a size as parseBytes reads it, in the largest whole unit.
+// plainBytes writes a size as ParseBytes reads it, in the largest whole unit.
 func plainBytes(n int64) string {
 	units := []string{"", "KiB", "MiB", "GiB", "TiB"}
 	for len(units) > 1 && n >= 1024 && n%1024 == 0 {

@@ -19,7 +19,8 @@ type recordSource interface {
 type records struct {
 	in     recordSource
 	path   string
-	names  []string // of the file, all of them
+	names  []string      // of the file, all of them
+	fields []arrow.Field // those of a record
 	want   []Want
 	from   []int // for each wanted column, its index in a record; -1: absent
 	cells  []cell
@@ -36,6 +37,7 @@ type records struct {
 // choose finds the wanted columns among those of the records. in holds, for
 // each column of a record, its Arrow field.
 func (r *records) choose(want []Want, in []arrow.Field) error {
+	r.fields = in
 	if want == nil {
 		for _, f := range in {
 			want = append(want, Want{Name: f.Name})

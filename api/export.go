@@ -1,0 +1,49 @@
+package api
+
+// TrainingManifest stands beside the file of a training set and says what it is made of.
+type TrainingManifest struct {
+	// File is the training set's name; SHA256 is of its contents.
+	File   string `json:"file"`
+	Rows   int64  `json:"rows"`
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+
+	Project string `json:"project"`
+	// RegistryRevision is that of the definitions that were gone by.
+	RegistryRevision uint64            `json:"registry_revision"`
+	Features         []TrainingFeature `json:"features"`
+	// EventTime is the entity rows' column of times.
+	EventTime string `json:"event_time"`
+	// KnownAsOf is the limit that was asked for, ServedIn the region; "" for none.
+	KnownAsOf string `json:"known_as_of,omitempty"`
+	ServedIn  string `json:"served_in,omitempty"`
+
+	History HistoryManifest `json:"history"`
+	// Matched counts, for each view, the entity rows that met a row of it.
+	Matched map[string]int64 `json:"matched"`
+}
+
+// TrainingFeature is one column that was added to the entity rows.
+type TrainingFeature struct {
+	Feature string `json:"feature"`
+	Column  string `json:"column"`
+	Type    string `json:"type"`
+	TTL     string `json:"ttl,omitempty"`
+}
+
+// HistoryManifest says up to where history was when it was read.
+type HistoryManifest struct {
+	Region string `json:"region,omitempty"`
+	Commit uint64 `json:"commit"`
+	// Progress has one element for each log of a shard.
+	Progress []HistoryProgress `json:"progress"`
+	// Gaps are stretches of logs that history lacks.
+	Gaps []string `json:"gaps,omitempty"`
+}
+
+// HistoryProgress says up to when history has an origin's log of a shard.
+type HistoryProgress struct {
+	Shard  string `json:"shard"` // group/partition, by number
+	Origin string `json:"origin"`
+	At     string `json:"at"`
+}

@@ -1,0 +1,153 @@
+package training
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/csv"
+	"github.com/apache/arrow/go/v17/arrow/ipc"
+	"github.com/apache/arrow/go/v17/parquet"
+	"github.com/apache/arrow/go/v17/parquet/compress"
+	"github.com/apache/arrow/go/v17/parquet/pqarrow"
+)
+
+// ErrFormat reports a file name whose ending tells no format.
+var ErrFormat = errors.New("unknown format of a training set")
+
+// Output is a training set on its way to a file, in the format of the file's ending:
+// .parquet, .arrow (Arrow IPC, the file form) or .csv. The file appears under its
+// name when it is complete, and not before.
+type Output struct {
+	path   string
+	file   *os.File
+	buffer *bufio.Writer
+	sum    hash.Hash
+	bytes  int64
+	rows   int64
+	write  func(arrow.Record) error
+	finish func() error
+}
+
+// Create begins a file. Rows with schema will be written to it. The caller commits
+// or abandons it.
+func Create(path string, schema *arrow.Schema) (_ *Output, err error) {
+	begin, ok := formats[filepath.Ext(path)]
+	if !ok {
+		return nil, fmt.Errorf("%w: %s; let it end in .parquet, .arrow or .csv", ErrFormat, path)
+	}
+	o := &Output{path: path, sum: sha256.New()}
+	if o.file, err = os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.part"); err != nil {
+		return nil, err
+	}
+	o.buffer = bufio.NewWriterSize(io.MultiWriter(o.file, o.sum, counter{&o.bytes}), 1<<20)
+	defer caught(&err)
+	if o.write, o.finish, err = begin(o.buffer, schema); err != nil {
+		o.Abandon()
+		return nil, err
+	}
+	return o, nil
+}
+
+// formats begin a file, and return how a record is written and how the file ends.
+var formats = map[string]func(io.Writer, *arrow.Schema) (func(arrow.Record) error, func() error, error){
+	".parquet": func(w io.Writer, s *arrow.Schema) (func(arrow.Record) error, func() error, error) {
+		f, err := pqarrow.NewFileWriter(s, w, parquet.NewWriterProperties(
+			parquet.WithCompression(compress.Codecs.Zstd), parquet.WithDictionaryDefault(false), parquet.WithMaxRowGroupLength(128<<10),
+		), pqarrow.DefaultWriterProps())
+		if err != nil {
+			return nil, nil, err
+		}
+		return f.WriteBuffered, f.Close, nil
+	},
+	".arrow": func(w io.Writer, s *arrow.Schema) (func(arrow.Record) error, func() error, error) {
+		f, err := ipc.NewFileWriter(onlyWriter{w, new(int64)}, ipc.WithSchema(s))
+		if err != nil {
+			return nil, nil, err
+		}
+		return f.Write, f.Close, nil
+	},
+	".csv": func(w io.Writer, s *arrow.Schema) (func(arrow.Record) error, func() error, error) {
+		f := csv.NewWriter(w, s, csv.WithHeader(true), csv.WithNullWriter(""))
+		return f.Write, func() error { return errors.Join(f.Flush(), f.Error()) }, nil
+	},
+}
+
+// onlyWriter is what the Arrow file's writer wants of a stream: where it is.
+type onlyWriter struct {
+	io.Writer
+	at *int64
+}
+
+func (w onlyWriter) Write(b []byte) (int, error) {
+	n, err := w.Writer.Write(b)
+	*w.at += int64(n)
+	return n, err
+}
+
+// Seek answers where the stream is, and goes nowhere.
+func (w onlyWriter) Seek(offset int64, whence int) (int64, error) {
+	if offset == 0 && whence == io.SeekCurrent {
+		return *w.at, nil
+	}
+	return 0, errors.New("a stream goes forward alone")
+}
+
+// counter counts bytes.
+type counter struct{ n *int64 }
+
+func (c counter) Write(b []byte) (int, error) {
+	*c.n += int64(len(b))
+	return len(b), nil
+}
+
+// Write adds the rows of a record.
+func (o *Output) Write(rec arrow.Record) (err error) {
+	defer caught(&err)
+	o.rows += rec.NumRows()
+	if err := o.write(rec); err != nil {
+		return fmt.Errorf("write %s: %w", o.path, err)
+	}
+	return nil
+}
+
+// Written is what a file has.
+type Written struct {
+	Rows, Bytes int64
+	SHA256      string // of its contents, in hex
+}
+
+// Commit completes the file, on disk, and gives it its name.
+func (o *Output) Commit() (w Written, err error) {
+	defer caught(&err)
+	if err := o.finish(); err != nil {
+		o.Abandon()
+		return Written{}, fmt.Errorf("write %s: %w", o.path, err)
+	}
+	err = errors.Join(o.buffer.Flush(), o.file.Sync(), o.file.Close())
+	if err == nil {
+		err = os.Rename(o.file.Name(), o.path)
+	}
+	if err != nil {
+		o.Abandon()
+		return Written{}, fmt.Errorf("write %s: %w", o.path, err)
+	}
+	o.file = nil
+	return Written{o.rows, o.bytes, hex.EncodeToString(o.sum.Sum(nil))}, nil
+}
+
+// Abandon removes what there is of a file that was not committed.
+func (o *Output) Abandon() {
+	if o.file != nil {
+		_ = o.file.Close() // it goes
+		_ = os.Remove(o.file.Name())
+		o.file = nil
+	}
+}
