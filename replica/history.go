@@ -68,7 +68,7 @@ func (r *Replica) keepHistory(ctx context.Context) {
 // definitionsEvery is how often it is looked whether other definitions are in force,
 // endWithin how long the last ones may take.
 const (
-	definitionsEvery = time.Second
+	definitionsEvery = 100 * time.Millisecond
 	endWithin        = 5 * time.Second
 )
 

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -94,29 +95,35 @@ func run(t *testing.T, name string, args ...string) string {
 
 // serve runs a store with the definitions until the test ends.
 func serve(t *testing.T) (url string) {
+	url, _ = serveFrom(t, replica.Config{Data: t.TempDir()})
+	return url
+}
+
+// serveFrom runs a store with the definitions until stop is called, or the test ends.
+func serveFrom(t *testing.T, cfg replica.Config) (url string, stop func()) {
 	t.Helper()
-	r, err := replica.New(replica.Config{
-		Region: "eu", Store: "eu-1", Data: t.TempDir(), Listen: "127.0.0.1:0", Definitions: "definitions",
-	})
+	cfg.Region, cfg.Store, cfg.Listen, cfg.Definitions = "eu", "eu-1", "127.0.0.1:0", "definitions"
+	r, err := replica.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- r.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
+	stop = sync.OnceFunc(func() {
+		cancel()
 		if err := <-ended; err != nil {
 			t.Errorf("the store ended with: %v", err)
 		}
 	})
+	t.Cleanup(stop)
 	select {
 	case <-r.Ready():
 	case err := <-ended:
 		ended <- nil
 		t.Fatalf("the store did not start: %v", err)
 	}
-	return r.URL()
+	return r.URL(), stop
 }
 
 // memory says how much of it this process had at most, and what it has now:
