@@ -70,7 +70,7 @@ func (j *join) fetchMatches(ctx context.Context, view int, ps parts, m []match, 
 			if to.feeds[f].view != view {
 				continue
 			}
-			if err := fetchPart(ctx, j.plan.views[view], ps, part, m[:end], f, to); err != nil {
+			if err := j.fetchPart(ctx, ps, part, m[:end], f, to); err != nil {
 				return err
 			}
 		}
@@ -79,7 +79,8 @@ func (j *join) fetchMatches(ctx context.Context, view int, ps parts, m []match, 
 	return nil
 }
 
-func fetchPart(ctx context.Context, v viewPlan, ps parts, part int, m []match, f int, to *values) error {
+func (j *join) fetchPart(ctx context.Context, ps parts, part int, m []match, f int, to *values) error {
+	v := j.plan.views[to.feeds[f].view]
 	rows := make([]int64, 0, len(m))
 	for i := range m {
 		if i == 0 || m[i].feature != m[i-1].feature {
@@ -90,7 +91,7 @@ func fetchPart(ctx context.Context, v viewPlan, ps parts, part int, m []match, f
 	for i, c := range to.feeds[f].columns {
 		columns[i] = v.wanted[c]
 	}
-	in, err := ps.parts[part].Values(ctx, columns, rows)
+	in, err := ps.parts[part].Values(ctx, columns, rows, j.batch)
 	if err != nil {
 		return err
 	}

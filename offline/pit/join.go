@@ -30,6 +30,7 @@ type Report struct {
 type join struct {
 	config  Config
 	budget  budget
+	batch   Batch
 	plan    *plan
 	dir     *spillDir
 	spool   *spool
@@ -60,7 +61,7 @@ func joinWithin(ctx context.Context, c Config, b budget, entityRows array.Record
 	if err != nil {
 		return nil, fmt.Errorf("point-in-time join: %w", err)
 	}
-	j := &join{config: c, budget: b, plan: p, dir: &spillDir{parent: c.SpillDir}}
+	j := &join{config: c, budget: b, batch: b.batch(c.Threads), plan: p, dir: &spillDir{parent: c.SpillDir}}
 	defer j.dir.remove()
 	if err := j.run(ctx, entityRows, yield); err != nil {
 		return nil, fmt.Errorf("point-in-time join: %w", err)
@@ -77,7 +78,7 @@ func (j *join) run(ctx context.Context, entityRows array.RecordReader, yield fun
 	defer j.spool.release()
 	j.report.EntityRows = j.spool.rows
 	feeds := feedsOf(j.plan, j.config.Threads, j.budget.pages)
-	values := newValues(j.config, j.budget.values, j.dir, feeds, j.spool)
+	values := newValues(j.config, j.budget.values, j.batch.Bytes, j.dir, feeds, j.spool)
 	defer values.release()
 	for i := range j.plan.views {
 		if err := j.joinView(ctx, i, values); err != nil {

@@ -81,7 +81,7 @@ func (m *matcher) piece(ctx context.Context, pieces []piece) (n int, err error) 
 	for i := range with {
 		with[i].first = i * spineShards / m.config.Threads
 	}
-	err = scan(ctx, m.plan, m.view, m.parts, m.window, m.config.Threads, &m.scanned, func(worker int, o *offers) error {
+	err = scan(ctx, m.plan, m.view, m.parts, m.window, m.config.Threads, m.batch, &m.scanned, func(worker int, o *offers) error {
 		s.offer(o, &with[worker])
 		return nil
 	})
@@ -237,7 +237,7 @@ func (m *matcher) partitionFeatures(ctx context.Context, to *partitions) error {
 	for i := range writers {
 		writers[i] = to.writer()
 	}
-	err := scan(ctx, m.plan, m.view, m.parts, m.window, m.config.Threads, &m.scanned, func(worker int, o *offers) error {
+	err := scan(ctx, m.plan, m.view, m.parts, m.window, m.config.Threads, m.batch, &m.scanned, func(worker int, o *offers) error {
 		return writers[worker].addOffers(o)
 	})
 	if err != nil {

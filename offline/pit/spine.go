@@ -29,6 +29,7 @@ type spine struct {
 	narrow   bool
 	ttl      time.Duration
 	asServed bool
+	each     int // rows that a shard has room for; more make it grow
 	shards   [spineShards]spineShard
 }
 
@@ -58,10 +59,10 @@ const spineRowBytes = 16 + 8 + 4 + 32
 // newSpine makes room for about that many rows.
 func newSpine(narrow bool, rows int64, v viewPlan, asServed bool) *spine {
 	s := &spine{narrow: narrow, ttl: v.TTL, asServed: asServed}
-	each := int(rows/spineShards + rows/spineShards/16 + 16)
+	s.each = int(rows/spineShards + rows/spineShards/16 + 16)
 	for i := range s.shards {
 		s.shards[i].index = newKeyIndex(narrow)
-		s.shards[i].added = make([]spineEntry, 0, each)
+		s.shards[i].added = make([]spineEntry, 0, s.each)
 	}
 	return s
 }
@@ -264,6 +265,9 @@ func (s *spine) size() int64 {
 		shard := &s.shards[i]
 		shard.Lock()
 		n += int64(len(shard.added))*spineRowBytes + shard.index.size()
+		if cap(shard.added) > s.each { // one key has many rows: what they grew out of is garbage still
+			n += int64(cap(shard.added)) * 16
+		}
 		shard.Unlock()
 	}
 	return n
