@@ -2,6 +2,7 @@ package pit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sync/atomic"
@@ -79,7 +80,7 @@ func (j *join) fetchMatches(ctx context.Context, view int, ps parts, m []match, 
 	return nil
 }
 
-func (j *join) fetchPart(ctx context.Context, ps parts, part int, m []match, f int, to *values) error {
+func (j *join) fetchPart(ctx context.Context, ps parts, part int, m []match, f int, to *values) (err error) {
 	v := j.plan.views[to.feeds[f].view]
 	rows := make([]int64, 0, len(m))
 	for i := range m {
@@ -95,7 +96,7 @@ func (j *join) fetchPart(ctx context.Context, ps parts, part int, m []match, f i
 	if err != nil {
 		return err
 	}
-	defer in.Close()
+	defer func() { err = errors.Join(err, in.Close()) }()
 	for {
 		if err := ctx.Err(); err != nil {
 			return err

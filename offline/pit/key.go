@@ -94,17 +94,6 @@ func (b *keyBatch) closeKey(start int, null bool) {
 	b.hash = append(b.hash, xxh3.Hash(b.bytes[start:]))
 }
 
-// add appends key i of another batch.
-func (b *keyBatch) add(from *keyBatch, i int) {
-	if b.narrow {
-		b.words = append(b.words, from.words[i])
-	} else {
-		b.bytes = append(b.bytes, from.at(i)...)
-		b.ends = append(b.ends, len(b.bytes))
-	}
-	b.hash, b.null = append(b.hash, from.hash[i]), append(b.null, from.null[i])
-}
-
 // mix spreads a word over 64 bits (the finalizer of MurmurHash3).
 func mix(h uint64) uint64 {
 	h ^= h >> 33

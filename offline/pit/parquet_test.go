@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"testing"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -42,12 +43,13 @@ func writeParquet(t tester, path string, r arrow.Record, groupRows int64, more .
 // B1 to B5 again, with the rows in files: several, in any order, of several row
 // groups and pages, dictionaries or not.
 func TestJoinOverFilesIsThePlainJoin(t *testing.T) {
+	parent, runs := t.TempDir(), 0
 	rapid.Check(t, func(t *rapid.T) {
-		dir, err := os.MkdirTemp("", "pit-files-")
-		if err != nil {
+		runs++
+		dir := filepath.Join(parent, strconv.Itoa(runs))
+		if err := os.Mkdir(dir, 0o755); err != nil {
 			t.Fatalf("%v", err)
 		}
-		defer os.RemoveAll(dir)
 		w := drawWorld(t, 10)
 		request := w.request
 		request.Views = append([]View(nil), w.request.Views...)
@@ -64,9 +66,11 @@ func TestJoinOverFilesIsThePlainJoin(t *testing.T) {
 			if rapid.Bool().Draw(t, "order of files") {
 				paths[0], paths[1] = paths[1], paths[0]
 			}
-			if request.Views[i].Table, err = OpenParquet(context.Background(), w.columns(v), nil, paths...); err != nil {
+			table, err := OpenParquet(context.Background(), w.columns(v), nil, paths...)
+			if err != nil {
 				t.Fatalf("open: %v", err)
 			}
+			request.Views[i].Table = table
 		}
 		schema, entity := w.entityRecords(memory.DefaultAllocator)
 		name := rapid.SampledFrom([]string{"in memory", "all spilled", "partitions"}).Draw(t, "budget")

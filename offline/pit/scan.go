@@ -2,6 +2,7 @@ package pit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -86,12 +87,12 @@ func scan(ctx context.Context, p *plan, v viewPlan, ps parts, w window, threads 
 	return group.Wait()
 }
 
-func scanPart(ctx context.Context, part Part, first int64, most Batch, use func(h *Heads, first int64) error) error {
+func scanPart(ctx context.Context, part Part, first int64, most Batch, use func(h *Heads, first int64) error) (err error) {
 	heads, err := part.Heads(ctx, most)
 	if err != nil {
 		return err
 	}
-	defer heads.Close()
+	defer func() { err = errors.Join(err, heads.Close()) }()
 	rows := int64(0)
 	for {
 		if err := ctx.Err(); err != nil {

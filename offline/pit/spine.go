@@ -176,8 +176,6 @@ type offers struct {
 	from []int64
 }
 
-func (o *offers) len() int { return len(o.rows) }
-
 func (o *offers) reset(narrow bool) {
 	o.keys.reset(narrow)
 	o.rows, o.from = o.rows[:0], o.from[:0]

@@ -32,9 +32,7 @@ type entityRow struct {
 type worldView struct {
 	name   string
 	keys   []arrow.DataType
-	table  *MemoryTable
 	rows   []featureRow
-	known  bool // it has the column known_at
 	use    []int
 	ttl    time.Duration
 	twinOf int // views with one number share rows
