@@ -57,7 +57,7 @@
 //	    nothing, and an entity row without a time has no match.
 //	B4. Feature rows known later than Request.KnownAsOf do not exist. With
 //	    Request.AsServed a feature row exists for entity rows from the time on
-//	    at which it was known.
+//	    at which it was known. Skipped rows (Heads.Skipped) do not exist.
 //	B5. The output is the same, to the byte, on every run: for any order of a
 //	    view's parts and their rows, for any number of threads, and whether or
 //	    not anything was spilled. Only feature rows that are equal in all of B2's

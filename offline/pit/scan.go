@@ -126,6 +126,9 @@ func (o *offers) set(p *plan, v viewPlan, h *Heads, first int64, w window) *keyE
 		version := &h.Versions[i]
 		from := version.EventTime
 		exists := version.EventTime >= w.least && version.EventTime <= w.greatest
+		if h.Skipped != nil && h.Skipped[i] {
+			exists = false
+		}
 		if h.KnownAt != nil {
 			exists = exists && h.KnownAt[i] <= p.knownAsOf
 			if p.asServed {

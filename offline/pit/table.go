@@ -57,6 +57,9 @@ type Heads struct {
 	KnownAt []int64
 	// Deleted marks tombstones; nil: there is none.
 	Deleted []bool
+	// Skipped marks rows that do not exist for this join: that were never
+	// served, or say nothing of the features that are asked for; nil: none.
+	Skipped []bool
 }
 
 // HeadReader reads the heads of a part.

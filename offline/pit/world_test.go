@@ -43,6 +43,7 @@ type featureRow struct {
 	version feature.Version
 	knownAt any // int64 nanoseconds
 	deleted bool
+	skipped bool
 	values  [3]any // int64, string, []float32
 }
 
@@ -54,7 +55,7 @@ var worldFeatures = []arrow.Field{
 
 var worldColumns = Columns{
 	Keys: []string{"k0"}, EventTime: "event_time", Generation: "generation", At: "at", Origin: "origin",
-	KnownAt: "known_at", Deleted: "deleted", Features: []string{"n", "s", "v"},
+	KnownAt: "known_at", Deleted: "deleted", Skipped: "skipped", Features: []string{"n", "s", "v"},
 }
 
 // appendValue appends a plain value to any builder of these tests.
@@ -154,12 +155,13 @@ func tableRecord(mem memory.Allocator, keys []arrow.DataType, rows []featureRow)
 		arrow.Field{Name: "at", Type: arrow.PrimitiveTypes.Int64},
 		arrow.Field{Name: "origin", Type: arrow.PrimitiveTypes.Int64},
 		arrow.Field{Name: "known_at", Type: arrow.PrimitiveTypes.Int64, Nullable: true},
-		arrow.Field{Name: "deleted", Type: arrow.FixedWidthTypes.Boolean})
+		arrow.Field{Name: "deleted", Type: arrow.FixedWidthTypes.Boolean},
+		arrow.Field{Name: "skipped", Type: arrow.FixedWidthTypes.Boolean, Nullable: true})
 	fields = append(fields, worldFeatures...)
 	b := array.NewRecordBuilder(mem, arrow.NewSchema(fields, nil))
 	defer b.Release()
 	for _, r := range rows {
-		values := append(slices.Clone(r.keys), r.version.EventTime, int64(r.version.Generation), int64(r.version.At), int64(r.version.Origin), r.knownAt, r.deleted)
+		values := append(slices.Clone(r.keys), r.version.EventTime, int64(r.version.Generation), int64(r.version.At), int64(r.version.Origin), r.knownAt, r.deleted, r.skipped)
 		values = append(values, r.values[:]...)
 		for i, v := range values {
 			appendValue(b.Field(i), v)
@@ -277,6 +279,7 @@ func drawRows(t *rapid.T, keys []arrow.DataType, scale int64, most int) []featur
 			r.knownAt = rapid.Int64Range(-9, 9).Draw(t, "known at") * scale
 		}
 		r.deleted = rapid.IntRange(0, 5).Draw(t, "deleted") == 0
+		r.skipped = rapid.IntRange(0, 5).Draw(t, "skipped") == 0
 		if rapid.IntRange(0, 4).Draw(t, "null") > 0 {
 			r.values = [3]any{int64(i), fmt.Sprintf("row %d", i), make([]float32, i%3)}
 		}
