@@ -41,7 +41,8 @@ type join struct {
 // Join calls yield with the entity rows, in their order, each record with the
 // features of the request behind its own columns: see the package's
 // documentation for what a match is. All of the entity rows are read before
-// the first record comes. The record is yield's for the time of the call; to
+// the first record comes; records of some thousand rows are best, as each has a
+// place of its own in memory, whatever its size. The record is yield's for the time of the call; to
 // keep it longer, retain it.
 //
 // An error of yield ends the join and is returned. So does the end of ctx,

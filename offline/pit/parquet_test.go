@@ -1,8 +1,10 @@
 package pit
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -262,5 +264,47 @@ func TestRowsAreKnownFromTheirVersionOn(t *testing.T) {
 	}
 	if want := []int64{1_000_000, 2_000_000, minTime}; !reflect.DeepEqual(heads.KnownAt, want) {
 		t.Errorf("got %v, want %v", heads.KnownAt, want)
+	}
+}
+
+// Damaged pages never end the process, and what is noticed names the file. That
+// most are noticed is not promised: checksums are for that.
+func TestDamagedPagesAreErrors(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.parquet")
+	rng := rand.New(rand.NewPCG(1, 2))
+	var keys, times, texts []any
+	for i := range 3000 {
+		keys, times, texts = append(keys, rng.Int64N(50)), append(times, rng.Int64N(1000)), append(texts, fmt.Sprint("text", i))
+	}
+	tableFile(t, path, column{"k", int64s, keys}, column{"e", nanosUTC, times}, column{"n", int64s, keys}, column{"s", text, texts})
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entity := record(t, column{"id", int64s, []any{int64(1), int64(2)}}, column{"t", nanosUTC, []any{int64(900), int64(100)}})
+	noticed := 0
+	for range 60 {
+		bad := bytes.Clone(good)
+		at := 4 + rng.IntN(len(bad)/2) // pages: the footer stands at the end
+		for i := range 8 {
+			bad[at+i] = byte(rng.Uint32())
+		}
+		if err := os.WriteFile(path, bad, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		table, err := openTable(t, fileColumns, nil, path)
+		if err == nil {
+			err = joinError(t, entity, Request{
+				EventTime: "t", Views: []View{{Name: "v", Table: table, Keys: []string{"id"}}},
+				Features: []Feature{{View: "v", Name: "n"}, {View: "v", Name: "s"}},
+			})
+		}
+		if err != nil {
+			noticed++
+			wantError(t, err, path)
+		}
+	}
+	if noticed == 0 {
+		t.Error("no damage was noticed: it was not done")
 	}
 }
