@@ -1,6 +1,7 @@
 package pit
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"testing"
@@ -119,10 +120,46 @@ func TestTakeTakesWhatSpansName(t *testing.T) {
 						t.Fatalf("value %d: got %s, want %s", i, got.ValueStr(i), want[i])
 					}
 				}
+				dirty, err := take(dirtyAllocator{memory.NewGoAllocator()}, dt, arrays, spans)
+				if err != nil {
+					t.Fatalf("take: %v", err)
+				}
+				wantSameBytes(t, got.Data(), dirty.Data())
 				got.Release()
 				mem.AssertSize(t, 0)
 			})
 		})
+	}
+}
+
+// dirtyAllocator gives memory that is not zero.
+type dirtyAllocator struct{ memory.Allocator }
+
+func (d dirtyAllocator) Allocate(size int) []byte { return dirt(d.Allocator.Allocate(size), 0) }
+
+func (d dirtyAllocator) Reallocate(size int, b []byte) []byte {
+	return dirt(d.Allocator.Reallocate(size, b), len(b))
+}
+
+func dirt(b []byte, from int) []byte {
+	for i := from; i < len(b); i++ {
+		b[i] = 0xa5
+	}
+	return b
+}
+
+// wantSameBytes compares buffers up to their length, those of nulls too: B5.
+func wantSameBytes(t *rapid.T, a, b arrow.ArrayData) {
+	for i, buffer := range a.Buffers() {
+		switch other := b.Buffers()[i]; {
+		case (buffer == nil) != (other == nil):
+			t.Fatalf("buffer %d is there once only", i)
+		case buffer != nil && !bytes.Equal(buffer.Bytes(), other.Bytes()):
+			t.Fatalf("buffer %d has the bytes %x and %x, depending on the memory it is made in", i, buffer.Bytes(), other.Bytes())
+		}
+	}
+	for i, child := range a.Children() {
+		wantSameBytes(t, child, b.Children()[i])
 	}
 }
 
