@@ -37,6 +37,11 @@
 // A partition that is too large for memory all the same, as that of one key
 // which all rows have, is again made in pieces.
 //
+// A table whose rows bring only some of its features each, as history's deltas
+// do, is joined as several views: one for each set of features, in which rows
+// that say nothing of them are skipped. Rules that need more than one row, such
+// as counters of several origins, are beyond this package.
+//
 // # Source
 //
 // The slots are those of a sort-merge as-of join (Kx's aj; DuckDB's ASOF JOIN)

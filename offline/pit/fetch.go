@@ -15,9 +15,12 @@ import (
 // file, the same unpacked, one that the collector has not freed yet.
 const pageBytes = 5 << 19
 
+// mostColumns are read together, however much memory there is.
+const mostColumns = 64
+
 // feedsOf divides what is wanted into feeds.
 func feedsOf(p *plan, threads int, pages int64) []feed {
-	each := int(max(1, min(1<<20, pages/pageBytes/int64(threads))))
+	each := int(max(1, min(mostColumns, pages/pageBytes/int64(threads))))
 	var feeds []feed
 	for i, v := range p.views {
 		for start := 0; start < len(v.wanted); start += each {

@@ -140,11 +140,11 @@ func TestMemoryLimitIsKept(t *testing.T) {
 	}
 	const (
 		limit = leastMemory
-		rows  = 350_000
-		width = 32 // 256 bytes of values a row: 90 MB
+		rows  = 250_000
+		width = 32 // 256 bytes of values a row: 64 MB
 		span  = 1_000_000
 	)
-	table := drawnFiles(t, 4, 50_000, width, 20_000, span)
+	table := drawnFiles(t, 4, 40_000, width, 20_000, span)
 	for _, skew := range []float64{0, 0.95} {
 		sums := map[int64]uint64{}
 		for _, memoryLimit := range []int64{0, limit} {

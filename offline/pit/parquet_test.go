@@ -283,7 +283,7 @@ func TestDamagedPagesAreErrors(t *testing.T) {
 	}
 	entity := record(t, column{"id", int64s, []any{int64(1), int64(2)}}, column{"t", nanosUTC, []any{int64(900), int64(100)}})
 	noticed := 0
-	for range 60 {
+	for range 30 {
 		bad := bytes.Clone(good)
 		at := 4 + rng.IntN(len(bad)/2) // pages: the footer stands at the end
 		for i := range 8 {

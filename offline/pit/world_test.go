@@ -179,8 +179,7 @@ func (w *world) columns(v worldView) Columns {
 	return c
 }
 
-// join runs the world's request over the given tables, one for each view, and
-// returns the output's rows as plain values.
+// outputRows returns records' rows as plain values.
 func outputRows(records []arrow.Record) [][]any {
 	var rows [][]any
 	for _, r := range records {
