@@ -90,7 +90,7 @@ that are read at a time; the rest goes through temporary files.`,
 	f.StringVar(&e.knownAsOf, "known-as-of", "", "leave out what was accepted after this time, such as 2026-08-21T12:00:00Z")
 	f.StringVar(&e.servedIn, "as-served-in", "", "take what this region had at each row's time; the history must be its own")
 	f.BoolVar(&e.fullNames, "full-feature-names", false, "call columns view__feature")
-	f.StringVar(&e.memory, "memory", "1GiB", "memory for the join, at least 32MiB")
+	f.StringVar(&e.memory, "memory", "1GiB", "memory for the join, at least 64MiB")
 	f.IntVar(&e.threads, "threads", 0, "goroutines that work at once; 0 is one a processor")
 	wantFlags(cmd, "--service NAME or --features VIEW:FEATURE,…, what to add", "service", "features")
 	wantFlags(cmd, "--entity-rows FILE, the rows to add features to", "entity-rows")

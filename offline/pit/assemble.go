@@ -15,11 +15,15 @@ type block struct {
 	start, end int64 // numbers of entity rows
 }
 
+// maxAhead bounds the blocks that wait for those before them. It is not the
+// number of threads, so that the size of blocks does not depend on that.
+const maxAhead = 6
+
 // assemble puts values beside the entity rows and calls yield, in their order.
 // Blocks are made by several goroutines, ahead of the one that is handed out.
 func (j *join) assemble(ctx context.Context, v *values, yield func(arrow.Record) error) error {
 	ctx, stop := context.WithCancel(ctx)
-	lines := make(chan chan outcome, j.config.Threads) // bounds the blocks that are made ahead
+	lines := make(chan chan outcome, min(j.config.Threads, maxAhead))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -96,7 +100,7 @@ func (j *join) dispatch(ctx context.Context, v *values, lines chan<- chan outcom
 
 // blocks cuts the spool's pieces so that a block's values fit their share.
 func (j *join) blocks(rowBytes int64) []block {
-	most := max(1, j.budget.blocks/int64(j.config.Threads+2)/(rowBytes+1))
+	most := max(1, j.budget.blocks/(maxAhead+2)/(rowBytes+1))
 	var blocks []block
 	for i, p := range j.spool.pieces {
 		for start := p.start; start < p.end(); start += most {

@@ -28,6 +28,9 @@ type Columns struct {
 	KnownAt string
 	// Deleted is a bool that marks tombstones. "" or null: none.
 	Deleted string
+	// Skipped is a bool that marks rows which do not exist for this table. "" or
+	// null: none.
+	Skipped string
 	// Features are the other columns that can be asked for; nil: all others.
 	Features []string
 }
@@ -36,7 +39,7 @@ type Columns struct {
 // headDecoder wants: keys, then event time, then those that are there.
 func (c Columns) heads() []string {
 	names := append(slices.Clone(c.Keys), c.EventTime)
-	for _, name := range []string{c.Generation, c.At, c.Origin, c.KnownAt, c.Deleted} {
+	for _, name := range []string{c.Generation, c.At, c.Origin, c.KnownAt, c.Deleted, c.Skipped} {
 		if name != "" {
 			names = append(names, name)
 		}
@@ -93,7 +96,9 @@ func (c Columns) check(fields []arrow.Field) error {
 	want(c.At, "integers", whole)
 	want(c.Origin, "integers", whole)
 	want(c.KnownAt, "a timestamp or int64 nanoseconds", instant)
-	want(c.Deleted, "bool", func(t arrow.DataType) bool { return t.ID() == arrow.BOOL })
+	flag := func(t arrow.DataType) bool { return t.ID() == arrow.BOOL }
+	want(c.Deleted, "bool", flag)
+	want(c.Skipped, "bool", flag)
 	return errors.Join(errs...)
 }
 
@@ -148,12 +153,21 @@ func (d *headDecoder) decode(arrays []arrow.Array) (*Heads, *cellError) {
 		}
 	}
 	if a := next(c.Deleted); a != nil {
-		h.Deleted = slices.Grow(h.Deleted[:0], rows)[:rows]
-		for i := range rows {
-			h.Deleted[i] = a.IsValid(i) && a.(*array.Boolean).Value(i)
-		}
+		h.Deleted = flags(h.Deleted, a.(*array.Boolean))
+	}
+	if a := next(c.Skipped); a != nil {
+		h.Skipped = flags(h.Skipped, a.(*array.Boolean))
 	}
 	return h, fault
+}
+
+// flags returns a column's values, in dst where they fit; null is false.
+func flags(dst []bool, a *array.Boolean) []bool {
+	dst = slices.Grow(dst[:0], a.Len())[:a.Len()]
+	for i := range dst {
+		dst[i] = a.IsValid(i) && a.Value(i)
+	}
+	return dst
 }
 
 // knownAt is when the store that accepted a row did so.

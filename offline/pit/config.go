@@ -12,7 +12,7 @@ import (
 // Config says what a join may use. The zero Config is valid.
 type Config struct {
 	// MemoryLimit bounds what the join holds, in bytes; 0: no bound. The least
-	// is 32 MiB. The join plans with half of it, because Go's collector lets
+	// is 64 MiB. The join plans with half of it, because Go's collector lets
 	// garbage grow to the size of what is in use. Single rows, pages of Parquet
 	// files and records of the caller's that are larger than the bound are
 	// beyond it.
@@ -30,7 +30,7 @@ type Config struct {
 }
 
 const (
-	leastMemory      = 32 << 20
+	leastMemory      = 64 << 20
 	defaultBatchRows = 1 << 16
 	maxBatchRows     = 1 << 20
 )
@@ -77,6 +77,10 @@ type budget struct {
 	buffers int64 // partitions being written
 }
 
+// unshared is what no share counts: what workers have in their hands, footers
+// of files, the runtime's own.
+const unshared = 24 << 20
+
 const unlimited = 1 << 56 // small enough to be multiplied
 
 // budget gives the shares: while the spine is there, values are there of views
@@ -85,10 +89,20 @@ func (c Config) budget() budget {
 	if c.MemoryLimit == 0 {
 		return budget{unlimited, unlimited, unlimited, unlimited, unlimited, 64 << 20, 64 << 20}
 	}
-	unit := c.MemoryLimit / 2 / 32
+	unit := (c.MemoryLimit - unshared) / 2 / 32
 	return budget{
 		spool: 4 * unit, matches: 3 * unit, values: 6 * unit, pages: 5 * unit,
 		spine: 12 * unit, buffers: 2 * unit,
 		blocks: 8 * unit, // in the place of the spine and its buffers
+	}
+}
+
+// batch bounds what one worker has in its hands: heads with what is made of
+// them, or values.
+func (b budget) batch(threads int) Batch {
+	const headBytes = 128
+	return Batch{
+		Rows:  int(min(1<<15, max(1<<8, b.buffers/headBytes/int64(threads)))),
+		Bytes: min(1<<20, max(1<<12, b.values/16)),
 	}
 }

@@ -37,6 +37,11 @@
 // A partition that is too large for memory all the same, as that of one key
 // which all rows have, is again made in pieces.
 //
+// A table whose rows bring only some of its features each, as history's deltas
+// do, is joined as several views: one for each set of features, in which rows
+// that say nothing of them are skipped. Rules that need more than one row, such
+// as counters of several origins, are beyond this package.
+//
 // # Source
 //
 // The slots are those of a sort-merge as-of join (Kx's aj; DuckDB's ASOF JOIN)
@@ -57,7 +62,7 @@
 //	    nothing, and an entity row without a time has no match.
 //	B4. Feature rows known later than Request.KnownAsOf do not exist. With
 //	    Request.AsServed a feature row exists for entity rows from the time on
-//	    at which it was known.
+//	    at which it was known. Skipped rows (Heads.Skipped) do not exist.
 //	B5. The output is the same, to the byte, on every run: for any order of a
 //	    view's parts and their rows, for any number of threads, and whether or
 //	    not anything was spilled. Only feature rows that are equal in all of B2's

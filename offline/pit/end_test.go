@@ -73,11 +73,11 @@ type brokenPart struct {
 	table *brokenTable
 }
 
-func (p brokenPart) Heads(ctx context.Context) (HeadReader, error) {
+func (p brokenPart) Heads(ctx context.Context, most Batch) (HeadReader, error) {
 	if err := p.table.step(); err != nil {
 		return nil, err
 	}
-	r, err := p.Part.Heads(ctx)
+	r, err := p.Part.Heads(ctx, most)
 	return brokenHeads{r, p.table}, err
 }
 
@@ -93,11 +93,11 @@ func (r brokenHeads) Next() (*Heads, error) {
 	return r.HeadReader.Next()
 }
 
-func (p brokenPart) Values(ctx context.Context, columns []int, rows []int64) (ValueReader, error) {
+func (p brokenPart) Values(ctx context.Context, columns []int, rows []int64, most Batch) (ValueReader, error) {
 	if err := p.table.step(); err != nil {
 		return nil, err
 	}
-	r, err := p.Part.Values(ctx, columns, rows)
+	r, err := p.Part.Values(ctx, columns, rows, most)
 	return brokenValues{r, p.table}, err
 }
 

@@ -2,6 +2,7 @@ package pit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sync/atomic"
@@ -14,9 +15,12 @@ import (
 // file, the same unpacked, one that the collector has not freed yet.
 const pageBytes = 5 << 19
 
+// mostColumns are read together, however much memory there is.
+const mostColumns = 64
+
 // feedsOf divides what is wanted into feeds.
 func feedsOf(p *plan, threads int, pages int64) []feed {
-	each := int(max(1, min(1<<20, pages/pageBytes/int64(threads))))
+	each := int(max(1, min(mostColumns, pages/pageBytes/int64(threads))))
 	var feeds []feed
 	for i, v := range p.views {
 		for start := 0; start < len(v.wanted); start += each {
@@ -70,7 +74,7 @@ func (j *join) fetchMatches(ctx context.Context, view int, ps parts, m []match, 
 			if to.feeds[f].view != view {
 				continue
 			}
-			if err := fetchPart(ctx, j.plan.views[view], ps, part, m[:end], f, to); err != nil {
+			if err := j.fetchPart(ctx, ps, part, m[:end], f, to); err != nil {
 				return err
 			}
 		}
@@ -79,7 +83,8 @@ func (j *join) fetchMatches(ctx context.Context, view int, ps parts, m []match, 
 	return nil
 }
 
-func fetchPart(ctx context.Context, v viewPlan, ps parts, part int, m []match, f int, to *values) error {
+func (j *join) fetchPart(ctx context.Context, ps parts, part int, m []match, f int, to *values) (err error) {
+	v := j.plan.views[to.feeds[f].view]
 	rows := make([]int64, 0, len(m))
 	for i := range m {
 		if i == 0 || m[i].feature != m[i-1].feature {
@@ -90,11 +95,11 @@ func fetchPart(ctx context.Context, v viewPlan, ps parts, part int, m []match, f
 	for i, c := range to.feeds[f].columns {
 		columns[i] = v.wanted[c]
 	}
-	in, err := ps.parts[part].Values(ctx, columns, rows)
+	in, err := ps.parts[part].Values(ctx, columns, rows, j.batch)
 	if err != nil {
 		return err
 	}
-	defer in.Close()
+	defer func() { err = errors.Join(err, in.Close()) }()
 	for {
 		if err := ctx.Err(); err != nil {
 			return err

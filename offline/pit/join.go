@@ -30,6 +30,7 @@ type Report struct {
 type join struct {
 	config  Config
 	budget  budget
+	batch   Batch
 	plan    *plan
 	dir     *spillDir
 	spool   *spool
@@ -40,7 +41,8 @@ type join struct {
 // Join calls yield with the entity rows, in their order, each record with the
 // features of the request behind its own columns: see the package's
 // documentation for what a match is. All of the entity rows are read before
-// the first record comes. The record is yield's for the time of the call; to
+// the first record comes; records of some thousand rows are best, as each has a
+// place of its own in memory, whatever its size. The record is yield's for the time of the call; to
 // keep it longer, retain it.
 //
 // An error of yield ends the join and is returned. So does the end of ctx,
@@ -60,7 +62,7 @@ func joinWithin(ctx context.Context, c Config, b budget, entityRows array.Record
 	if err != nil {
 		return nil, fmt.Errorf("point-in-time join: %w", err)
 	}
-	j := &join{config: c, budget: b, plan: p, dir: &spillDir{parent: c.SpillDir}}
+	j := &join{config: c, budget: b, batch: b.batch(c.Threads), plan: p, dir: &spillDir{parent: c.SpillDir}}
 	defer j.dir.remove()
 	if err := j.run(ctx, entityRows, yield); err != nil {
 		return nil, fmt.Errorf("point-in-time join: %w", err)
@@ -77,7 +79,7 @@ func (j *join) run(ctx context.Context, entityRows array.RecordReader, yield fun
 	defer j.spool.release()
 	j.report.EntityRows = j.spool.rows
 	feeds := feedsOf(j.plan, j.config.Threads, j.budget.pages)
-	values := newValues(j.config, j.budget.values, j.dir, feeds, j.spool)
+	values := newValues(j.config, j.budget.values, j.batch.Bytes, j.dir, feeds, j.spool)
 	defer values.release()
 	for i := range j.plan.views {
 		if err := j.joinView(ctx, i, values); err != nil {

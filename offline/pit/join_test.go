@@ -29,7 +29,7 @@ var budgets = map[string]struct {
 		func(r *Report) bool { return r.Passes > 3 && r.Partitions == 0 }},
 	"partitions": {budget{spool: unlimited, spine: 100, matches: 1 << 20, values: 1, pages: 1 << 20, blocks: 1 << 20, buffers: 1 << 20},
 		func(r *Report) bool { return r.Partitions > 2 }},
-	"values spilled": {budget{spool: unlimited, spine: unlimited, matches: unlimited, values: 300, pages: unlimited, blocks: 400, buffers: 1 << 20},
+	"values spilled": {budget{spool: unlimited, spine: unlimited, matches: unlimited, values: 60, pages: unlimited, blocks: 400, buffers: 1 << 20},
 		func(r *Report) bool { return r.SpilledBytes > 0 && r.Passes > 0 }},
 	"entity rows spilled": {budget{spool: 100, spine: unlimited, matches: unlimited, values: unlimited, pages: unlimited, blocks: unlimited, buffers: 1 << 20},
 		func(r *Report) bool { return r.SpilledBytes > 0 }},

@@ -152,6 +152,38 @@ func TestTiesGoToTheHigherVersion(t *testing.T) {
 	}
 }
 
+// B4: what was known, and from when on.
+func TestRowsAreSeenFromWhenTheyWereKnown(t *testing.T) {
+	columns := Columns{Keys: []string{"k"}, EventTime: "e", KnownAt: "known"}
+	ones := []any{int64(1), int64(1), int64(1), int64(1)}
+	table := memoryTable(t, columns, record(t, column{"k", int64s, ones}, column{"e", nanosUTC, []any{int64(5), int64(3), int64(6), int64(1)}},
+		column{"known", int64s, []any{int64(5), int64(7), int64(20), nil}}, column{"n", int64s, []any{int64(5), int64(3), int64(6), int64(1)}}))
+	entity := record(t, column{"id", int64s, []any{int64(1), int64(1), int64(1), int64(1), int64(1)}},
+		column{"t", nanosUTC, []any{int64(4), int64(6), int64(8), int64(19), int64(20)}})
+	for _, c := range []struct {
+		claim     string
+		asServed  bool
+		knownAsOf time.Time
+		ttl       time.Duration
+		want      []any
+	}{
+		{"all is known", false, time.Time{}, 0, []any{int64(3), int64(6), int64(6), int64(6), int64(6)}},
+		{"what became known later than 7 is not there", false, time.Unix(0, 7), 0, []any{int64(3), int64(5), int64(5), int64(5), int64(5)}},
+		{"nor what became known at 7", false, time.Unix(0, 6), 0, []any{int64(1), int64(5), int64(5), int64(5), int64(5)}},
+		{"a late row never hides a newer one", true, time.Time{}, 0, []any{int64(1), int64(5), int64(5), int64(5), int64(6)}},
+		{"the ttl counts from the event time", true, time.Time{}, 13, []any{int64(1), int64(5), int64(5), nil, nil}},
+		{"both", true, time.Unix(0, 19), 0, []any{int64(1), int64(5), int64(5), int64(5), int64(5)}},
+	} {
+		got := lastColumn(t, entity, Request{
+			EventTime: "t", Views: []View{{Name: "v", Table: table, Keys: []string{"id"}, TTL: c.ttl}}, Features: []Feature{{View: "v", Name: "n"}},
+			AsServed: c.asServed, KnownAsOf: c.knownAsOf,
+		})
+		if !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: got %v, want %v", c.claim, got, c.want)
+		}
+	}
+}
+
 // B3: which keys are equal.
 func TestKeysAreEqualByValueAndClass(t *testing.T) {
 	value := func(t arrow.DataType, v any) column { return column{"", t, []any{v}} }

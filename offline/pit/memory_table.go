@@ -96,15 +96,13 @@ func (p *memoryPart) Rows() int64  { return p.rows.NumRows() }
 // EventTimes are not known: finding them would take as long as using them.
 func (p *memoryPart) EventTimes() (least, greatest int64, ok bool) { return 0, 0, false }
 
-// memoryBatch is how many rows are handed out at once.
-const memoryBatch = 1 << 13
-
-func (p *memoryPart) Heads(context.Context) (HeadReader, error) {
-	return &memoryHeads{part: p, decoder: headDecoder{columns: p.columns}}, nil
+func (p *memoryPart) Heads(_ context.Context, most Batch) (HeadReader, error) {
+	return &memoryHeads{part: p, most: int64(most.Rows), decoder: headDecoder{columns: p.columns}}, nil
 }
 
 type memoryHeads struct {
 	part    *memoryPart
+	most    int64
 	decoder headDecoder
 	next    int64
 	current []arrow.Array
@@ -115,7 +113,7 @@ func (r *memoryHeads) Next() (*Heads, error) {
 	if r.next == r.part.Rows() {
 		return nil, io.EOF
 	}
-	end := min(r.next+memoryBatch, r.part.Rows())
+	end := min(r.next+r.most, r.part.Rows())
 	for _, a := range r.part.heads {
 		r.current = append(r.current, array.NewSlice(a, r.next, end))
 	}
@@ -133,21 +131,27 @@ func (r *memoryHeads) Close() error {
 	return nil
 }
 
-func (p *memoryPart) Values(_ context.Context, columns []int, rows []int64) (ValueReader, error) {
-	return &memoryValues{p, columns, rows}, nil
+func (p *memoryPart) Values(_ context.Context, columns []int, rows []int64, most Batch) (ValueReader, error) {
+	bytes := int64(1)
+	for _, c := range columns {
+		bytes += arrayBytes(p.rows.Column(p.features[c]))
+	}
+	each := bytes/max(1, p.Rows()) + 1
+	return &memoryValues{p, columns, rows, int(min(int64(most.Rows), max(1, most.Bytes/each)))}, nil
 }
 
 type memoryValues struct {
 	part    *memoryPart
 	columns []int
 	rows    []int64
+	most    int // rows of a record
 }
 
 func (r *memoryValues) Next() (arrow.Record, error) {
 	if len(r.rows) == 0 {
 		return nil, io.EOF
 	}
-	now := r.rows[:min(memoryBatch, len(r.rows))]
+	now := r.rows[:min(r.most, len(r.rows))]
 	r.rows = r.rows[len(now):]
 	spans := make([]span, len(now))
 	for i, row := range now {

@@ -9,12 +9,9 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 )
 
-const (
-	headRows    = 1 << 15 // decoded at once, of heads: some for each shard of a spine
-	decodeRows  = 1 << 13 // of values: a column of them fits a cache
-	pickedRows  = 1 << 14 // handed out at once, of chosen rows
-	pickedBytes = 1 << 20 // about as much, where rows are large
-)
+// decodeRows is how many values of a column are decoded at once: they fit a
+// cache.
+const decodeRows = 1 << 13
 
 // parquetGroup is a row group that is being read.
 type parquetGroup struct {
@@ -24,11 +21,12 @@ type parquetGroup struct {
 	columns []columnReader
 	row     int64
 	batch   int64 // rows to decode at once
+	most    int64 // rows to hand out at once
 }
 
 // open opens a part's file and the named columns. Those that are absent and
 // have a type in fields are null.
-func (p *parquetPart) open(ctx context.Context, names []string, fields []arrow.Field) (_ *parquetGroup, err error) {
+func (p *parquetPart) open(ctx context.Context, names []string, fields []arrow.Field, most Batch) (_ *parquetGroup, err error) {
 	if err := ctx.Err(); err != nil { // the library dereferences nil when it has ended
 		return nil, err
 	}
@@ -36,7 +34,7 @@ func (p *parquetPart) open(ctx context.Context, names []string, fields []arrow.F
 	if err != nil {
 		return nil, p.failed(err)
 	}
-	g := &parquetGroup{part: p, file: f, names: names, batch: decodeRows}
+	g := &parquetGroup{part: p, file: f, names: names}
 	defer func() {
 		if err != nil {
 			f.close()
@@ -62,7 +60,9 @@ func (p *parquetPart) open(ctx context.Context, names []string, fields []arrow.F
 		g.columns = append(g.columns, c)
 		bytes += columnBytes(f, p.group, at)
 	}
-	g.batch = max(1, min(decodeRows, pickedBytes*p.rows/bytes))
+	each := bytes/max(1, p.rows) + 1
+	g.most = max(1, min(int64(most.Rows), most.Bytes/each))
+	g.batch = min(decodeRows, g.most)
 	return g, nil
 }
 
@@ -85,12 +85,11 @@ func (g *parquetGroup) Close() error {
 }
 
 // Heads implements Part.
-func (p *parquetPart) Heads(ctx context.Context) (HeadReader, error) {
-	g, err := p.open(ctx, p.table.columns.heads(), nil)
+func (p *parquetPart) Heads(ctx context.Context, most Batch) (HeadReader, error) {
+	g, err := p.open(ctx, p.table.columns.heads(), nil, most)
 	if err != nil {
 		return nil, err
 	}
-	g.batch = min(headRows, g.batch*(headRows/decodeRows))
 	return &parquetHeads{g, headDecoder{columns: p.table.columns}}, nil
 }
 
@@ -101,7 +100,7 @@ type parquetHeads struct {
 
 // Next implements HeadReader.
 func (r *parquetHeads) Next() (_ *Heads, err error) {
-	n := int(min(r.batch, r.part.rows-r.row))
+	n := int(min(r.most, r.part.rows-r.row)) // many: each shard of a spine is to get some
 	if n == 0 {
 		return nil, io.EOF
 	}
@@ -126,12 +125,12 @@ func (r *parquetHeads) Next() (_ *Heads, err error) {
 }
 
 // Values implements Part.
-func (p *parquetPart) Values(ctx context.Context, columns []int, rows []int64) (ValueReader, error) {
+func (p *parquetPart) Values(ctx context.Context, columns []int, rows []int64, most Batch) (ValueReader, error) {
 	names, fields := make([]string, len(columns)), make([]arrow.Field, len(columns))
 	for i, c := range columns {
 		fields[i], names[i] = p.table.features[c], p.table.features[c].Name
 	}
-	g, err := p.open(ctx, names, fields)
+	g, err := p.open(ctx, names, fields, most)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +154,7 @@ func (r *parquetValues) Next() (_ arrow.Record, err error) {
 		}
 	}()
 	defer recovered(&err)
-	most := int(max(1, min(pickedRows, r.batch*pickedRows/decodeRows)))
+	most := int(r.most)
 	picked := 0
 	var chosen []int32
 	for picked < most && len(r.rows) > 0 {

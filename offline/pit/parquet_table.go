@@ -24,8 +24,9 @@ type ParquetTable struct {
 // names the columns' types where there may be no file, or where files may lack
 // features that were added later, which are null in them; nil: that of the
 // files together. Files whose columns do not fit are an error that names file
-// and column. A damaged page can end the process, as the documentation of
-// package source tells: verify checksums before.
+// and column. Of damaged pages most are errors, for they are decoded where a
+// panic of the library can be recovered; but one in seven went unnoticed in a
+// test of 600, so verify checksums before.
 func OpenParquet(ctx context.Context, c Columns, schema *arrow.Schema, paths ...string) (*ParquetTable, error) {
 	t := &ParquetTable{columns: c}
 	if schema != nil {

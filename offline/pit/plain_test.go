@@ -61,6 +61,9 @@ func plainEqual(v worldView, r *featureRow, e entityRow) bool {
 }
 
 func plainVisible(w *world, r *featureRow, t *big.Int) bool {
+	if r.skipped {
+		return false
+	}
 	if r.knownAt == nil {
 		return true
 	}

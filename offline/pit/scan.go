@@ -2,6 +2,7 @@ package pit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -54,7 +55,7 @@ func windowOf(s *spool, v viewPlan) window {
 // scan reads the heads of a table, by up to threads goroutines, and calls use
 // for those rows that some entity row can match by time. The offers are valid
 // during the call; calls of one worker do not overlap.
-func scan(ctx context.Context, p *plan, v viewPlan, ps parts, w window, threads int, read *atomic.Int64, use func(worker int, o *offers) error) error {
+func scan(ctx context.Context, p *plan, v viewPlan, ps parts, w window, threads int, most Batch, read *atomic.Int64, use func(worker int, o *offers) error) error {
 	var next atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
 	for worker := range min(threads, len(ps.parts)) {
@@ -69,7 +70,7 @@ func scan(ctx context.Context, p *plan, v viewPlan, ps parts, w window, threads 
 				if known && (greatest < w.least || least > w.greatest) {
 					continue
 				}
-				err := scanPart(ctx, p, v, ps.parts[i], ps.first[i], w, func(h *Heads, first int64) error {
+				err := scanPart(ctx, ps.parts[i], ps.first[i], most, func(h *Heads, first int64) error {
 					read.Add(int64(len(h.Versions)))
 					if err := o.set(p, v, h, first, w); err != nil {
 						row := first - ps.first[i] + int64(err.row)
@@ -86,12 +87,12 @@ func scan(ctx context.Context, p *plan, v viewPlan, ps parts, w window, threads 
 	return group.Wait()
 }
 
-func scanPart(ctx context.Context, p *plan, v viewPlan, part Part, first int64, w window, use func(h *Heads, first int64) error) error {
-	heads, err := part.Heads(ctx)
+func scanPart(ctx context.Context, part Part, first int64, most Batch, use func(h *Heads, first int64) error) (err error) {
+	heads, err := part.Heads(ctx, most)
 	if err != nil {
 		return err
 	}
-	defer heads.Close()
+	defer func() { err = errors.Join(err, heads.Close()) }()
 	rows := int64(0)
 	for {
 		if err := ctx.Err(); err != nil {
@@ -125,6 +126,9 @@ func (o *offers) set(p *plan, v viewPlan, h *Heads, first int64, w window) *keyE
 		version := &h.Versions[i]
 		from := version.EventTime
 		exists := version.EventTime >= w.least && version.EventTime <= w.greatest
+		if h.Skipped != nil && h.Skipped[i] {
+			exists = false
+		}
 		if h.KnownAt != nil {
 			exists = exists && h.KnownAt[i] <= p.knownAsOf
 			if p.asServed {

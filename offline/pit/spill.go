@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"sync"
 	"sync/atomic"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -14,36 +15,42 @@ import (
 // spillDir makes the files of one join, and removes them.
 type spillDir struct {
 	parent string
-	path   string // "" until the first file
-	files  []*spillFile
 	bytes  atomic.Int64 // written, for the report
+	mu     struct {
+		sync.Mutex
+		path  string // "" until the first file
+		files []*spillFile
+	}
 }
 
-// create makes a file. It is for one goroutine; the files are for many.
 func (d *spillDir) create() (*spillFile, error) {
-	if d.path == "" {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.mu.path == "" {
 		path, err := os.MkdirTemp(d.parent, "pit-")
 		if err != nil {
 			return nil, fmt.Errorf("spill: %w", err)
 		}
-		d.path = path
+		d.mu.path = path
 	}
-	f, err := os.CreateTemp(d.path, "*.spill")
+	f, err := os.CreateTemp(d.mu.path, "*.spill")
 	if err != nil {
 		return nil, fmt.Errorf("spill: %w", err)
 	}
 	s := &spillFile{file: f, total: &d.bytes}
-	d.files = append(d.files, s)
+	d.mu.files = append(d.mu.files, s)
 	return s, nil
 }
 
-// remove closes and removes all files.
+// remove closes and removes all files, when nobody uses them any more.
 func (d *spillDir) remove() {
-	for _, f := range d.files {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, f := range d.mu.files {
 		f.close()
 	}
-	if d.path != "" {
-		os.RemoveAll(d.path)
+	if d.mu.path != "" {
+		os.RemoveAll(d.mu.path)
 	}
 }
 

@@ -29,6 +29,7 @@ type spine struct {
 	narrow   bool
 	ttl      time.Duration
 	asServed bool
+	each     int // rows that a shard has room for; more make it grow
 	shards   [spineShards]spineShard
 }
 
@@ -58,10 +59,10 @@ const spineRowBytes = 16 + 8 + 4 + 32
 // newSpine makes room for about that many rows.
 func newSpine(narrow bool, rows int64, v viewPlan, asServed bool) *spine {
 	s := &spine{narrow: narrow, ttl: v.TTL, asServed: asServed}
-	each := int(rows/spineShards + rows/spineShards/16 + 16)
+	s.each = int(rows/spineShards + rows/spineShards/16 + 16)
 	for i := range s.shards {
 		s.shards[i].index = newKeyIndex(narrow)
-		s.shards[i].added = make([]spineEntry, 0, each)
+		s.shards[i].added = make([]spineEntry, 0, s.each)
 	}
 	return s
 }
@@ -167,79 +168,6 @@ func (b byTime) sort() {
 	}
 }
 
-// offers are feature rows on their way to the spine.
-type offers struct {
-	keys keyBatch
-	rows []offer
-	// from is the time from which on entity rows may see the row.
-	from []int64
-}
-
-func (o *offers) len() int { return len(o.rows) }
-
-func (o *offers) reset(narrow bool) {
-	o.keys.reset(narrow)
-	o.rows, o.from = o.rows[:0], o.from[:0]
-}
-
-// offering is what a worker needs to offer rows, kept from batch to batch.
-type offering struct {
-	first  int // shard to begin with: workers that begin at different ones seldom meet
-	sorted byShard
-	found  []uint32 // numbers of keys, then of slots
-}
-
-// offer puts feature rows to the gaps that they are in.
-func (s *spine) offer(o *offers, with *offering) {
-	with.sorted.sort(&o.keys)
-	for i := range s.shards {
-		at := (with.first + i) % spineShards
-		of := with.sorted.of(at)
-		shard := &s.shards[at]
-		if len(of) == 0 || len(shard.slots) == 0 {
-			continue
-		}
-		// Three loops, without dependencies between their rounds: the processor
-		// waits for the memory of several rows at once.
-		with.found = shard.index.findAll(with.found[:0], &o.keys, of)
-		for n, k := range of {
-			if key := with.found[n]; key != notFound {
-				with.found[n] = shard.gap(key, o.from[k], o.rows[k].version.EventTime, s.ttl)
-			}
-		}
-		shard.Lock()
-		for n, k := range of {
-			if gap := with.found[n]; gap != notFound {
-				if slot := &shard.slots[gap]; slot.before(&o.rows[k]) {
-					*slot = o.rows[k]
-				}
-			}
-		}
-		shard.Unlock()
-	}
-}
-
-// gap returns the slot of the gap that a feature row is in: that of the first
-// entity row of the key that may see it; notFound when it is too old for it.
-// What is too old for the first is so for all, which are later still.
-func (s *spineShard) gap(key uint32, from, eventTime int64, ttl time.Duration) uint32 {
-	times := s.times[s.starts[key]:s.starts[key+1]]
-	low := 0
-	if len(times) <= fewRows {
-		for _, t := range times {
-			if t < from { // compiled without a branch
-				low++
-			}
-		}
-	} else {
-		low, _ = slices.BinarySearch(times, from)
-	}
-	if low == len(times) || !feature.WithinTTL(eventTime, times[low], ttl) {
-		return notFound
-	}
-	return s.starts[key] + uint32(low)
-}
-
 // matches calls found for each entity row that has a match: the best of its own
 // gap and those before it, if it is young enough. Where the best is too old,
 // so is every other.
@@ -264,6 +192,9 @@ func (s *spine) size() int64 {
 		shard := &s.shards[i]
 		shard.Lock()
 		n += int64(len(shard.added))*spineRowBytes + shard.index.size()
+		if cap(shard.added) > s.each { // one key has many rows: what they grew out of is garbage still
+			n += int64(cap(shard.added)) * 16
+		}
 		shard.Unlock()
 	}
 	return n

@@ -21,6 +21,12 @@ type Table interface {
 	Parts() []Part
 }
 
+// Batch bounds what a reader hands out at once, a single row apart.
+type Batch struct {
+	Rows  int
+	Bytes int64 // about
+}
+
 // Part is a stretch of a Table's rows, numbered from 0.
 type Part interface {
 	// Name says where the rows are, as in the path of a file. It orders rows
@@ -33,10 +39,10 @@ type Part interface {
 	EventTimes() (least, greatest int64, ok bool)
 	// Heads reads keys, versions and times of all rows, in their order. It may
 	// be called several times. The caller closes the reader.
-	Heads(ctx context.Context) (HeadReader, error)
+	Heads(ctx context.Context, most Batch) (HeadReader, error)
 	// Values reads columns (indexes of Features) of the given rows, which are
 	// ascending and distinct; the reader refers to rows until it is closed.
-	Values(ctx context.Context, columns []int, rows []int64) (ValueReader, error)
+	Values(ctx context.Context, columns []int, rows []int64, most Batch) (ValueReader, error)
 }
 
 // Heads are the keys, versions and times of consecutive rows. A slice that is
@@ -51,6 +57,9 @@ type Heads struct {
 	KnownAt []int64
 	// Deleted marks tombstones; nil: there is none.
 	Deleted []bool
+	// Skipped marks rows that do not exist for this join: that were never
+	// served, or say nothing of the features that are asked for; nil: none.
+	Skipped []bool
 }
 
 // HeadReader reads the heads of a part.

@@ -25,7 +25,8 @@ type placement struct {
 	row    int32
 }
 
-const placementBytes = 16
+// placementBytes counts a placement, and what ordering a run of them takes.
+const placementBytes = 3 * 16
 
 // chunk is values as they were read from a table.
 type chunk struct {
@@ -38,6 +39,7 @@ type chunk struct {
 type values struct {
 	mem    memory.Allocator
 	limit  int64
+	most   int64 // bytes of a segment, single rows apart
 	dir    *spillDir
 	feeds  []feed
 	bounds []int64 // ranges of entity rows: where each begins, and the end
@@ -56,8 +58,8 @@ type values struct {
 // most ranges of entity rows: a run has a segment for each.
 const maxRanges = 256
 
-func newValues(c Config, limit int64, dir *spillDir, feeds []feed, s *spool) *values {
-	v := &values{mem: c.Allocator, limit: limit, dir: dir, feeds: feeds}
+func newValues(c Config, limit, most int64, dir *spillDir, feeds []feed, s *spool) *values {
+	v := &values{mem: c.Allocator, limit: limit, most: most, dir: dir, feeds: feeds}
 	for i := range s.pieces {
 		if begins := s.pieces[i].start * maxRanges / max(1, s.rows); begins >= int64(len(v.bounds)) {
 			v.bounds = append(v.bounds, s.pieces[i].start)
@@ -85,7 +87,7 @@ func (v *values) add(feed int, r arrow.Record, places []placement) error {
 	v.mu.placed[feed].rows += int64(len(places))
 	v.mu.placed[feed].bytes += placed
 	v.mu.held += bytes + int64(len(places))*placementBytes
-	if v.mu.held > v.limit/2 { // ordering a run takes about as much again
+	if v.mu.held > v.limit/2 { // while a run is written, the next one may grow
 		return v.spill()
 	}
 	return nil
@@ -158,7 +160,7 @@ func (v *values) spillFeed(f int) error {
 		}
 	}
 	sortByNumber(all, nil, func(p placement) int64 { return p.entity })
-	most := int(max(1, segmentBytes/v.feedBytes(f))) // no segment is large, however often a row is wanted
+	most := int(max(1, v.most/v.feedBytes(f))) // no segment is large, however often a row is wanted
 	for i := 0; len(all) > 0; {
 		for all[0].entity >= v.bounds[i+1] {
 			i++
@@ -178,9 +180,6 @@ func (v *values) spillFeed(f int) error {
 	v.mu.chunks[f] = nil
 	return nil
 }
-
-// segmentBytes bounds a segment of values, single rows apart.
-const segmentBytes = 1 << 20
 
 // spillRows writes rows of one range, with a last column that says which
 // entity row each is for.

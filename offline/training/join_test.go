@@ -277,7 +277,7 @@ func TestATrainingSetIsWhatTheStoreWouldHaveServed(t *testing.T) {
 			t.Errorf("row %d:\ngot  %s\nwant %s", i, got[i], want[i])
 		}
 	}
-	if _, again := h.join(in, pit.Config{Threads: 1, MemoryLimit: 32 << 20}, rows, request); !bytes.Equal(encoded, again) {
+	if _, again := h.join(in, pit.Config{Threads: 1, MemoryLimit: 64 << 20}, rows, request); !bytes.Equal(encoded, again) {
 		t.Error("with one thread and a memory limit the bytes differ")
 	}
 	request.KnownAsOf = noon

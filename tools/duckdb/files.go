@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -39,6 +41,26 @@ func writeParquet(path string, r arrow.Record, groupRows int64) error {
 // shape says how large the files of a benchmark are.
 type shape struct {
 	features, entities, rows, files int
+}
+
+func (s *shape) flags(f *flag.FlagSet) {
+	f.IntVar(&s.features, "features", 100_000, "feature rows")
+	f.IntVar(&s.entities, "entities", 1_000, "entities")
+	f.IntVar(&s.rows, "rows", 10_000, "entity rows")
+	f.IntVar(&s.files, "files", 10, "files of feature rows")
+}
+
+// generate is a command of its own, which bench runs.
+func generate(_ context.Context, args []string) error {
+	flags := flag.NewFlagSet("generate", flag.ExitOnError)
+	var s shape
+	s.flags(flags)
+	dir := flags.String("data", ".", "folder for the files")
+	_ = flags.Parse(args) // it exits on errors
+	if err := os.MkdirAll(*dir, 0o755); err != nil {
+		return err
+	}
+	return s.generate(*dir)
 }
 
 const (
