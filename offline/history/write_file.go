@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"runtime"
 
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
@@ -18,9 +19,11 @@ const (
 	// recordRows are turned into Arrow at a time, groupBytes of encoded columns
 	// make a row group, and groupRows in any case: readers skip row groups by
 	// their statistics, and hold one in memory.
-	recordRows = 4096
+	recordRows = 1024
 	groupBytes = 16 << 20
 	groupRows  = 128 << 10
+	// yieldRows are encoded in about half a millisecond.
+	yieldRows = 64
 )
 
 // fileWriter writes rows of one view and day, in the order of compareRows, as
@@ -86,7 +89,10 @@ func (w *fileWriter) add(r *Row) (err error) {
 	}
 	w.addFixed(r)
 	w.bounds.include(r)
-	if w.pending++; w.pending == recordRows {
+	if w.pending++; w.pending%yieldRows == 0 {
+		runtime.Gosched() // lookups that wait for a processor go first
+	}
+	if w.pending == recordRows {
 		return w.flush()
 	}
 	return nil
