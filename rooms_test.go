@@ -56,7 +56,7 @@ var rooms = []room{
 	{
 		path: "offline/history", // the log, for ever: Parquet files and what counts of them
 		may:  []string{"hlc", "feature", "replication/oplog", "meta"},
-		test: []string{"online"},
+		test: []string{"online", "offline/source"},
 	},
 	{
 		path: "offline",
