@@ -226,11 +226,6 @@ func parseColumns(names []string, find func(key string) (string, bool)) (*column
 	return c, nil
 }
 
-// equal reports whether files of c and d have the same columns.
-func (c *columns) equal(d *columns) bool {
-	return slices.Equal(c.keys, d.keys) && slices.Equal(c.features, d.features)
-}
-
 // feature returns the index in features of the column of an id, -1 for none.
 func (c *columns) feature(id feature.FeatureID) int {
 	at, ok := slices.BinarySearchFunc(c.byID, id, func(i int, id feature.FeatureID) int {
