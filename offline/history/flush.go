@@ -38,6 +38,9 @@ func (in *Ingester) flush(ctx context.Context) error {
 		err = in.cfg.History.commit(ctx, func(s *state) (*Manifest, error) { return in.draft(ctx, s, steps) })
 	}
 	if errors.Is(err, errCommitted) {
+		// An earlier try did it, with the steps of then: saying them twice is harmless,
+		// and later ones must not get lost.
+		in.watch.putBack(steps)
 		err = nil
 	}
 	in.metrics.commit(ctx, in.cfg.Wall().Sub(began), in.buffer.rows, err)

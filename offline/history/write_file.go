@@ -19,9 +19,10 @@ const (
 	// recordRows are turned into Arrow at a time, groupBytes of encoded columns
 	// make a row group, and groupRows in any case: readers skip row groups by
 	// their statistics, and hold one in memory.
-	recordRows = 1024
-	groupBytes = 16 << 20
-	groupRows  = 128 << 10
+	recordRows  = 1024
+	recordBytes = 4 << 20 // of values with text, whatever the number of rows
+	groupBytes  = 16 << 20
+	groupRows   = 128 << 10
 	// yieldRows are encoded in about half a millisecond.
 	yieldRows = 64
 )
@@ -36,6 +37,7 @@ type fileWriter struct {
 	spread  spread
 	delta   []byte
 	pending int // rows in build
+	bytes   int // of their text
 	bounds  Bounds
 }
 
@@ -86,13 +88,14 @@ func (w *fileWriter) add(r *Row) (err error) {
 	c.spread(&w.spread, r)
 	for i, v := range w.spread.values {
 		appendValue(w.build.Field(at+i), v)
+		w.bytes += len(v.Text())
 	}
 	w.addFixed(r)
 	w.bounds.include(r)
 	if w.pending++; w.pending%yieldRows == 0 {
 		runtime.Gosched() // lookups that wait for a processor go first
 	}
-	if w.pending == recordRows {
+	if w.pending == recordRows || w.bytes >= recordBytes {
 		return w.flush()
 	}
 	return nil
@@ -139,7 +142,7 @@ func (w *fileWriter) flush() error {
 	}
 	record := w.build.NewRecord()
 	defer record.Release()
-	w.pending = 0
+	w.pending, w.bytes = 0, 0
 	if w.file.RowGroupTotalBytesWritten() >= groupBytes {
 		w.file.NewBufferedRowGroup()
 	}
