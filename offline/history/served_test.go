@@ -109,7 +109,7 @@ func TestFilesAreReadableAsTheyLie(t *testing.T) {
 		}
 		var fields []*feature.Field
 		for i := range v.Fields {
-			if f := &v.Fields[i]; f.Name != colAt { // a name that is ours
+			if f := &v.Fields[i]; f.Name != ColumnAt { // a name that is ours
 				fields = append(fields, f)
 				want = append(want, source.Want{Name: f.Name, Type: f.Type})
 			}

@@ -53,7 +53,7 @@ func newFileWriter(c *columns) (w *fileWriter, err error) {
 	}
 	// These have few values; with dictionaries on the others writing takes seven
 	// times as long (docs: PERFORMANCE).
-	for _, name := range []string{colOrigin, colGeneration, colRelogOrigin} {
+	for _, name := range []string{ColumnOrigin, ColumnGeneration, ColumnRelogOrigin} {
 		options = append(options, parquet.WithDictionaryFor(name, true))
 	}
 	w.file, err = pqarrow.NewFileWriter(c.schema, &w.out, parquet.NewWriterProperties(options...), pqarrow.DefaultWriterProps())
