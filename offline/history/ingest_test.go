@@ -66,7 +66,7 @@ func runWithFault(t testing.TB, s *storeHouse, d *Disk, failAt int, death bool, 
 	for life := 0; life < 100; life++ {
 		h, err := Open(context.Background(), Config{Files: d})
 		if err == nil {
-			in := ingester(t, small{s}, h, func(c *IngestConfig) { c.MaxBytes = 6 << 10 })
+			in := ingester(t, small{s}, h, func(c *IngestConfig) { c.MaxBytes = 3 << 10 })
 			if edit != nil {
 				edit(in)
 			}
@@ -109,7 +109,7 @@ func wantOnlyCommitted(t testing.TB, d *Disk, h *History) {
 // Z3 with every step of the disk failing once, and with the process dying there.
 func TestHistoryIsTheLogWhateverStepFails(t *testing.T) {
 	s := openStore(t, "eu-1")
-	s.write(14, "driver_stats")
+	s.write(11, "driver_stats")
 	for _, death := range []bool{false, true} {
 		t.Run(fmt.Sprintf("death=%v", death), func(t *testing.T) {
 			for failAt := 1; ; failAt++ {
