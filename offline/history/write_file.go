@@ -51,8 +51,8 @@ func newFileWriter(c *columns) (w *fileWriter, err error) {
 		parquet.WithMaxRowGroupLength(groupRows),
 		parquet.WithCreatedBy("featurestore"),
 	}
-	// These have few values; with dictionaries on the others writing takes seven
-	// times as long (docs: PERFORMANCE).
+	// These have few values; with dictionaries on the others writing took seven
+	// times as long (version 17, 13 columns of floats).
 	for _, name := range []string{ColumnOrigin, ColumnGeneration, ColumnRelogOrigin} {
 		options = append(options, parquet.WithDictionaryFor(name, true))
 	}
