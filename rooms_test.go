@@ -57,7 +57,7 @@ var rooms = []room{
 	{
 		path: "offline/history", // the log, for ever: Parquet files and what counts of them
 		may:  []string{"hlc", "feature", "replication/oplog", "meta"},
-		test: []string{"online"},
+		test: []string{"online", "offline/source"},
 	},
 	{
 		path: "offline/training", // training sets: history through the point-in-time join
@@ -162,13 +162,13 @@ var libraries = []library{
 	{path: "go.opentelemetry.io/contrib/instrumentation/runtime", home: []string{"replica"}},
 	{
 		path: "go.opentelemetry.io/otel", // the API: instruments and spans
-		home: []string{"online", "consistency", "replication", "replication/peer", "offline", "offline/flight", "probe", "server", "sdk", "replica"},
+		home: []string{"online", "consistency", "replication", "replication/peer", "offline", "offline/history", "offline/flight", "probe", "server", "sdk", "replica"},
 	},
 	{path: "go.opentelemetry.io/otel/exporters", home: []string{"replica"}},
 	{
 		path: "go.opentelemetry.io/otel/sdk",
 		home: []string{"replica"},
-		test: []string{"online", "consistency", "replication", "replication/peer", "offline", "offline/flight", "server", "sdk"},
+		test: []string{"online", "consistency", "replication", "replication/peer", "offline", "offline/history", "offline/flight", "server", "sdk"},
 	},
 	{path: "go.opentelemetry.io/proto/otlp", test: []string{"replica"}}, // a collector to export to
 	{path: "go.uber.org/goleak", test: []string{anything}},

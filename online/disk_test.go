@@ -74,11 +74,16 @@ func TestAFailedClockLimitFailsTheWrite(t *testing.T) {
 	if err := h.fails(write(change(1, 1, addTrips(1)))); !errors.Is(err, ErrReadOnly) || !errors.Is(err, errDisk) {
 		t.Errorf("got %v, want %v", err, ErrReadOnly)
 	}
-	h.assigning.RLock() // until the committer has done with the write that it refused
-	h.assigning.RUnlock()
+	h.settles()
 	if _, err := h.Closed(); !errors.Is(err, ErrReadOnly) {
 		t.Errorf("Closed: %v, want %v", err, ErrReadOnly)
 	}
+}
+
+// settles waits until the committer has done with a write that it has answered.
+func (h *house) settles() {
+	h.assigning.RLock()
+	defer h.assigning.RUnlock()
 }
 
 func TestAFullDiskRefusesWritesUntilThereIsRoom(t *testing.T) {

@@ -59,6 +59,7 @@ type spread struct {
 	values []feature.Value // by feature column; null where absent too
 	nulls  []feature.FeatureID
 	whole  bool // columns say all of the delta
+	cells  []feature.Cell
 }
 
 // spread fills s for a row.
@@ -68,7 +69,7 @@ func (c *columns) spread(s *spread, r *Row) {
 	}
 	clear(s.values)
 	s.nulls, s.whole = s.nulls[:0], true
-	said := feature.Row{Cells: make([]feature.Cell, 0, len(r.Delta.Cells))}
+	said := feature.Row{Cells: s.cells[:0]}
 	if !r.Delta.Tombstone.IsZero() {
 		said.Tombstone = feature.Tombstone{ByEvent: r.Version, ByWrite: r.Version}
 	}
@@ -88,6 +89,7 @@ func (c *columns) spread(s *spread, r *Row) {
 		said.Cells = append(said.Cells, c.features[at].cell(value, r.Version))
 	}
 	s.whole = s.whole && said.Equal(r.Delta)
+	s.cells = said.Cells
 }
 
 // gather is the inverse of spread where columns say it all.

@@ -11,24 +11,24 @@ import (
 	"featurestore/feature"
 )
 
-// Columns that are no join key and no feature.
+// Columns that are no join key and no feature; doc.go says what they hold.
 const (
-	colEvent       = "event_timestamp"
-	colAt          = "_at"
-	colOrigin      = "_origin"
-	colGeneration  = "_generation"
-	colDeleted     = "_deleted"
-	colLogOnly     = "_log_only"
-	colNulls       = "_nulls"
-	colRelogAt     = "_relog_at"
-	colRelogOrigin = "_relog_origin"
-	colDelta       = "_delta"
-	// colKey holds the encoded entity key where the view is not known.
-	colKey = "_key"
+	ColumnEvent       = "event_timestamp"
+	ColumnAt          = "_at"
+	ColumnOrigin      = "_origin"
+	ColumnGeneration  = "_generation"
+	ColumnDeleted     = "_deleted"
+	ColumnLogOnly     = "_log_only"
+	ColumnNulls       = "_nulls"
+	ColumnRelogAt     = "_relog_at"
+	ColumnRelogOrigin = "_relog_origin"
+	ColumnDelta       = "_delta"
+	// ColumnKey holds the encoded entity key where the view is not known.
+	ColumnKey = "_key"
 )
 
 // fixedColumns are the last ones of every file, in this order.
-var fixedColumns = []string{colAt, colOrigin, colGeneration, colDeleted, colLogOnly, colNulls, colRelogAt, colRelogOrigin, colDelta}
+var fixedColumns = []string{ColumnAt, ColumnOrigin, ColumnGeneration, ColumnDeleted, ColumnLogOnly, ColumnNulls, ColumnRelogAt, ColumnRelogOrigin, ColumnDelta}
 
 // instant is the type of event times and timestamp features.
 var instant = &arrow.TimestampType{Unit: arrow.Nanosecond, TimeZone: "UTC"}
@@ -36,7 +36,7 @@ var instant = &arrow.TimestampType{Unit: arrow.Nanosecond, TimeZone: "UTC"}
 // columns say what the columns of a file hold: join keys, event time, features,
 // then fixedColumns.
 type columns struct {
-	keys     []keyColumn // none where the view is not known: colKey is the first column then
+	keys     []keyColumn // none where the view is not known: ColumnKey is the first column then
 	features []featureColumn
 	// byID has the indices of features by rising id, as cells are ordered.
 	byID   []int
@@ -59,12 +59,12 @@ type featureColumn struct {
 
 // columnsOf returns the columns of a view's files; nil is the view that is not
 // known. A feature whose name is taken by a column of ours has no column: its
-// cells stand in colDelta.
+// cells stand in ColumnDelta.
 func columnsOf(v *feature.ResolvedView) *columns {
 	if v == nil {
 		return newColumns(nil, nil)
 	}
-	taken := append([]string{colEvent, colKey}, fixedColumns...)
+	taken := append([]string{ColumnEvent, ColumnKey}, fixedColumns...)
 	var keys []keyColumn
 	for _, k := range v.Keys {
 		if slices.Contains(taken, k.Name) {
@@ -108,24 +108,24 @@ func newColumns(keys []keyColumn, features []featureColumn) *columns {
 		}
 	}
 	if len(keys) == 0 {
-		add(colKey, arrow.BinaryTypes.Binary, false, "")
+		add(ColumnKey, arrow.BinaryTypes.Binary, false, "")
 	}
 	for _, k := range keys {
 		add(k.name, scalarType(k.kind), false, k.text())
 	}
-	add(colEvent, instant, false, "")
+	add(ColumnEvent, instant, false, "")
 	for _, f := range features {
 		add(f.name, typeOf(f.typ), true, f.text())
 	}
-	add(colAt, arrow.PrimitiveTypes.Int64, false, "")
-	add(colOrigin, arrow.PrimitiveTypes.Int64, false, "")
-	add(colGeneration, arrow.PrimitiveTypes.Int32, false, "")
-	add(colDeleted, arrow.FixedWidthTypes.Boolean, false, "")
-	add(colLogOnly, arrow.FixedWidthTypes.Boolean, false, "")
-	add(colNulls, arrow.ListOfNonNullable(arrow.PrimitiveTypes.Int64), true, "")
-	add(colRelogAt, arrow.PrimitiveTypes.Int64, true, "")
-	add(colRelogOrigin, arrow.PrimitiveTypes.Int64, true, "")
-	add(colDelta, arrow.BinaryTypes.Binary, true, "")
+	add(ColumnAt, arrow.PrimitiveTypes.Int64, false, "")
+	add(ColumnOrigin, arrow.PrimitiveTypes.Int64, false, "")
+	add(ColumnGeneration, arrow.PrimitiveTypes.Int32, false, "")
+	add(ColumnDeleted, arrow.FixedWidthTypes.Boolean, false, "")
+	add(ColumnLogOnly, arrow.FixedWidthTypes.Boolean, false, "")
+	add(ColumnNulls, arrow.ListOfNonNullable(arrow.PrimitiveTypes.Int64), true, "")
+	add(ColumnRelogAt, arrow.PrimitiveTypes.Int64, true, "")
+	add(ColumnRelogOrigin, arrow.PrimitiveTypes.Int64, true, "")
+	add(ColumnDelta, arrow.BinaryTypes.Binary, true, "")
 	meta := arrow.NewMetadata(append(names, metaFormat), append(texts, fileFormat))
 	c.schema = arrow.NewSchema(fields, &meta)
 	return c
@@ -224,11 +224,6 @@ func parseColumns(names []string, find func(key string) (string, bool)) (*column
 		}
 	}
 	return c, nil
-}
-
-// equal reports whether files of c and d have the same columns.
-func (c *columns) equal(d *columns) bool {
-	return slices.Equal(c.keys, d.keys) && slices.Equal(c.features, d.features)
 }
 
 // feature returns the index in features of the column of an id, -1 for none.

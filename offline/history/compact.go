@@ -21,17 +21,21 @@ func (u *Upkeep) Compact(ctx context.Context) (replaced int, err error) {
 	views := viewsOf(u.cfg.Registry())
 	r := h.Reader()
 	defer r.Close()
+	var errs []error
 	for _, set := range choose(r.state.files(), h.cfg.CompactFiles, h.cfg.TargetBytes) {
 		err := u.rewrite(ctx, set, views[set[0].View], nil)
-		if errors.Is(err, errStale) {
-			continue
+		switch {
+		case errors.Is(err, errStale):
+		case err != nil: // a damaged file, say: the others are compacted all the same
+			errs = append(errs, fmt.Errorf("compact %d files of view %d of %s: %w", len(set), set[0].View, set[0].Day, err))
+		default:
+			replaced += len(set)
 		}
-		if err != nil {
-			return replaced, fmt.Errorf("compact %d files of view %d of %s: %w", len(set), set[0].View, set[0].Day, err)
+		if ctx.Err() != nil || h.ended() != nil {
+			break
 		}
-		replaced += len(set)
 	}
-	return replaced, u.compactSteps(ctx, r)
+	return replaced, errors.Join(append(errs, u.compactSteps(ctx, r))...)
 }
 
 // rewrite replaces files of one view and day by others with the same rows, but for

@@ -10,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 )
 
 // Disk is a folder of one file system, which has hard links.
@@ -20,11 +21,20 @@ type Disk struct {
 	before func(step, name string) error
 	// sync is (*os.File).Sync, but in tests that need no disk to be waited for.
 	sync func(*os.File) error
+
+	// folders is read-locked by who makes a file, and locked to remove an empty
+	// folder or to note one that is durable.
+	folders struct {
+		sync.RWMutex
+		durable map[string]bool
+	}
 }
 
 // NewDisk returns the files below a folder, which need not be there yet.
 func NewDisk(root string) *Disk {
-	return &Disk{root: root, before: func(string, string) error { return nil }, sync: (*os.File).Sync}
+	d := &Disk{root: root, before: func(string, string) error { return nil }, sync: (*os.File).Sync}
+	d.folders.durable = map[string]bool{}
+	return d
 }
 
 // partEnding ends the names of files that are being written. They are listed to
@@ -52,9 +62,11 @@ func (d *Disk) Create(ctx context.Context, name string, contents []byte) (err er
 	if err := d.makeFolder(path.Dir(name)); err != nil {
 		return err
 	}
+	d.folders.RLock()
+	defer d.folders.RUnlock()
 	to := d.path(name)
 	if _, err := os.Lstat(to); err == nil {
-		return ErrExists
+		return d.exists(name)
 	}
 	part := to + partEnding
 	if err := d.write(part, name, contents); err != nil {
@@ -70,7 +82,7 @@ func (d *Disk) Create(ctx context.Context, name string, contents []byte) (err er
 	}
 	if err := os.Link(part, to); err != nil {
 		if errors.Is(err, fs.ErrExist) {
-			return ErrExists
+			return d.exists(name)
 		}
 		return err
 	}
@@ -78,6 +90,18 @@ func (d *Disk) Create(ctx context.Context, name string, contents []byte) (err er
 		return err
 	}
 	return d.syncFolder(filepath.Dir(to))
+}
+
+// exists returns ErrExists once the name that is taken is durable: who took it may
+// have failed to see to that.
+func (d *Disk) exists(name string) error {
+	if err := d.before("sync folder", name); err != nil {
+		return err
+	}
+	if err := d.syncFolder(d.path(path.Dir(name))); err != nil {
+		return err
+	}
+	return ErrExists
 }
 
 // write makes a file and syncs it.
@@ -106,13 +130,17 @@ func (d *Disk) write(part, name string, contents []byte) (err error) {
 	return d.sync(f)
 }
 
-// makeFolder makes a folder and those above it, each durable in the one above.
+// makeFolder makes a folder and those above it, each durable in the one above. One
+// that is there may be of a life that died before it was durable.
 func (d *Disk) makeFolder(name string) error {
-	if _, err := os.Stat(d.path(name)); err == nil {
+	if d.isDurable(name) {
 		return nil
 	}
 	if name == "." {
-		return os.MkdirAll(d.root, folderMode)
+		if err := os.MkdirAll(d.root, folderMode); err != nil {
+			return err
+		}
+		return d.noteDurable(name)
 	}
 	if err := d.makeFolder(path.Dir(name)); err != nil {
 		return err
@@ -123,7 +151,24 @@ func (d *Disk) makeFolder(name string) error {
 	if err := os.Mkdir(d.path(name), folderMode); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return d.syncFolder(d.path(path.Dir(name)))
+	return d.noteDurable(name)
+}
+
+func (d *Disk) isDurable(name string) bool {
+	d.folders.RLock()
+	defer d.folders.RUnlock()
+	return d.folders.durable[name]
+}
+
+// noteDurable syncs the folder above.
+func (d *Disk) noteDurable(name string) error {
+	if err := d.syncFolder(filepath.Dir(d.path(name))); err != nil {
+		return err
+	}
+	d.folders.Lock()
+	defer d.folders.Unlock()
+	d.folders.durable[name] = true
+	return nil
 }
 
 func (d *Disk) syncFolder(name string) (err error) {
@@ -197,8 +242,11 @@ func (d *Disk) Remove(ctx context.Context, name string) error {
 	if err := os.Remove(d.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if folder := path.Dir(name); folder != "." {
-		_ = os.Remove(d.path(folder)) // refused while there is something in it
+	d.folders.Lock()
+	defer d.folders.Unlock()
+	// Refused while there is something in it.
+	if folder := path.Dir(name); folder != "." && os.Remove(d.path(folder)) == nil {
+		delete(d.folders.durable, folder)
 	}
 	return nil
 }

@@ -99,6 +99,29 @@ func TestAFileIsMadeOnce(t *testing.T) {
 	}
 }
 
+// Who made a file may have died before its name was durable. It does not count as
+// there before it is.
+func TestAFileIsThereOnceItIsDurable(t *testing.T) {
+	ctx, d := context.Background(), NewDisk(t.TempDir())
+	boom := errors.New("boom")
+	failing := true
+	d.before = func(step, _ string) error {
+		if failing && step == "sync folder" {
+			return boom
+		}
+		return nil
+	}
+	for range 2 {
+		if err := d.Create(ctx, "a/1.x", []byte("one")); !errors.Is(err, boom) || errors.Is(err, ErrExists) {
+			t.Fatalf("got %v, want boom", err)
+		}
+	}
+	failing = false
+	if err := d.Create(ctx, "a/1.x", []byte("one")); !errors.Is(err, ErrExists) {
+		t.Fatalf("got %v, want ErrExists", err)
+	}
+}
+
 func TestListsArePrefixes(t *testing.T) {
 	ctx, d := context.Background(), NewDisk(t.TempDir())
 	for _, name := range []string{"_commits/1", "_commits/2", "a/b/1", "a/bc/2", "a/b1"} {

@@ -59,5 +59,5 @@
 //
 // Manifests that are numbered and made by conditional create are those of Delta
 // Lake (Armbrust et al., "Delta Lake: High-Performance ACID Table Storage over
-// Cloud Object Stores", 2020). See ADR 17.
+// Cloud Object Stores", 2020). See ADR 17 and 18.
 package history

@@ -44,8 +44,8 @@ func TestAnErasedEntityIsGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	boom := errors.New("boom")
-	s.write(40, "driver_stats")
-	for failAt := 0; failAt < 60; failAt += 7 {
+	s.write(25, "driver_stats")
+	for failAt := 0; failAt < 60; failAt += 13 {
 		d := newTestDisk(t)
 		h := open(t, d, func(c *Config) { c.CompactFiles = 3 })
 		mustCatchUp(t, ingester(t, small{s}, h, func(c *IngestConfig) { c.MaxBytes = 4 << 10 }))

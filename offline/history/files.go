@@ -11,8 +11,9 @@ import (
 // go whole. Methods are safe for concurrent use, except on one name.
 type Files interface {
 	// Create makes a file of these contents and returns when it is durable. With
-	// ErrExists nothing changed. After another error the file is there whole, or
-	// not at all, and which is for Open to say.
+	// ErrExists nothing changed, and the file that is there is durable. After
+	// another error the file is there whole, or not at all, and which is for Open
+	// to say.
 	Create(ctx context.Context, name string, contents []byte) error
 	// Open returns a file, or ErrNotExist.
 	Open(ctx context.Context, name string) (File, error)

@@ -23,6 +23,7 @@ func (in *Ingester) flush(ctx context.Context) error {
 	}
 	steps := in.watch.take()
 	in.failed = true
+	began := in.cfg.Wall()
 	err := in.cfg.History.commit(ctx, func(s *state) (*Manifest, error) {
 		in.scraps.tried = s.number + 1
 		if in.isIn(s) {
@@ -36,15 +37,22 @@ func (in *Ingester) flush(ctx context.Context) error {
 	if in.progressFirst && err == nil {
 		err = in.cfg.History.commit(ctx, func(s *state) (*Manifest, error) { return in.draft(ctx, s, steps) })
 	}
-	if err != nil && !errors.Is(err, errCommitted) {
+	if errors.Is(err, errCommitted) {
+		// An earlier try did it, with the steps of then: saying them twice is harmless,
+		// and later ones must not get lost.
+		in.watch.putBack(steps)
+		err = nil
+	}
+	in.metrics.commit(ctx, in.cfg.Wall().Sub(began), in.buffer.rows, err)
+	if err != nil {
 		in.watch.putBack(steps)
 		return err
 	}
 	s := in.Status()
-	s.Rows, s.Commits, s.HeldBytes = s.Rows+in.buffer.rows, s.Commits+1, 0
+	s.Rows, s.Commits, s.HeldBytes, s.Oldest = s.Rows+in.buffer.rows, s.Commits+1, 0, 0
 	in.status.Store(&s)
 	in.buffer.reset()
-	in.gaps, in.failed, in.began = nil, false, time.Time{}
+	in.gaps, in.failed, in.began, in.oldest = nil, false, time.Time{}, 0
 	return in.scraps.tidy(ctx)
 }
 

@@ -170,6 +170,7 @@ func (h *History) settle(ctx context.Context) error {
 		return nil
 	}
 	before := h.state()
+	name := manifestName(before.number + 1)
 	m, sum, err := readManifest(ctx, h.cfg.Files, before.number+1)
 	switch {
 	case errors.Is(err, ErrNotExist):
@@ -182,6 +183,10 @@ func (h *History) settle(ctx context.Context) error {
 		defer h.mu.Unlock()
 		h.mu.ended = fmt.Errorf("%w: manifest %d is not of this process", ErrFenced, m.Number)
 		return h.mu.ended
+	}
+	// It is there; to make it again is to hear that it is durable as well.
+	if err := h.cfg.Files.Create(ctx, name, encodeManifest(m)); !errors.Is(err, ErrExists) {
+		return fmt.Errorf("commit manifest %d again: %w", m.Number, err)
 	}
 	after := before.clone()
 	if err := after.apply(m, sum); err != nil {

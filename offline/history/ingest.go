@@ -17,8 +17,9 @@ import (
 // Ingester brings a store's log into a history: of every origin that the store
 // follows, so that one region's history has them all. There is one for a history.
 type Ingester struct {
-	cfg   IngestConfig // defaults filled in
-	watch *watcher
+	cfg     IngestConfig // defaults filled in
+	watch   *watcher
+	metrics *instruments
 
 	// The fields below belong to Run.
 
@@ -26,6 +27,7 @@ type Ingester struct {
 	read   map[feature.Shard]hlc.Vector
 	buffer buffer
 	gaps   []Gap
+	oldest hlc.Timestamp // of the entries in buffer
 	// began is when the oldest of what is not committed was read; zero for nothing.
 	began time.Time
 	// next is the log that was being read when the buffer was full.
@@ -47,6 +49,8 @@ type Status struct {
 	Rows, Commits int64
 	// HeldBytes is about what was read and is not committed.
 	HeldBytes int64
+	// Oldest is the timestamp of the oldest entry of that, zero for none.
+	Oldest hlc.Timestamp
 	// Err is why the last attempt failed, nil when it did not.
 	Err error
 }
@@ -62,7 +66,9 @@ func NewIngester(cfg IngestConfig) (*Ingester, error) {
 	in.buffer.reset()
 	in.scraps.history = cfg.History
 	in.status.Store(&Status{})
-	return in, nil
+	var err error
+	in.metrics, err = newInstruments(in)
+	return in, err
 }
 
 // Status returns what was done so far.
@@ -72,6 +78,7 @@ func (in *Ingester) Status() Status { return *in.status.Load() }
 // What fails is tried again, with everything that was read kept; only ErrFenced and
 // ErrClosed end it, for then another one goes on.
 func (in *Ingester) Run(ctx context.Context) error {
+	defer in.metrics.close()
 	var watching sync.WaitGroup
 	looks, stop := context.WithCancel(ctx)
 	watching.Go(func() { in.watch.run(looks, in.cfg.Look) })
@@ -122,7 +129,7 @@ func (in *Ingester) works() {
 	if s.Err != nil {
 		in.cfg.Logger.Info("history goes on")
 	}
-	s.Err, s.HeldBytes = nil, in.buffer.sizeBytes
+	s.Err, s.HeldBytes, s.Oldest = nil, in.buffer.sizeBytes, in.oldest
 	in.status.Store(&s)
 }
 
@@ -185,6 +192,7 @@ func (in *Ingester) pullSome(ctx context.Context, id logID) (more bool, err erro
 	if floor > after {
 		g := Gap{Shard: id.shard, Origin: id.origin, After: after, Through: floor}
 		in.gaps = append(in.gaps, g)
+		in.metrics.gaps.Add(ctx, 1)
 		in.cfg.Logger.Error("a part of the log was gone before history had read it", "gap", g.String())
 		in.advance(id, floor)
 		return true, nil
@@ -192,6 +200,9 @@ func (in *Ingester) pullSome(ctx context.Context, id logID) (more bool, err erro
 	for i := range iv.Entries {
 		if err := in.buffer.add(&iv.Entries[i].Entry); err != nil {
 			return false, err
+		}
+		if at := iv.Entries[i].At; in.oldest == 0 || at < in.oldest {
+			in.oldest = at
 		}
 		in.advance(id, iv.Entries[i].At)
 	}

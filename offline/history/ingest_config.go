@@ -7,6 +7,9 @@ import (
 	"log/slog"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/noop"
+
 	"featurestore/feature"
 	"featurestore/hlc"
 	"featurestore/meta"
@@ -72,8 +75,9 @@ type IngestConfig struct {
 
 	// Wall returns the physical time; default time.Now.
 	Wall func() time.Time
-	// Logger receives what is rare; nil is silence.
+	// Logger and Meter receive what is rare, and measurements; nil is silence.
 	Logger *slog.Logger
+	Meter  metric.Meter
 }
 
 // Validate reports every fault of c, joined; nil when there is none.
@@ -114,6 +118,9 @@ func (c IngestConfig) withDefaults() IngestConfig {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Meter == nil {
+		c.Meter = noop.Meter{}
 	}
 	return c
 }

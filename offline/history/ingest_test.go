@@ -1,12 +1,15 @@
 package history
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -63,7 +66,7 @@ func runWithFault(t testing.TB, s *storeHouse, d *Disk, failAt int, death bool, 
 	for life := 0; life < 100; life++ {
 		h, err := Open(context.Background(), Config{Files: d})
 		if err == nil {
-			in := ingester(t, small{s}, h, func(c *IngestConfig) { c.MaxBytes = 6 << 10 })
+			in := ingester(t, small{s}, h, func(c *IngestConfig) { c.MaxBytes = 3 << 10 })
 			if edit != nil {
 				edit(in)
 			}
@@ -106,7 +109,7 @@ func wantOnlyCommitted(t testing.TB, d *Disk, h *History) {
 // Z3 with every step of the disk failing once, and with the process dying there.
 func TestHistoryIsTheLogWhateverStepFails(t *testing.T) {
 	s := openStore(t, "eu-1")
-	s.write(14, "driver_stats")
+	s.write(11, "driver_stats")
 	for _, death := range []bool{false, true} {
 		t.Run(fmt.Sprintf("death=%v", death), func(t *testing.T) {
 			for failAt := 1; ; failAt++ {
@@ -207,11 +210,58 @@ func TestRunFollowsTheLogUntilItIsEnded(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Fatal(err)
 	}
+	if s := in.Status(); s.Rows == 0 || s.HeldBytes > 0 {
+		t.Fatalf("status %+v: what it held was not committed at the end", s)
+	}
 	in.cfg.MaxAge = time.Nanosecond
 	mustCatchUp(t, in) // what was written after it read last
 	r := h.Reader()
 	defer r.Close()
 	wantLog(t, s, r)
+}
+
+// A disk that is full for a while: what was read is kept, the failure is told once,
+// and it goes on by itself.
+func TestRunGoesOnAfterFailures(t *testing.T) {
+	s, d := openStore(t, "eu-1"), newTestDisk(t)
+	s.write(5, "driver_stats")
+	h := open(t, d)
+	full := errors.New("no space left on device")
+	var failures atomic.Int64
+	d.before = func(step, _ string) error {
+		if step == "write" && failures.Add(1) <= 4 {
+			return full
+		}
+		return nil
+	}
+	var log bytes.Buffer
+	in := ingester(t, s, h, func(c *IngestConfig) {
+		c.Poll, c.RetryMost = time.Millisecond, 2*time.Millisecond
+		c.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- in.Run(ctx) }()
+	failed := false
+	for in.Status().Rows == 0 {
+		if err := in.Status().Err; err != nil {
+			if failed = true; !errors.Is(err, full) || !strings.Contains(err.Error(), d.root) {
+				t.Errorf("got %v, want the cause and the file", err)
+			}
+		}
+		<-time.After(100 * time.Microsecond)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	if told := strings.Count(log.String(), "level=ERROR"); !failed || told != 1 {
+		t.Errorf("failing was seen: %v, told %d times", failed, told)
+	}
+	r := h.Reader()
+	defer r.Close()
+	wantLog(t, s, r)
+	wantOnlyCommitted(t, d, h)
 }
 
 // Who was fenced ends, for another one goes on.

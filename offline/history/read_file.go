@@ -137,7 +137,7 @@ func (r *fileReader) row(i int) (Row, error) {
 		// The values alias what they are decoded from.
 		row.Delta, err = feature.DecodeRow(append([]byte(nil), delta.Value(i)...))
 		if err != nil {
-			return Row{}, fmt.Errorf("column %s: %w", colDelta, err)
+			return Row{}, fmt.Errorf("column %s: %w", ColumnDelta, err)
 		}
 		return row, nil
 	}

@@ -92,6 +92,15 @@ func (s *state) manifest() *Manifest {
 	}
 }
 
+// size returns how many files of rows count, and what they take.
+func (h *History) size() (files int, sizeBytes int64) {
+	s := h.state()
+	for _, f := range s.data {
+		sizeBytes += f.SizeBytes
+	}
+	return len(s.data), sizeBytes
+}
+
 // files returns the files of rows by view, day and name.
 func (s *state) files() []DataFile {
 	return slices.SortedFunc(maps.Values(s.data), func(a, b DataFile) int {

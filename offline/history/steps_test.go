@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -152,6 +153,59 @@ func TestStepsComeWithTheCommits(t *testing.T) {
 	}
 	if since, at := ask(head()); since != -now.UnixMilli() || at != 0 {
 		t.Errorf("the last: got %d to %d, want unknown to 0", since, at)
+	}
+}
+
+// A commit that was there already, with the steps of its time, takes no later ones
+// along unsaid.
+func TestStepsSurviveACommitWhoseAnswerWasLost(t *testing.T) {
+	ctx := context.Background()
+	s, d := openStore(t, "eu-1"), newTestDisk(t)
+	files := &flaky{Files: d}
+	h := open(t, files)
+	now := time.UnixMilli(1_800_000_000_000)
+	in := ingester(t, s, h, func(c *IngestConfig) { c.Wall = func() time.Time { return now } })
+	look := func() {
+		now = now.Add(time.Second)
+		s.write(1, "driver_stats")
+		in.watch.look()
+	}
+	look()
+	if _, err := in.pull(ctx); err != nil {
+		t.Fatal(err)
+	}
+	files.create = func(ctx context.Context, name string, contents []byte) error {
+		if err := d.Create(ctx, name, contents); err != nil || !strings.HasPrefix(name, commitsFolder) {
+			return err
+		}
+		return errLost
+	}
+	if err := in.flush(ctx); !errors.Is(err, errLost) {
+		t.Fatalf("got %v, want %v", err, errLost)
+	}
+	files.create = nil
+	look()
+	at, shard := now.UnixMilli(), s.Shards("eu")[0]
+	second := hlc.Position{Origin: s.Origin(), At: s.Heads(shard)[s.Origin()]}
+	if err := in.flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	look()
+	if _, err := in.pull(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := in.flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	r := h.Reader()
+	defer r.Close()
+	wantLog(t, s, r)
+	steps, err := r.Steps(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if since, got, ok := steps.AppliedAt(shard, second); !ok || got != at || since != at-1000 {
+		t.Errorf("%v: got %d to %d, %v, want %d to %d", second, since, got, ok, at-1000, at)
 	}
 }
 

@@ -67,15 +67,11 @@ func (u *Upkeep) Run(ctx context.Context) error {
 	}
 }
 
-// Once does what there is to do.
+// Once does what there is to do. What fails does not keep the rest from being done.
 func (u *Upkeep) Once(ctx context.Context) error {
-	if err := u.Retain(ctx); err != nil {
-		return err
-	}
-	if _, err := u.Compact(ctx); err != nil {
-		return err
-	}
-	return u.Collect(ctx)
+	retained := u.Retain(ctx)
+	_, compacted := u.Compact(ctx)
+	return errors.Join(retained, compacted, u.Collect(ctx))
 }
 
 // Retain takes days out of history that are older than Config.Retain, whole.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"runtime"
 
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
@@ -18,9 +19,12 @@ const (
 	// recordRows are turned into Arrow at a time, groupBytes of encoded columns
 	// make a row group, and groupRows in any case: readers skip row groups by
 	// their statistics, and hold one in memory.
-	recordRows = 4096
-	groupBytes = 16 << 20
-	groupRows  = 128 << 10
+	recordRows  = 1024
+	recordBytes = 4 << 20 // of values with text, whatever the number of rows
+	groupBytes  = 16 << 20
+	groupRows   = 128 << 10
+	// yieldRows are encoded in about half a millisecond.
+	yieldRows = 64
 )
 
 // fileWriter writes rows of one view and day, in the order of compareRows, as
@@ -33,6 +37,7 @@ type fileWriter struct {
 	spread  spread
 	delta   []byte
 	pending int // rows in build
+	bytes   int // of their text
 	bounds  Bounds
 }
 
@@ -46,9 +51,9 @@ func newFileWriter(c *columns) (w *fileWriter, err error) {
 		parquet.WithMaxRowGroupLength(groupRows),
 		parquet.WithCreatedBy("featurestore"),
 	}
-	// These have few values; with dictionaries on the others writing takes seven
-	// times as long (docs: PERFORMANCE).
-	for _, name := range []string{colOrigin, colGeneration, colRelogOrigin} {
+	// These have few values; with dictionaries on the others writing took seven
+	// times as long (version 17, 13 columns of floats).
+	for _, name := range []string{ColumnOrigin, ColumnGeneration, ColumnRelogOrigin} {
 		options = append(options, parquet.WithDictionaryFor(name, true))
 	}
 	w.file, err = pqarrow.NewFileWriter(c.schema, &w.out, parquet.NewWriterProperties(options...), pqarrow.DefaultWriterProps())
@@ -83,10 +88,14 @@ func (w *fileWriter) add(r *Row) (err error) {
 	c.spread(&w.spread, r)
 	for i, v := range w.spread.values {
 		appendValue(w.build.Field(at+i), v)
+		w.bytes += len(v.Text())
 	}
 	w.addFixed(r)
 	w.bounds.include(r)
-	if w.pending++; w.pending == recordRows {
+	if w.pending++; w.pending%yieldRows == 0 {
+		runtime.Gosched() // lookups that wait for a processor go first
+	}
+	if w.pending == recordRows || w.bytes >= recordBytes {
 		return w.flush()
 	}
 	return nil
@@ -133,7 +142,7 @@ func (w *fileWriter) flush() error {
 	}
 	record := w.build.NewRecord()
 	defer record.Release()
-	w.pending = 0
+	w.pending, w.bytes = 0, 0
 	if w.file.RowGroupTotalBytesWritten() >= groupBytes {
 		w.file.NewBufferedRowGroup()
 	}
