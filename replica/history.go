@@ -37,9 +37,7 @@ func (r *Replica) openHistory(ctx context.Context) (*past, error) {
 		return nil, err
 	}
 	p := &past{history: h}
-	p.ingester, err = history.NewIngester(history.IngestConfig{
-		Log: r.store, History: h, Region: meta.Region(r.cfg.Region), MaxAge: r.cfg.HistoryEvery, Wall: r.cfg.Wall, Logger: log,
-	})
+	p.ingester, err = history.NewIngester(r.ingestConfig(h))
 	if err == nil {
 		p.upkeep, err = history.NewUpkeep(history.UpkeepConfig{History: h, Registry: r.store.Registry, Logger: log})
 	}
@@ -49,6 +47,13 @@ func (r *Replica) openHistory(ctx context.Context) (*past, error) {
 	}
 	r.store.HoldLogs(h.Progress)
 	return p, nil
+}
+
+func (r *Replica) ingestConfig(h *history.History) history.IngestConfig {
+	return history.IngestConfig{
+		Log: r.store, History: h, Region: meta.Region(r.cfg.Region), MaxAge: r.cfg.HistoryEvery, Wall: r.cfg.Wall,
+		Logger: r.telemetry.log.With("room", "history"), Meter: r.telemetry.meter("history"),
+	}
 }
 
 // keepHistory keeps history until ctx ends, and commits what was read. What fails is

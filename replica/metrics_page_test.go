@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/noop"
 
+	"featurestore/offline/history"
 	"featurestore/online"
 	"featurestore/probe"
 	"featurestore/replication"
@@ -35,6 +36,7 @@ func TestMetricsPageIsCurrent(t *testing.T) {
 		{"online", "Rows, the log and the disk.", func(m metric.Meter) error { return withStore(t, m) }},
 		{"replication", "The exchange of logs with stores of other regions; a store alone has its part of them.", func(m metric.Meter) error { return withNode(t, m) }},
 		{"replication/peer", "Connections to stores of other regions.", func(m metric.Meter) error { return withPeers(m) }},
+		{"offline/history", "History, of a store that keeps one.", func(m metric.Meter) error { return withHistory(t, m) }},
 		{"sdk", "The Go client; they are in the client's process, where it is given a meter.", func(m metric.Meter) error {
 			_, err := sdk.New(sdk.Config{URLs: []string{"http://127.0.0.1:1"}, Project: "rides", Meter: m})
 			return err
@@ -118,6 +120,19 @@ func withNode(t *testing.T, m metric.Meter) error {
 	c := r.replicationConfig(pageSecret, unconnected{})
 	c.Meter = m
 	_, err := replication.New(c)
+	return err
+}
+
+func withHistory(t *testing.T, m metric.Meter) error {
+	r, _ := start(t, Config{})
+	h, err := history.Open(t.Context(), history.Config{Files: history.NewDisk(t.TempDir())})
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	c := r.ingestConfig(h)
+	c.Meter = m
+	_, err = history.NewIngester(c)
 	return err
 }
 
