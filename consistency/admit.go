@@ -292,11 +292,12 @@ func (c *Coordinator) Serves() error {
 	return nil
 }
 
-// state is that of this store; one that nobody knows is about to join.
+// state is that of this store; one that nobody knows is about to join, and so is one
+// in whose name an earlier life takes part, whose rows and definitions it has not.
 func (c *Coordinator) state() meta.State {
-	members := c.Membership().Members
+	self, members := c.cfg.Self, c.Membership().Members
 	for i := range members {
-		if members[i].Store == c.cfg.Self.Store {
+		if members[i].Store == self.Store && (self.Origin == 0 || members[i].Origin == self.Origin) {
 			return members[i].State
 		}
 	}
