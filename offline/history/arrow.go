@@ -22,18 +22,18 @@ func ArrowKeyType(k feature.JoinKey) arrow.DataType { return scalarType(keyKind(
 // builder of its column.
 func AppendArrow(b array.Builder, v feature.Value) { appendValue(b, v) }
 
-// Merged yields the rows of a view in a range of event times, of all files, in
-// order of key, event time and version. It ends after an error. Rows own their
-// memory. Of each file it holds the rows that are read at a time.
-func (r *Reader) Merged(ctx context.Context, view feature.ViewID, in Range) iter.Seq2[Row, error] {
+// Merged yields the rows of files, which Files listed, in order of key, event time
+// and version (CompareRows). It ends after an error. Rows own their memory. Of each
+// file it holds the rows that are read at a time, and a page of each column.
+func (r *Reader) Merged(ctx context.Context, files []DataFile) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
-		for row, err := range merged(ctx, r.opener, r.Files(view, in)) {
-			if err == nil && (row.Version.EventTime < in.From || row.Version.EventTime > in.To) {
-				continue
-			}
+		for row, err := range merged(ctx, r.opener, files) {
 			if !yield(row, err) || err != nil {
 				return
 			}
 		}
 	}
 }
+
+// CompareRows is the order of rows in a file, and of Merged.
+func CompareRows(a, b *Row) int { return compareRows(a, b) }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -374,7 +375,7 @@ func TestManyRowsAgreeWithAPlainLook(t *testing.T) {
 		e := event{random.Int64N(10), time.Duration(random.IntN(240)-200) * time.Minute / 2, float64(random.IntN(1000))}
 		events = append(events, e)
 		h.push("driver_stats", e.after, []feature.Value{feature.OfInt64(e.driver)}, map[string]feature.Value{"rate": feature.OfFloat64(e.rate)})
-		if len(events)%100 == 0 {
+		if len(events)%8 == 0 { // fifty files: more than are read at once
 			h.ingest()
 		}
 	}
@@ -395,7 +396,28 @@ func TestManyRowsAgreeWithAPlainLook(t *testing.T) {
 			want = append(want, fmt.Sprintf("rate=%v", events[best].rate))
 		}
 	}
-	got, _ := h.join(h.ingest(), pit.Config{}, rows, Request{EventTime: "at", Features: []Feature{{View: h.view("driver_stats"), Name: "rate"}}})
+	in := h.ingest()
+	files := in.Files(h.view("driver_stats").ID, history.AllTime)
+	if len(files) <= fanIn {
+		t.Errorf("history has %d files: no runs are made of them", len(files))
+	}
+	rowsIn := func(width int) (all []string) {
+		dir := t.TempDir()
+		for r, err := range inOrder(t.Context(), in, files, dir, width) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, fmt.Sprintf("%x %v %v %t %x", []byte(r.Key), r.Log, r.Version, r.LogOnly, feature.AppendRow(nil, r.Delta)))
+		}
+		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+			t.Errorf("runs are left: %v, %v", left, err)
+		}
+		return all
+	}
+	if all, few := rowsIn(len(files)), rowsIn(3); len(all) != len(events) || !slices.Equal(all, few) {
+		t.Errorf("%d rows are read of all files at once, %d of three at a time; %d were written, or they differ", len(all), len(few), len(events))
+	}
+	got, _ := h.join(in, pit.Config{}, rows, Request{EventTime: "at", Features: []Feature{{View: h.view("driver_stats"), Name: "rate"}}})
 	for i := range want {
 		if got[i] != want[i] {
 			t.Errorf("row %d, driver %d at %v: got %s, want %s", i, rows[i].driver, rows[i].after, got[i], want[i])

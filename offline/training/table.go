@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"path/filepath"
 
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
@@ -75,7 +76,8 @@ func (r *Request) writeStates(ctx context.Context, j *joined, in *history.Reader
 		return err
 	}
 	defer w.abandon()
-	for rows, err := range entities(r.known(in.Merged(ctx, j.view.ID, history.AllTime))) {
+	all := inOrder(ctx, in, in.Files(j.view.ID, history.AllTime), filepath.Dir(path), fanIn)
+	for rows, err := range entities(r.known(all)) {
 		if err != nil {
 			return err
 		}
