@@ -47,7 +47,6 @@ type house struct {
 	testing.TB
 	store   *online.Store
 	history *history.History
-	stop    func()
 }
 
 func open(t testing.TB) *house {
