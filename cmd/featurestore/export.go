@@ -46,8 +46,8 @@ for each entity row, in the same order, with its columns and then the features.
 Entity rows are a .parquet, .arrow or .csv file with a column for each join key
 of the features, called as it, and a column of times. A feature is the one that
 a store would have served at that time which had every write of an event by
-then, whenever it came; what was older than the view's ttl is null, and so is
-what was not there. --known-as-of leaves out what was accepted later.
+then, whenever it came; what was older than the view's ttl, or not there, is its
+default, or null. --known-as-of leaves out what was accepted later.
 --as-served-in takes what the region really had at that time instead, late rows
 and the lag of replication included.
 

@@ -7,14 +7,14 @@
 // others alone, counters add up, sets grow, a delete takes away what came before it.
 // So history's rows of each entity are first made into states, one after the other,
 // by the join that stores use (feature.JoinRow); the join finds the state of
-// an entity row's time; and what is older in it than the view's ttl is taken out,
-// feature by feature.
+// an entity row's time; and what is older in it than the view's ttl, or not there, is
+// the feature's default, feature by feature.
 //
 //	history: rows by key ──> states of each entity ──> a Parquet file a view
 //	                                                        │
 //	entity rows ────────────────────────────────────> pit.Join
 //	                                                        │
-//	out <── what is older than its ttl is null <────────────┘
+//	out <── what is older than its ttl is the default <─────┘
 //
 // States follow one another in one of two orders. By event time they say what was
 // true: the state at t is the join of all writes with event times up to t, whenever
@@ -28,8 +28,9 @@
 //	    joined exactly the writes with event times at or before t; with ServedIn,
 //	    exactly those that the region could read at t, those pushed to history
 //	    alone excepted.
-//	U2. What the store would call outside its max age at t is null: the cell's event
-//	    time is before t − ttl.
+//	U2. What the store would call outside its max age at t, because the cell's event
+//	    time is before t − ttl, or not found, is the feature's default; null for none.
+//	    A null that was written is null.
 //	U3. A counter by event time is the sum of the increments with event times at
 //	    or before t, in whatever order they were accepted, since the last delete.
 //	U4. Rows, their order and their bytes are those of the point-in-time join: one for

@@ -118,7 +118,8 @@ func newPlan(r *Request) *plan {
 	return p
 }
 
-// finish takes out what is older than its ttl, and the columns that tell.
+// finish makes features what would be served of them, and takes out the columns that
+// tell.
 func (p *plan) finish(rec arrow.Record, own int, eventTime string, mem memory.Allocator) (arrow.Record, error) {
 	times := rec.Column(rec.Schema().FieldIndices(eventTime)[0]).(*array.Timestamp)
 	columns, fields := slices.Clone(rec.Columns()[:own]), slices.Clone(rec.Schema().Fields()[:own])
@@ -132,7 +133,8 @@ func (p *plan) finish(rec arrow.Record, own int, eventTime string, mem memory.Al
 		column := rec.Column(own + i)
 		if w.ages >= 0 {
 			var err error
-			if column, err = expired(column, rec.Column(own+w.ages).(*array.Int64), times, w.view.view.TTL, mem); err != nil {
+			field := w.view.wanted[w.at]
+			if column, err = served(column, rec.Column(own+w.ages).(*array.Int64), times, w.view.view.TTL, field.Default, mem); err != nil {
 				return nil, err
 			}
 			made = append(made, column)

@@ -33,10 +33,10 @@ views:
   - name: driver_stats
     entity: driver
     ttl: 1h
-    features: [{name: rate, type: float64}, {name: note, type: string}, {name: trips, type: int64, conflict: counter}]
+    features: [{name: rate, type: float64}, {name: note, type: string}, {name: trips, type: int64, conflict: counter}, {name: rank, type: int64, default: 7}]
   - name: place_stats
     entity: place
-    features: [{name: demand, type: float64}, {name: taste, type: "vector<float32,2>"}]
+    features: [{name: demand, type: float64}, {name: taste, type: "vector<float32,2>"}, {name: kind, type: string, default: "other"}]
 `
 
 // noon is when the tests' rows begin; the store's clock is an hour later.
@@ -297,6 +297,31 @@ func TestEachFeatureHasItsOwnAge(t *testing.T) {
 	got, _ := h.join(h.ingest(), pit.Config{}, []entityRow{{7, 7, "", 0, 30 * time.Minute}, {7, 7, "", 0, 31 * time.Minute}, {7, 7, "", 0, 61 * time.Minute}},
 		Request{EventTime: "at", Features: []Feature{{View: stats, Name: "note"}, {View: stats, Name: "rate"}}})
 	for i, want := range []string{"note=old rate=1", "note=(null) rate=1", "note=(null) rate=(null)"} {
+		if got[i] != want {
+			t.Errorf("row %d: got %s, want %s", i, got[i], want)
+		}
+	}
+}
+
+// U2: a feature's default stands where a store would serve it: where nothing was
+// written, or too long ago, in a view with a ttl and in one without; a null that was
+// written is no gap.
+func TestDefaultsStandWhereAStoreServesThem(t *testing.T) {
+	h := open(t)
+	driver := []feature.Value{feature.OfInt64(7)}
+	h.push("driver_stats", 0, driver, map[string]feature.Value{"rank": feature.OfInt64(1)})
+	h.push("driver_stats", 30*time.Minute, driver, map[string]feature.Value{"rank": {}})
+	h.push("place_stats", 0, []feature.Value{texts("Rome"), feature.OfInt64(1)}, map[string]feature.Value{"demand": feature.OfFloat64(1)})
+	h.push("place_stats", 0, []feature.Value{texts("Oslo"), feature.OfInt64(1)}, map[string]feature.Value{"kind": texts("port")})
+	rows := []entityRow{
+		{7, 7, "Rome", 1, time.Minute}, {7, 7, "Oslo", 1, 31 * time.Minute}, {7, 7, "Oslo", 2, 91 * time.Minute}, {8, 7, "Oslo", 1, -time.Minute}, {-1, 7, "Oslo", 1, time.Minute},
+	}
+	got, _ := h.join(h.ingest(), pit.Config{}, rows, Request{EventTime: "at", Features: []Feature{
+		{View: h.view("driver_stats"), Name: "rank"}, {View: h.view("place_stats"), Name: "kind"}, {View: h.view("place_stats"), Name: "demand"},
+	}})
+	for i, want := range []string{
+		"rank=1 kind=other demand=1", "rank=(null) kind=port demand=(null)", "rank=7 kind=other demand=(null)", "rank=7 kind=other demand=(null)", "rank=7 kind=port demand=(null)",
+	} {
 		if got[i] != want {
 			t.Errorf("row %d: got %s, want %s", i, got[i], want)
 		}

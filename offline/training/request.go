@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -105,8 +106,11 @@ type joined struct {
 	wanted []*feature.Field
 }
 
-// ages reports whether a feature's age has to be looked at by itself.
-func (j *joined) ages() bool { return j.view.TTL > 0 }
+// ages reports whether it has to be known of each feature when it was written: for its
+// ttl, or for a default where it was not.
+func (j *joined) ages() bool {
+	return j.view.TTL > 0 || slices.ContainsFunc(j.wanted, func(f *feature.Field) bool { return !f.Default.IsNull() })
+}
 
 // Names of the states' columns beside the join keys. Features and their event times
 // are numbered: a feature may have any name.
