@@ -61,7 +61,7 @@ var rooms = []room{
 	},
 	{
 		path: "offline/training", // training sets: history through the point-in-time join
-		may:  []string{"hlc", "feature", "offline/history", "offline/pit", "offline/source"},
+		may:  []string{"hlc", "feature", "feature/ondemand", "offline/history", "offline/pit", "offline/source"},
 		test: []string{"online", "feature/definition"},
 	},
 	{

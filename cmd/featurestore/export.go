@@ -171,23 +171,21 @@ func (e *export) catalog(ctx context.Context, files history.Files) (*feature.Cat
 
 // request resolves what is asked for.
 func (e *export) request(c *feature.Catalog) (training.Request, error) {
-	r := training.Request{EventTime: e.eventTime}
+	r := training.Request{EventTime: e.eventTime, Catalog: c}
 	references, err := e.references(c)
 	if err != nil {
 		return r, err
 	}
 	for _, ref := range references {
-		v, ok := c.View(ref.View)
-		if _, isOnDemand := c.OnDemand(ref.View); !ok && isOnDemand {
-			return r, fmt.Errorf("%s is computed on demand, which export does not do yet: name the others with --features", ref)
+		if _, err := c.TypeOf(ref); err != nil {
+			return r, err
 		}
-		if !ok {
-			return r, c.NoView(ref.View)
+		f := training.Feature{Name: ref.Feature}
+		if v, ok := c.View(ref.View); ok {
+			f.View = v
+		} else {
+			f.OnDemand, _ = c.OnDemand(ref.View)
 		}
-		if _, ok := v.Field(ref.Feature); !ok {
-			return r, c.NoFeature(ref)
-		}
-		f := training.Feature{View: v, Name: ref.Feature}
 		if e.fullNames {
 			f.As = ref.View + "__" + ref.Feature
 		}
@@ -223,36 +221,52 @@ func (e *export) references(c *feature.Catalog) ([]feature.Reference, error) {
 // entityTypes are the types of columns that text has to be read as.
 func entityTypes(r training.Request) map[string]feature.Type {
 	types := map[string]feature.Type{r.EventTime: feature.ScalarOf(feature.Timestamp)}
-	for _, f := range r.Features {
-		for _, k := range f.View.Keys {
+	keys := func(v *feature.ResolvedView) {
+		for _, k := range v.Keys {
 			types[k.Name] = k.Type
+		}
+	}
+	for _, f := range r.Features {
+		if f.OnDemand == nil {
+			keys(f.View)
+			continue
+		}
+		for _, ref := range f.OnDemand.Inputs {
+			if v, ok := r.Catalog.View(ref.View); ok {
+				keys(v)
+			}
+		}
+		for _, field := range f.OnDemand.Request {
+			types[field.Name] = field.Type
 		}
 	}
 	return types
 }
 
-func (e *export) manifest(c *feature.Catalog, r training.Request, in *history.Reader, region string, w training.Written, report *pit.Report) *api.TrainingManifest {
+func (e *export) manifest(c *feature.Catalog, r training.Request, in *history.Reader, region string, w training.Written, report *training.Report) *api.TrainingManifest {
 	m := &api.TrainingManifest{
 		File: e.out, Rows: w.Rows, Bytes: w.Bytes, SHA256: w.SHA256, Project: c.Project(), RegistryRevision: c.Revision(),
 		EventTime: e.eventTime, KnownAsOf: e.knownAsOf, ServedIn: e.servedIn, Matched: map[string]int64{},
 		History: api.HistoryManifest{Region: region, Commit: in.Number()},
 	}
-	var views []string
 	for _, f := range r.Features {
-		field, _ := f.View.Field(f.Name)
-		one := api.TrainingFeature{Feature: f.View.Name + ":" + f.Name, Column: f.Name, Type: field.Type.String()}
+		one := api.TrainingFeature{Column: f.Name}
 		if f.As != "" {
 			one.Column = f.As
 		}
-		if f.View.TTL > 0 {
+		ref := feature.Reference{Feature: f.Name}
+		if f.OnDemand != nil {
+			ref.View = f.OnDemand.Name
+		} else if ref.View = f.View.Name; f.View.TTL > 0 {
 			one.TTL = f.View.TTL.String()
 		}
-		m.Features = append(m.Features, one)
-		if !slices.Contains(views, f.View.Name) {
-			views = append(views, f.View.Name)
+		one.Feature = ref.String()
+		if t, err := c.TypeOf(ref); err == nil {
+			one.Type = t.String()
 		}
+		m.Features = append(m.Features, one)
 	}
-	for i, view := range views {
+	for i, view := range report.Views {
 		m.Matched[view] = report.Matched[i]
 	}
 	for shard, vector := range in.Progress() {

@@ -22,6 +22,9 @@ func ArrowKeyType(k feature.JoinKey) arrow.DataType { return scalarType(keyKind(
 // builder of its column.
 func AppendArrow(b array.Builder, v feature.Value) { appendValue(b, v) }
 
+// ArrowValue reads what AppendArrow appended of a type: element i of a column.
+func ArrowValue(a arrow.Array, i int, t feature.Type) (feature.Value, error) { return valueAt(a, i, t) }
+
 // Merged yields the rows of files, which Files listed, in order of key, event time
 // and version (CompareRows). It ends after an error. Rows own their memory. Of each
 // file it holds the rows that are read at a time, and a page of each column.

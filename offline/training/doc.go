@@ -35,4 +35,6 @@
 //	    or before t, in whatever order they were accepted, since the last delete.
 //	U4. Rows, their order and their bytes are those of the point-in-time join: one for
 //	    each entity row, the same on every run (pit, B1 and B5).
+//	U5. A feature that is computed on demand is what a store would compute of the
+//	    features above, and of the entity row's columns in the place of the request.
 package training

@@ -16,6 +16,13 @@ import (
 	"featurestore/offline/pit"
 )
 
+// Report says what a join did, and the views that Matched counts, in its order: those of
+// computed features' inputs are among them.
+type Report struct {
+	*pit.Report
+	Views []string
+}
+
 // Join calls yield with the entity rows, in their order, each record with the
 // features of the request behind its own columns. The record is yield's for the
 // time of the call. An error of yield ends the join and is returned, and so does the
@@ -24,8 +31,15 @@ import (
 // The states of all entities of the views are written to the spill directory first.
 // Config.MemoryLimit bounds the join, not that: it holds the rows of one entity, and
 // those of each file of history that are read at a time.
-func Join(ctx context.Context, c pit.Config, in *history.Reader, entityRows array.RecordReader, r Request, yield func(arrow.Record) error) (report *pit.Report, err error) {
+func Join(ctx context.Context, c pit.Config, in *history.Reader, entityRows array.RecordReader, r Request, yield func(arrow.Record) error) (report *Report, err error) {
 	if err := errors.Join(r.Validate(), c.Validate()); err != nil {
+		return nil, err
+	}
+	r, outputs, err := r.expand()
+	if err == nil && outputs != nil {
+		err = outputs.bind(entityRows.Schema())
+	}
+	if err != nil {
 		return nil, err
 	}
 	dir, err := os.MkdirTemp(c.SpillDir, "featurestore-states-")
@@ -55,14 +69,30 @@ func Join(ctx context.Context, c pit.Config, in *history.Reader, entityRows arra
 		mem = memory.NewGoAllocator()
 	}
 	own := entityRows.Schema().NumFields()
-	return pit.Join(ctx, c, entityRows, request, func(rec arrow.Record) error {
+	joined, err := pit.Join(ctx, c, entityRows, request, func(rec arrow.Record) error {
 		out, err := p.finish(rec, own, r.EventTime, mem)
 		if err != nil {
 			return err
 		}
 		defer out.Release()
-		return yield(out)
+		if outputs == nil {
+			return yield(out)
+		}
+		all, err := outputs.finish(out, own, mem)
+		if err != nil {
+			return err
+		}
+		defer all.Release()
+		return yield(all)
 	})
+	if err != nil {
+		return nil, err
+	}
+	report = &Report{Report: joined}
+	for _, j := range p.views {
+		report.Views = append(report.Views, j.view.Name)
+	}
+	return report, nil
 }
 
 // plan is a request, taken apart: by view and keys, and what the join is to add.

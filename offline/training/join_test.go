@@ -37,6 +37,9 @@ views:
   - name: place_stats
     entity: place
     features: [{name: demand, type: float64}, {name: taste, type: "vector<float32,2>"}, {name: kind, type: string, default: "other"}]
+on_demand:
+  - {name: ratio, inputs: ["driver_stats:rate"], request: [{name: other_id, type: int64}], features: [{name: of, type: float64, expr: "rate / double(other_id)"}]}
+  - {name: twice, inputs: ["driver_stats:rate"], features: [{name: rate, type: float64, expr: "rate * 2.0"}]}
 `
 
 // noon is when the tests' rows begin; the store's clock is an hour later.
@@ -286,6 +289,30 @@ func TestATrainingSetIsWhatTheStoreWouldHaveServed(t *testing.T) {
 	}
 }
 
+// U5: in the order of the request, whether its inputs are asked for or not.
+func TestWhatIsComputedOnDemandIsComputed(t *testing.T) {
+	h := open(t)
+	h.push("driver_stats", 0, []feature.Value{feature.OfInt64(7)}, map[string]feature.Value{"rate": feature.OfFloat64(0.5)})
+	catalog, _ := h.store.Registry().Catalog("rides")
+	twice, _ := catalog.OnDemand("twice")
+	stats := h.view("driver_stats")
+	rows := []entityRow{{7, 7, "", 0, time.Minute}, {8, 7, "", 0, time.Minute}, {7, 7, "", 0, 2 * time.Hour}}
+	for _, c := range []struct {
+		features []Feature
+		want     []string
+	}{
+		{[]Feature{{OnDemand: twice, Name: "rate"}, {View: stats, Name: "rank"}}, []string{"rate=1 rank=7", "rate=(null) rank=7", "rate=(null) rank=7"}},
+		{[]Feature{{View: stats, Name: "rate"}, {OnDemand: twice, Name: "rate", As: "double"}}, []string{"rate=0.5 double=1", "rate=(null) double=(null)", "rate=(null) double=(null)"}},
+	} {
+		got, _ := h.join(h.ingest(), pit.Config{}, rows, Request{EventTime: "at", Catalog: catalog, Features: c.features})
+		for i := range c.want {
+			if got[i] != c.want[i] {
+				t.Errorf("row %d: got %s, want %s", i, got[i], c.want[i])
+			}
+		}
+	}
+}
+
 // U2: each feature is as old as its own write: one that the last write left alone
 // may be too old, though the row is not.
 func TestEachFeatureHasItsOwnAge(t *testing.T) {
@@ -364,10 +391,17 @@ func TestARequestThatDoesNotFitSaysWhy(t *testing.T) {
 	h := open(t)
 	in := h.ingest()
 	stats := h.view("driver_stats")
+	catalog, _ := h.store.Registry().Catalog("rides")
+	ratio, _ := catalog.OnDemand("ratio")
+	twice, _ := catalog.OnDemand("twice")
 	for _, c := range []struct {
 		request Request
 		want    string
 	}{
+		{Request{EventTime: "at", Catalog: catalog, Features: []Feature{{OnDemand: ratio, Name: "of"}}}, "column other_id of the entity rows is int32, on-demand view ratio wants int64"},
+		{Request{EventTime: "at", Catalog: catalog, Features: []Feature{{OnDemand: ratio, Name: "off"}}}, `on-demand view ratio has no feature "off"`},
+		{Request{EventTime: "at", Features: []Feature{{OnDemand: ratio, Name: "of"}}}, "Catalog is nil"},
+		{Request{EventTime: "at", Catalog: catalog, Features: []Feature{{View: stats, Name: "rate"}, {OnDemand: twice, Name: "rate"}}}, `two columns of the output are named "rate"`},
 		{Request{Features: []Feature{{View: stats, Name: "rate"}}}, "EventTime is empty"},
 		{Request{EventTime: "at"}, "Features is empty"},
 		{Request{EventTime: "at", Features: []Feature{{View: stats, Name: "rats"}}}, `view driver_stats has no feature "rats"`},

@@ -25,12 +25,16 @@ type Request struct {
 	// ServedIn makes each entity row see what a region had at its time: that of
 	// these steps. Nil: what was true at its time.
 	ServedIn *history.Steps
+	// Catalog resolves the inputs of on-demand features; nil without any.
+	Catalog *feature.Catalog
 }
 
-// Feature is one column of the training set.
+// Feature is one column of the training set: of a view, or computed on demand, with
+// request values from the entity rows' columns of their names.
 type Feature struct {
-	View *feature.ResolvedView
-	Name string
+	View     *feature.ResolvedView
+	OnDemand *feature.OnDemand
+	Name     string
 	// As is the column's name; "": Name.
 	As string
 	// Keys are the entity rows' columns for the view's join keys, in the order of
@@ -76,6 +80,8 @@ func (r Request) Validate() error {
 	}
 	for i, f := range r.Features {
 		switch {
+		case f.OnDemand != nil && f.View == nil && f.Keys == nil:
+			continue
 		case f.View == nil:
 			fault("Features[%d] %s has no view", i, f.Name)
 			continue

@@ -13,7 +13,7 @@ import (
 // Write makes the training set of a file of entity rows, and writes it to a file, in
 // the format of its ending. The file appears under its name when it is complete, and
 // not before; one that was there is replaced.
-func Write(ctx context.Context, c pit.Config, in *history.Reader, entityRows *EntityRows, r Request, path string) (w Written, report *pit.Report, err error) {
+func Write(ctx context.Context, c pit.Config, in *history.Reader, entityRows *EntityRows, r Request, path string) (w Written, report *Report, err error) {
 	var out *Output
 	defer func() {
 		if out != nil {
