@@ -191,7 +191,7 @@ func (c *committer) add(p *pending) outcome {
 // recognize answers a request that was done before, and one that this batch does
 // already; of another it returns what is known of it.
 func (c *committer) recognize(p *pending) (known *requestRecord, end outcome, done bool) {
-	id, shards := p.write.Idempotency, p.write.shards()
+	id, shards := p.write.Idempotency, p.shards
 	if first := c.byID[id.ID]; first != nil && first.writes(shards) {
 		c.echo(p, first)
 		return nil, handled, true
@@ -222,8 +222,7 @@ func (c *committer) recognize(p *pending) (known *requestRecord, end outcome, do
 
 // writes reports whether a write touches all of some shards.
 func (p *pending) writes(shards []feature.Shard) bool {
-	own := p.write.shards()
-	return !slices.ContainsFunc(shards, func(s feature.Shard) bool { return !slices.Contains(own, s) })
+	return !slices.ContainsFunc(shards, func(s feature.Shard) bool { return !slices.Contains(p.shards, s) })
 }
 
 // echo answers a repetition together with its first.

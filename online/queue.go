@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sync/semaphore"
+
+	"featurestore/feature"
 )
 
 // pending is a request to the committer. Whoever changes state from queued owns
@@ -15,8 +17,10 @@ type pending struct {
 	// Exactly one of these is set: a write; a stretch of another origin's log; or
 	// work that has a batch of its own.
 	write Write
-	join  *joining
-	task  func(context.Context, *committer) error
+	// shards are the write's, of one that names its request.
+	shards []feature.Shard
+	join   *joining
+	task   func(context.Context, *committer) error
 
 	sizeBytes int
 	charge    int64

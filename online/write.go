@@ -1,6 +1,7 @@
 package online
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -112,6 +113,9 @@ func (s *Store) Append(ctx context.Context, w Write) (Receipt, error) {
 		}
 	}
 	p := &pending{write: w, sizeBytes: w.sizeBytes(), done: make(chan struct{})}
+	if w.Idempotency != nil {
+		p.shards = w.shards() // here, and not in the one committer
+	}
 	if least, limit := w.leastBytes(), s.disk.maxBytes; least > limit {
 		return Receipt{}, &TooLargeError{What: "write", Bytes: least, Limit: limit}
 	}
@@ -121,9 +125,10 @@ func (s *Store) Append(ctx context.Context, w Write) (Receipt, error) {
 // shards are those that the write touches, in the order in which it names them.
 func (w *Write) shards() []feature.Shard {
 	var out []feature.Shard
+	seen := map[feature.Shard]bool{}
 	for i := range w.Changes {
-		if s := w.Changes[i].Shard; !slices.Contains(out, s) {
-			out = append(out, s)
+		if s := w.Changes[i].Shard; !seen[s] {
+			out, seen[s] = append(out, s), true
 		}
 	}
 	return out
@@ -135,7 +140,7 @@ func (w *Write) request() *oplog.Request {
 	if id == nil {
 		return nil
 	}
-	return &oplog.Request{ID: id.ID, Digest: id.Digest, Shards: max(id.Shards, len(w.shards()))}
+	return &oplog.Request{ID: id.ID, Digest: id.Digest, Shards: cmp.Or(id.Shards, len(w.shards()))}
 }
 
 // row returns the row that change i came from.

@@ -57,10 +57,10 @@ func (r *Replica) ingestConfig(h *history.History) history.IngestConfig {
 }
 
 // keepHistory keeps history until ctx ends, and commits what was read. What fails is
-// tried again; a history that another store has taken over ends the keeping, and
-// neither ends the store.
+// tried again. A history that another store has taken over ends the keeping, not the
+// store: from then on the log waits for nobody.
 func (r *Replica) keepHistory(ctx context.Context) {
-	var all errgroup.Group
+	all, ctx := errgroup.WithContext(ctx)
 	all.Go(func() error { return r.past.ingester.Run(ctx) })
 	all.Go(func() error { return r.past.upkeep.Run(ctx) })
 	all.Go(func() error { return r.keepDefinitions(ctx) })
@@ -68,6 +68,7 @@ func (r *Replica) keepHistory(ctx context.Context) {
 		r.telemetry.log.Error("history is not kept any more", "error", err)
 	}
 	r.past.history.Close()
+	r.store.HoldLogs(nil)
 }
 
 // definitionsEvery is how often it is looked whether other definitions are in force,
@@ -80,6 +81,7 @@ const (
 // keepDefinitions keeps the definitions beside the rows that they are of.
 func (r *Replica) keepDefinitions(ctx context.Context) error {
 	var kept feature.RegistryVersion
+	failing := false // it was told
 	keep := func(ctx context.Context) error {
 		if r.store.Registry().Version() == kept {
 			return nil
@@ -100,9 +102,10 @@ func (r *Replica) keepDefinitions(ctx context.Context) error {
 		if errors.Is(err, history.ErrClosed) {
 			return err
 		}
-		if err != nil && ctx.Err() == nil {
-			r.telemetry.log.Warn("definitions are not in history yet; it is tried again", "error", err)
+		if err != nil && ctx.Err() == nil && !failing {
+			r.telemetry.log.Warn("definitions are not in history yet; it is tried until it works", "error", err)
 		}
+		failing = err != nil
 		select {
 		case <-look.C:
 		case <-ctx.Done():

@@ -6,10 +6,14 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"featurestore/api"
+	"featurestore/feature"
+	"featurestore/feature/definition"
 	"featurestore/offline/history"
 )
 
@@ -97,4 +101,67 @@ func TestAStoreKeepsTheHistoryOfAllRegions(t *testing.T) {
 	if _, err := os.Stat(HistoryDir(first.Data)); !os.IsNotExist(err) {
 		t.Errorf("a store that keeps no history has a folder for it: %v", err)
 	}
+}
+
+// lockedText is a log that can be read while it is written.
+type lockedText struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (l *lockedText) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *lockedText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// Who opens a history takes it over: the store that kept it says so at once, keeps
+// none any more, and serves on.
+func TestAHistoryThatIsTakenOverIsNotKeptAnyMore(t *testing.T) {
+	var log lockedText
+	x, _ := start(t, Config{History: true, HistoryEvery: 10 * time.Millisecond, LogOutput: &log})
+	h, err := history.Open(t.Context(), history.Config{Files: history.NewDisk(HistoryDir(x.cfg.Data))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	if _, err := x.store.Apply(t.Context(), parsed(t, keptRides), nil); err != nil {
+		t.Fatal(err)
+	}
+	push := func() {
+		t.Helper()
+		answer, err := http.Post(x.URL()+"/v1/projects/rides/push", api.MediaJSON, bytes.NewReader([]byte(`{"view": "driver_stats", "rows": [{"driver_id": 1, "rate": 0.5}]}`)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != http.StatusOK {
+			t.Fatalf("push: %s", answer.Status)
+		}
+	}
+	push()
+	look, limit := time.NewTicker(10*time.Millisecond), time.Now().Add(time.Minute)
+	defer look.Stop()
+	for ; !strings.Contains(log.String(), "history is not kept any more"); <-look.C {
+		if time.Now().After(limit) {
+			t.Fatalf("it says nothing for a minute:\n%s", log.String())
+		}
+	}
+	push()
+}
+
+func parsed(t *testing.T, text string) feature.Definitions {
+	t.Helper()
+	d, err := definition.Parse("rides.yaml", strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }

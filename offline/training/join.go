@@ -30,7 +30,7 @@ type Report struct {
 //
 // The states of all entities of the views are written to the spill directory first.
 // Config.MemoryLimit bounds the join, not that: it holds the rows of one entity, and
-// those of each file of history that are read at a time.
+// those of fanIn files of history that are read at a time.
 func Join(ctx context.Context, c pit.Config, in *history.Reader, entityRows array.RecordReader, r Request, yield func(arrow.Record) error) (report *Report, err error) {
 	if err := errors.Join(r.Validate(), c.Validate()); err != nil {
 		return nil, err
