@@ -75,10 +75,15 @@ var rooms = []room{
 	{path: "api", may: []string{"hlc", "feature"}, test: []string{"feature/definition"}},
 	{path: "probe", may: []string{"api"}, pure: true}, // what a canary saw, judged
 	{
+		path: "offline/export", // what leaves a history, whichever way
+		may:  []string{"hlc", "feature", "feature/definition", "offline/history", "offline/pit", "offline/training", "api"},
+		test: []string{"online"},
+	},
+	{
 		path: "server",
 		may: []string{
 			"hlc", "feature", "feature/definition", "feature/ondemand", "replication/oplog", "meta",
-			"online", "consistency", "replication", "offline", "offline/source", "api",
+			"online", "consistency", "replication", "offline", "offline/source", "offline/export", "api",
 		},
 	},
 	{path: "replication/peer/wire"}, // generated
@@ -89,7 +94,7 @@ var rooms = []room{
 	},
 	{
 		path: "offline/flight",
-		may:  []string{"hlc", "feature", "offline"},
+		may:  []string{"hlc", "feature", "offline", "offline/export", "offline/pit", "api"},
 		test: []string{"online", "feature/definition"},
 	},
 
@@ -98,7 +103,7 @@ var rooms = []room{
 		path: "replica",
 		may: []string{
 			"hlc", "feature", "feature/definition", "feature/ondemand", "replication/oplog", "meta",
-			"online", "consistency", "replication", "offline", "offline/source", "offline/history",
+			"online", "consistency", "replication", "offline", "offline/source", "offline/history", "offline/export",
 			"api", "server", "replication/peer", "offline/flight", "relay", "fault",
 		},
 		test: []string{"sdk", "probe"},
@@ -119,7 +124,7 @@ var rooms = []room{
 		path: "cmd/featurestore",
 		may: []string{
 			"hlc", "feature", "feature/definition", "feature/ondemand", "replication/oplog",
-			"online", "consistency", "offline/source", "offline/history", "offline/pit", "offline/training", "api", "probe", "sdk", "sdk/training", "replica", "relay", "meta",
+			"online", "consistency", "offline/source", "offline/history", "offline/pit", "offline/training", "offline/export", "api", "probe", "sdk", "sdk/training", "replica", "relay", "meta",
 		},
 		test: []string{"server", "simulation"},
 	},
@@ -140,7 +145,7 @@ var libraries = []library{
 	{path: "cel.dev/cel-go", home: []string{"feature/ondemand"}},
 	{path: "github.com/VictoriaMetrics/fastcache", test: []string{"online"}},  // what the hot tier is measured against
 	{path: "github.com/anishathalye/porcupine", home: []string{"simulation"}}, // judges histories
-	{path: "github.com/apache/arrow/go/v17", home: []string{"offline", "offline/pit", "offline/source", "offline/history", "offline/training", "offline/flight", "sdk/training"}, test: []string{"cmd/featurestore"}},
+	{path: "github.com/apache/arrow/go/v17", home: []string{"offline", "offline/pit", "offline/source", "offline/history", "offline/training", "offline/export", "offline/flight", "sdk/training"}, test: []string{"cmd/featurestore"}},
 	{path: "github.com/cockroachdb/apd/v3", home: []string{"feature"}},
 	{path: "github.com/dgraph-io/badger/v4", home: []string{"online"}},
 	{path: "github.com/getkin/kin-openapi", test: []string{"api", "server"}},

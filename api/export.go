@@ -1,17 +1,23 @@
 package api
 
-// TrainingManifest stands beside the file of a training set and says what it is made of.
-type TrainingManifest struct {
-	// File is the training set's name; SHA256 is of its contents.
-	File   string `json:"file"`
+// ExportTraining is the kind of an export: entity rows, joined with features.
+const ExportTraining = "training"
+
+// ExportManifest says what an export is made of. It stands beside the file of one, as
+// FILE.manifest.json.
+type ExportManifest struct {
+	Kind string `json:"kind"`
+	// File is the file's name, Bytes its size and SHA256 of its contents; without
+	// them where there was no file.
+	File   string `json:"file,omitempty"`
 	Rows   int64  `json:"rows"`
-	Bytes  int64  `json:"bytes"`
-	SHA256 string `json:"sha256"`
+	Bytes  int64  `json:"bytes,omitempty"`
+	SHA256 string `json:"sha256,omitempty"`
 
 	Project string `json:"project"`
 	// RegistryRevision is that of the definitions that were gone by.
 	RegistryRevision uint64            `json:"registry_revision"`
-	Features         []TrainingFeature `json:"features"`
+	Features         []ExportedFeature `json:"features"`
 	// EventTime is the entity rows' column of times.
 	EventTime string `json:"event_time"`
 	// KnownAsOf is the limit that was asked for, ServedIn the region; "" for none.
@@ -23,8 +29,8 @@ type TrainingManifest struct {
 	Matched map[string]int64 `json:"matched"`
 }
 
-// TrainingFeature is one column that was added to the entity rows.
-type TrainingFeature struct {
+// ExportedFeature is one column that was added to the entity rows.
+type ExportedFeature struct {
 	Feature string `json:"feature"`
 	Column  string `json:"column"`
 	Type    string `json:"type"`

@@ -1,4 +1,4 @@
-package training
+package export
 
 import (
 	"bufio"
@@ -19,10 +19,7 @@ import (
 	"github.com/apache/arrow/go/v17/parquet/pqarrow"
 )
 
-// ErrFormat reports a file name whose ending tells no format.
-var ErrFormat = errors.New("unknown format of a training set")
-
-// Output is a training set on its way to a file, in the format of the file's ending:
+// Output is an export on its way to a file, in the format of the file's ending:
 // .parquet, .arrow (Arrow IPC, the file form) or .csv. The file appears under its
 // name when it is complete, and not before.
 type Output struct {
@@ -35,6 +32,9 @@ type Output struct {
 	write  func(arrow.Record) error
 	finish func() error
 }
+
+// filePerm are the permissions of what is made.
+const filePerm = 0o644
 
 // Create begins a file. Rows with schema will be written to it. The caller commits
 // or abandons it.
@@ -131,7 +131,7 @@ func (o *Output) Commit() (w Written, err error) {
 		o.Abandon()
 		return Written{}, fmt.Errorf("write %s: %w", o.path, err)
 	}
-	err = errors.Join(o.buffer.Flush(), o.file.Sync(), o.file.Close())
+	err = errors.Join(o.buffer.Flush(), o.file.Chmod(filePerm), o.file.Sync(), o.file.Close())
 	if err == nil {
 		err = os.Rename(o.file.Name(), o.path)
 	}
@@ -149,5 +149,29 @@ func (o *Output) Abandon() {
 		_ = o.file.Close() // it goes
 		_ = os.Remove(o.file.Name())
 		o.file = nil
+	}
+}
+
+// replaceFile writes a file beside and gives it its name.
+func replaceFile(path string, contents []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.part")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(contents)
+	if err = errors.Join(err, f.Chmod(filePerm), f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		err = errors.Join(err, os.Remove(f.Name()))
+	}
+	return err
+}
+
+// caught turns a panic of the library into an error: it panics where others
+// return one.
+func caught(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("write a file: %v", p)
 	}
 }

@@ -1,0 +1,68 @@
+package export
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+
+	"github.com/apache/arrow/go/v17/arrow"
+
+	"featurestore/api"
+)
+
+// Export is a stream of records, and what is said of it.
+type Export interface {
+	// Run calls yield with the records in order, all of one schema; each is yield's
+	// for the time of the call. It returns when all were taken, with a manifest that
+	// lacks the file; or with the first error, of yield, of ctx or its own. It runs
+	// once.
+	Run(ctx context.Context, yield func(arrow.Record) error) (*api.ExportManifest, error)
+}
+
+// ManifestName returns the name of the manifest of a file.
+func ManifestName(path string) string { return path + ".manifest.json" }
+
+// Write writes an export to a file, in the format of the file's ending, and then its
+// manifest beside it (EX1). What was there under these names is replaced.
+func Write(ctx context.Context, e Export, path string) (m *api.ExportManifest, err error) {
+	var out *Output
+	defer func() {
+		if out != nil {
+			out.Abandon() // nothing, once it is committed
+		}
+	}()
+	m, err = e.Run(ctx, func(rec arrow.Record) error {
+		if out == nil {
+			var err error
+			if out, err = Create(path, rec.Schema()); err != nil {
+				return err
+			}
+		}
+		return out.Write(rec)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if out == nil {
+		return nil, errors.New("there are no rows to export")
+	}
+	// A manifest beside a file that it is not of would be worse than none.
+	if err := os.Remove(ManifestName(path)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	w, err := out.Commit()
+	if err != nil {
+		return nil, err
+	}
+	m.File, m.Rows, m.Bytes, m.SHA256 = path, w.Rows, w.Bytes, w.SHA256
+	return m, writeManifest(ManifestName(path), m)
+}
+
+func writeManifest(path string, m *api.ExportManifest) error {
+	text, err := json.MarshalIndent(m, "", "  ")
+	if err == nil {
+		err = replaceFile(path, append(text, '\n'))
+	}
+	return err
+}
