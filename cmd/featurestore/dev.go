@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -41,6 +42,8 @@ A store that is evicted (featurestore members evict) puts its data aside and
 joins anew; one that is removed ends. The other regions go on, with --data also
 the next time.
 
+Each store keeps history (featurestore export), in DATA/REGION/history.
+
 Without --data everything is kept in a temporary folder that is removed at exit.
 With --definitions, those are applied in place of the sample.`,
 		Example: `  featurestore dev
@@ -54,6 +57,9 @@ With --definitions, those are applied in place of the sample.`,
 	registerSettings(cmd, "listen", "data", "definitions", "log_level", "log_format")
 	return cmd
 }
+
+// devHistoryEvery is how long rows wait for their history in dev: somebody is watching.
+const devHistoryEvery = 5 * time.Second
 
 // maxRegions bounds the stores that dev runs in one process.
 const maxRegions = 7
@@ -91,7 +97,7 @@ func (d *development) run(a *app, cmd *cobra.Command) (err error) {
 		given["log_level"] = "warn"
 	}
 	given["region"], given["store"] = names[0], names[0]+"-1"
-	base := replica.Config{HotBytes: int64(replica.DefaultHotBytes / len(names))}
+	base := replica.Config{HotBytes: int64(replica.DefaultHotBytes / len(names)), History: true, HistoryEvery: devHistoryEvery}
 	c, err := replica.Overlay(base, replica.Sources{Environ: a.environ, Others: clientVariables, Flags: given})
 	if err != nil {
 		return err

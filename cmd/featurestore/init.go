@@ -90,7 +90,7 @@ Run the store, and in another terminal push and look up:
 // storeSettings writes every setting with its help, those with a default
 // commented out.
 func storeSettings() []byte {
-	given := map[string]string{"region": "eu", "store": "eu-1", "data": "./data", "definitions": "./definitions"}
+	given := map[string]string{"region": "eu", "store": "eu-1", "data": "./data", "definitions": "./definitions", "history": "true"}
 	var b strings.Builder
 	b.WriteString("# Settings of one store: featurestore serve --config store.yaml\n")
 	b.WriteString("# Paths are relative to this file. The environment (FEATURESTORE_LISTEN) and\n# flags (--listen) win over what stands here.\n")
