@@ -1,7 +1,6 @@
 package retail
 
 import (
-	"cmp"
 	"compress/gzip"
 	"encoding/csv"
 	"io"
@@ -23,6 +22,9 @@ var trained = []string{
 	"customer_stats:lines", "customer_stats:cancellations", "customer_stats:last_seen",
 	"item_stats:price", "item_stats:max_price", "item_stats:sold", "customer_item:units", "customer_item:spend",
 }
+
+// rowColumns are those of entity rows.
+const rowColumns = 5
 
 // TestTheTrainingSetIsWhatTheFileSays makes a training set of every line of the real
 // file: is it a cancellation, with what was known of its customer and its item the
@@ -48,7 +50,7 @@ func trainAndCompare(t *testing.T, file string, months int) {
 	t.Log("load:", run(t, bin("load"), "-url", url, "-months", strconv.Itoa(months), file))
 	lines := fileLines(t, file, months)
 	rows, out := filepath.Join(data, "rows.csv"), filepath.Join(data, "train.csv")
-	writeEntityRows(t, rows, lines)
+	run(t, bin("load"), "-entity-rows", rows, "-months", strconv.Itoa(months), file)
 	want := asOf(lines)
 	limit := time.Now().Add(2 * time.Minute)
 	var got [][]string
@@ -70,7 +72,7 @@ func trainAndCompare(t *testing.T, file string, months int) {
 	wrong := 0
 	for i := range want {
 		for c := range want[i] {
-			if g := got[i][3+c]; !sameCell(g, want[i][c]) {
+			if g := got[i][rowColumns+c]; !sameCell(g, want[i][c]) {
 				if wrong++; wrong <= 10 {
 					t.Errorf("line %d %v: %s is %q, want %q", i, lines[i], trained[c], g, want[i][c])
 				}
@@ -84,7 +86,7 @@ func trainAndCompare(t *testing.T, file string, months int) {
 func differing(got, want [][]string) (n int) {
 	for i := range want {
 		for c := range want[i] {
-			if i >= len(got) || !sameCell(got[i][3+c], want[i][c]) {
+			if i >= len(got) || !sameCell(got[i][rowColumns+c], want[i][c]) {
 				n++
 			}
 		}
@@ -145,28 +147,6 @@ const (
 	colPrice    = 5
 	colCustomer = 6
 )
-
-// writeEntityRows writes a row a line: its customer, its item, and the moment before.
-func writeEntityRows(t *testing.T, path string, lines [][]string) {
-	t.Helper()
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := csv.NewWriter(f)
-	_ = w.Write([]string{"CustomerID", "StockCode", "event_timestamp"}) // Error tells
-	for _, l := range lines {
-		at, err := time.Parse(time.RFC3339, l[colDate])
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = w.Write([]string{l[colCustomer], l[colItem], at.Add(-1).Format(time.RFC3339Nano)})
-	}
-	w.Flush()
-	if err := cmp.Or(w.Error(), f.Close()); err != nil {
-		t.Fatal(err)
-	}
-}
 
 func readCSV(t *testing.T, path string) [][]string {
 	t.Helper()

@@ -20,10 +20,9 @@ type chunk struct {
 	cancellations []event
 }
 
-// readChunks cuts the file, or its first months calendar months, into chunks
-// and gives each to every reader. A chunk ends with its month, so that a part
+// readChunks cuts what is read of a file into chunks and gives each to every reader. A chunk ends with its month, so that a part
 // of the file is cut like the whole (W2). It closes the readers' channels.
-func readChunks(ctx context.Context, r *lineReader, months int, to ...chan<- *chunk) error {
+func readChunks(ctx context.Context, r *lineReader, to ...chan<- *chunk) error {
 	for _, ch := range to {
 		defer close(ch)
 	}
@@ -37,7 +36,7 @@ func readChunks(ctx context.Context, r *lineReader, months int, to ...chan<- *ch
 		}
 		return nil
 	}
-	open, month, seen := &chunk{}, time.Month(0), 0
+	open, month := &chunk{}, time.Month(0)
 	for {
 		l, err := r.next()
 		over := errors.Is(err, io.EOF)
@@ -51,12 +50,10 @@ func readChunks(ctx context.Context, r *lineReader, months int, to ...chan<- *ch
 			}
 			open = &chunk{}
 		}
-		if turned {
-			month, seen = l.at.Month(), seen+1
-		}
-		if over || months > 0 && seen > months {
+		if over {
 			return nil
 		}
+		month = l.at.Month()
 		open.add(&l)
 	}
 }

@@ -33,12 +33,12 @@ func TestPartIsCutLikeTheWhole(t *testing.T) {
 // cuts returns the first and last lines of each chunk.
 func cuts(t *testing.T, lines []string, months int) (out [][2]int) {
 	t.Helper()
-	r, err := newLineReader(zipped(t, lines...))
+	r, err := newLineReader(zipped(t, lines...), months)
 	if err != nil {
 		t.Fatal(err)
 	}
 	chunks := make(chan *chunk, len(lines)+1)
-	if err := readChunks(t.Context(), r, months, chunks); err != nil {
+	if err := readChunks(t.Context(), r, chunks); err != nil {
 		t.Fatal(err)
 	}
 	next := 2

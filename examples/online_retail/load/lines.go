@@ -31,19 +31,22 @@ func (l *line) cancelled() bool { return strings.HasPrefix(l.invoice, "C") }
 
 var header = []string{"InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country"}
 
-// lineReader reads a file line by line.
+// lineReader reads a file line by line: all, or what is of its first months.
 type lineReader struct {
 	records *csv.Reader
 	number  int
+	months  int // to read; 0 is all
+	month   time.Month
+	seen    int // months so far
 }
 
 // newLineReader reads the header of a CSV text under gzip.
-func newLineReader(src io.Reader) (*lineReader, error) {
+func newLineReader(src io.Reader, months int) (*lineReader, error) {
 	z, err := gzip.NewReader(src)
 	if err != nil {
 		return nil, err
 	}
-	r := &lineReader{records: csv.NewReader(z), number: 1}
+	r := &lineReader{records: csv.NewReader(z), number: 1, months: months}
 	r.records.ReuseRecord = true
 	got, err := r.records.Read()
 	if err == nil && !slices.Equal(got, header) {
@@ -69,7 +72,16 @@ func (r *lineReader) next() (line, error) {
 	if id := record[6]; id != "" {
 		faults = append(faults, l.set("CustomerID", id, func(s string) (err error) { l.customer, err = strconv.ParseInt(s, 10, 64); return err }))
 	}
-	return l, errors.Join(faults...)
+	if err := errors.Join(faults...); err != nil {
+		return line{}, err
+	}
+	if l.at.Month() != r.month {
+		r.month, r.seen = l.at.Month(), r.seen+1
+	}
+	if r.months > 0 && r.seen > r.months {
+		return line{}, io.EOF
+	}
+	return l, nil
 }
 
 // set reads one field and names it when that fails.

@@ -42,7 +42,7 @@ func TestFaultNamesLineAndField(t *testing.T) {
 		{"1,A,B,6,2010-12-01T08:26:00Z,2.55,me,UK", `line 2: CustomerID is "me"`},
 		{"1,A,B", "wrong number of fields"},
 	} {
-		r, err := newLineReader(zipped(t, c.text))
+		r, err := newLineReader(zipped(t, c.text), 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,7 +58,7 @@ func TestFaultNamesLineAndField(t *testing.T) {
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := newLineReader(&other); err == nil || !strings.Contains(err.Error(), "the columns are") {
+	if _, err := newLineReader(&other, 0); err == nil || !strings.Contains(err.Error(), "the columns are") {
 		t.Errorf("another file: got %v, want an error about its columns", err)
 	}
 }

@@ -14,8 +14,7 @@ import (
 type loader struct {
 	client *sdk.Client
 	// file names the content of the file in idempotency keys.
-	file   string
-	months int
+	file string
 
 	lines    atomic.Int64 // in item_stats, which every line writes
 	rows     atomic.Int64 // stored, by this run or one before
@@ -66,7 +65,7 @@ func (ld *loader) run(ctx context.Context, r *lineReader) error {
 		}
 		return cancellations.Close(ctx)
 	})
-	group.Go(func() error { return readChunks(ctx, r, ld.months, append(views, written)...) })
+	group.Go(func() error { return readChunks(ctx, r, append(views, written)...) })
 	return group.Wait()
 }
 

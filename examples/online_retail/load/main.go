@@ -19,6 +19,7 @@ import (
 func main() {
 	url := flag.String("url", cmp.Or(os.Getenv("FEATURESTORE_URL"), "http://127.0.0.1:8080"), "address of the `store`; FEATURESTORE_URL")
 	months := flag.Int("months", 0, "only the first `N` calendar months; 0 is all")
+	rows := flag.String("entity-rows", "", "load nothing: write a CSV `file` with a row for each line, to make a training set for")
 	flag.Usage = func() {
 		fmt.Fprintln(flag.CommandLine.Output(), "usage: load [flags] [FILE]   FILE: $ONLINE_RETAIL, else ../shared/data/online_retail.csv.gz")
 		flag.PrintDefaults()
@@ -27,7 +28,11 @@ func main() {
 	path := cmp.Or(flag.Arg(0), os.Getenv("ONLINE_RETAIL"), "../shared/data/online_retail.csv.gz")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := load(ctx, *url, path, *months); err != nil {
+	do := func() error { return load(ctx, *url, path, *months) }
+	if *rows != "" {
+		do = func() error { return entityRows(path, *rows, *months) }
+	}
+	if err := do(); err != nil {
 		fmt.Fprintln(os.Stderr, "load:", err)
 		stop()
 		os.Exit(1)
@@ -45,7 +50,7 @@ func load(ctx context.Context, url, path string, months int) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", path, err)
 	}
-	lines, err := newLineReader(f)
+	lines, err := newLineReader(f, months)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", path, err)
 	}
@@ -54,7 +59,7 @@ func load(ctx context.Context, url, path string, months int) error {
 		return err
 	}
 	defer client.Close()
-	ld := &loader{client: client, file: name, months: months}
+	ld := &loader{client: client, file: name}
 	begin := time.Now()
 	stop := report(ld, begin)
 	err = ld.run(ctx, lines)
