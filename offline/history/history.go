@@ -32,6 +32,8 @@ type History struct {
 		ended error // ErrFenced or ErrClosed: nothing is committed any more
 		// pins counts the readers of each manifest.
 		pins map[uint64]int
+		// committed is closed with the next manifest.
+		committed chan struct{}
 	}
 }
 
@@ -52,7 +54,7 @@ func Open(ctx context.Context, cfg Config) (*History, error) {
 		return nil, fmt.Errorf("history configuration: %w", err)
 	}
 	h := &History{cfg: cfg.withDefaults(), turn: make(chan struct{}, 1), opener: newOpener(cfg.Files)}
-	h.mu.pins = map[uint64]int{}
+	h.mu.pins, h.mu.committed = map[uint64]int{}, make(chan struct{})
 	if _, err := rand.Read(h.writer[:]); err != nil {
 		return nil, err
 	}
@@ -201,6 +203,16 @@ func (h *History) publish(s *state) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.mu.state = s
+	close(h.mu.committed)
+	h.mu.committed = make(chan struct{})
+}
+
+// Committed returns a channel that is closed when something is committed after the
+// call.
+func (h *History) Committed() <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.mu.committed
 }
 
 // sweep removes what counts no more and awaits no reader: files that no manifest

@@ -90,7 +90,8 @@ func (u *Upkeep) Retain(ctx context.Context) error {
 		for _, f := range old {
 			m.Removed = append(m.Removed, Removal{Name: f.Name})
 		}
-		return m, nil
+		// Before they are gone: whoever asks for them is told that they are.
+		return m, h.keepRetained(ctx, DayOf(before.UnixNano()))
 	})
 	if err != nil && !errors.Is(err, errCommitted) {
 		return fmt.Errorf("retain history since %v: %w", before, err)
