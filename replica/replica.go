@@ -134,6 +134,10 @@ func (r *Replica) serverConfig(secret []byte) (server.Config, error) {
 	if r.cfg.Links != nil {
 		c.Links = edgeLinks{r.cfg.Links}
 	}
+	if r.past != nil {
+		c.Eraser = r.past
+	}
+	c.LogAge = r.cfg.Replication.WithDefaults().LogMaxAge
 	c.URL = r.reachable()
 	c.Online = r.store
 	c.Ready = r.Started

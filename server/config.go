@@ -42,6 +42,10 @@ type Config struct {
 	Members Members
 	// Verify compares rows with those of other stores; nil: there are none.
 	Verify func(context.Context) (replication.Verification, error)
+	// Eraser takes entities out of this store's history; nil: it keeps none.
+	Eraser Eraser
+	// LogAge is for how long the log keeps what it may drop.
+	LogAge time.Duration
 	// Links are those of featurestore dev, nil elsewhere.
 	Links Links
 

@@ -121,23 +121,34 @@ func (s *Server) delete(r *request) error {
 	if unknown != nil {
 		return unknown
 	}
-	rules := rowRules{deletes: true, now: s.cfg.Now().UnixNano(), most: s.cfg.Limits.Changes}
-	eventTime := rules.now
+	now := s.cfg.Now().UnixNano()
+	eventTime := now
 	if len(d.EventTime) > 0 && string(d.EventTime) != "null" {
 		if eventTime, err = api.DecodeTime(d.EventTime); err != nil {
 			return api.Problemf(api.CodeInvalidValue, api.EventTimeField, "%v", err)
 		}
 	}
-	if err := views[0].CheckEventTime(eventTime, rules.now); err != nil {
+	if err := views[0].CheckEventTime(eventTime, now); err != nil {
 		code, _ := api.CodeOf(err)
 		return api.Problemf(code, api.EventTimeField, "%v", err)
 	}
-	rows, err := convert(views, rules, src)
+	w, err := s.deletion(views, src, eventTime)
 	if err != nil {
 		return err
+	}
+	w.idempotency = id
+	return r.answerWrite(s.write(r, w))
+}
+
+// deletion is the write that deletes rows of views at an event time.
+func (s *Server) deletion(views []*feature.ResolvedView, src rowSource, eventTime int64) (write, error) {
+	rules := rowRules{deletes: true, now: s.cfg.Now().UnixNano(), most: s.cfg.Limits.Changes}
+	rows, err := convert(views, rules, src)
+	if err != nil {
+		return write{}, err
 	}
 	for i := range rows.changes {
 		rows.changes[i].EventTime = eventTime
 	}
-	return r.answerWrite(s.write(r, write{views: views, rows: rows, idempotency: id}))
+	return write{views: views, rows: rows}, nil
 }

@@ -155,7 +155,8 @@ func freeAddress(t testing.TB) string {
 }
 
 // scriptStart is "start ARGS…": it runs featurestore ARGS on a free port and
-// sets FEATURESTORE_URL once it is ready.
+// sets FEATURESTORE_URL once it is ready; URL2 and so on are those of dev's other
+// regions.
 func scriptStart(ts *testscript.TestScript, neg bool, args []string) {
 	binary, err := exec.LookPath("featurestore")
 	ts.Check(err)
@@ -163,6 +164,9 @@ func scriptStart(ts *testscript.TestScript, neg bool, args []string) {
 	p, err := startProcess(binary, ts.MkAbs("."), environ, append(args, "--listen", "127.0.0.1:0")...)
 	ts.Check(err)
 	ts.Setenv("FEATURESTORE_URL", p.url)
+	for i, url := range atURL.FindAllString(p.output.String(), -1) {
+		ts.Setenv(fmt.Sprintf("URL%d", i+1), url)
+	}
 	running := true
 	scriptProcesses.Store(ts, func() {
 		if running {

@@ -30,7 +30,7 @@ func definitionsName(v feature.RegistryVersion, encoded []byte) string {
 // KeepDefinitions keeps definitions as package feature/definition encodes them. To
 // keep what is there already does nothing.
 func (h *History) KeepDefinitions(ctx context.Context, v feature.RegistryVersion, encoded []byte) error {
-	if err := h.ended(); err != nil {
+	if err := h.Ended(); err != nil {
 		return err
 	}
 	if err := h.cfg.Files.Create(ctx, definitionsName(v, encoded), encoded); err != nil && !errors.Is(err, ErrExists) {

@@ -92,7 +92,8 @@ func (h *History) state() *state {
 	return h.mu.state
 }
 
-func (h *History) ended() error {
+// Ended returns ErrFenced or ErrClosed once nothing is committed any more, else nil.
+func (h *History) Ended() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.mu.ended
@@ -110,7 +111,7 @@ func (h *History) commit(ctx context.Context, draft func(*state) (*Manifest, err
 	}
 	defer func() { <-h.turn }()
 	for try := 0; ; try++ {
-		if err := h.ended(); err != nil {
+		if err := h.Ended(); err != nil {
 			return err
 		}
 		if err := h.settle(ctx); err != nil {

@@ -115,8 +115,12 @@ func (r *Reader) Open(ctx context.Context, f DataFile) (File, error) {
 // Rows yields the rows of a file in order of key, event time and version. It ends
 // after an error. Rows own their memory.
 func (r *Reader) Rows(ctx context.Context, f DataFile) iter.Seq2[Row, error] {
+	return fileRows(ctx, r.opener, f)
+}
+
+func fileRows(ctx context.Context, o *opener, f DataFile) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
-		rows, err := openRows(ctx, r.opener, f)
+		rows, err := openRows(ctx, o, f)
 		if err != nil {
 			yield(Row{}, err)
 			return
