@@ -35,27 +35,15 @@ type Eraser interface {
 // the deletes among it. Other stores' histories are theirs: who erases deletes in
 // each region first, and then asks each (featurestore erase).
 func (s *Server) erase(r *request) error {
-	catalog, err := s.catalog(r)
+	d, err := s.readDeletion(r, api.ScanErase)
 	if err != nil {
 		return err
 	}
-	body, err := r.readBody(api.MediaJSON)
+	views, err := pushedViews(d.catalog, d.View, "")
 	if err != nil {
 		return err
 	}
-	d, err := api.ScanErase(body, s.cfg.Limits.Rows)
-	if err != nil {
-		return err
-	}
-	views, err := pushedViews(catalog, d.View, "")
-	if err != nil {
-		return err
-	}
-	src, err := newColumns(d.Entities)
-	if err != nil {
-		return err
-	}
-	w, err := s.deletion(views, src, s.cfg.Now().UnixNano())
+	w, err := s.deleting(views, d.rows, s.cfg.Now().UnixNano())
 	if err != nil {
 		return err
 	}
