@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -158,7 +159,14 @@ type trainingSet struct {
 
 // Run joins.
 func (s *trainingSet) Run(ctx context.Context, yield func(arrow.Record) error) (*api.ExportManifest, error) {
-	m := s.manifest()
+	m, err := s.manifest()
+	if err != nil {
+		return nil, err
+	}
+	schema, err := s.request.Schema(s.entityRows.Schema())
+	if err != nil {
+		return nil, err
+	}
 	report, err := training.Join(ctx, s.config, s.past.in, s.entityRows, s.request, func(rec arrow.Record) error {
 		m.Rows += rec.NumRows()
 		return yield(rec)
@@ -169,10 +177,15 @@ func (s *trainingSet) Run(ctx context.Context, yield func(arrow.Record) error) (
 	for i, view := range report.Views {
 		m.Matched[view] = report.Matched[i]
 	}
+	if m.Rows == 0 {
+		if err := yield(emptyRecord(schema)); err != nil {
+			return nil, err
+		}
+	}
 	return m, nil
 }
 
-func (t *Training) manifest() *api.ExportManifest {
+func (t *Training) manifest() (*api.ExportManifest, error) {
 	m := &api.ExportManifest{
 		Kind: api.ExportTraining, Project: t.catalog.Project(), RegistryRevision: t.catalog.Revision(),
 		EventTime: t.asked.EventTime, ServedIn: t.asked.ServedIn, Matched: map[string]int64{}, History: t.past.manifest(),
@@ -197,5 +210,11 @@ func (t *Training) manifest() *api.ExportManifest {
 		}
 		m.Features = append(m.Features, one)
 	}
-	return m
+	var err error
+	m.Definition, err = definitionOf(t.catalog, func(name string) bool {
+		return slices.ContainsFunc(t.request.Features, func(f training.Feature) bool {
+			return f.View != nil && f.View.Name == name || f.OnDemand != nil && f.OnDemand.Name == name
+		})
+	}, t.asked.Service)
+	return m, err
 }

@@ -13,8 +13,8 @@ import (
 
 // Export is a stream of records, and what is said of it.
 type Export interface {
-	// Run calls yield with the records in order, all of one schema; each is yield's
-	// for the time of the call. It returns when all were taken, with a manifest that
+	// Run calls yield with the records in order, all of one schema: at least one,
+	// without rows where there are none (EX4). Each is yield's for the time of the call. It returns when all were taken, with a manifest that
 	// lacks the file; or with the first error, of yield, of ctx or its own. It runs
 	// once.
 	Run(ctx context.Context, yield func(arrow.Record) error) (*api.ExportManifest, error)
@@ -43,9 +43,6 @@ func Write(ctx context.Context, e Export, path string) (m *api.ExportManifest, e
 	})
 	if err != nil {
 		return nil, err
-	}
-	if out == nil {
-		return nil, errors.New("there are no rows to export")
 	}
 	// A manifest beside a file that it is not of would be worse than none.
 	if err := os.Remove(ManifestName(path)); err != nil && !errors.Is(err, os.ErrNotExist) {
