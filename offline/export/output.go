@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 
 	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/csv"
 	"github.com/apache/arrow/go/v17/arrow/ipc"
 	"github.com/apache/arrow/go/v17/parquet"
 	"github.com/apache/arrow/go/v17/parquet/compress"
@@ -75,8 +74,11 @@ var formats = map[string]func(io.Writer, *arrow.Schema) (func(arrow.Record) erro
 		return f.Write, f.Close, nil
 	},
 	".csv": func(w io.Writer, s *arrow.Schema) (func(arrow.Record) error, func() error, error) {
-		f := csv.NewWriter(w, s, csv.WithHeader(true), csv.WithNullWriter(""))
-		return f.Write, func() error { return errors.Join(f.Flush(), f.Error()) }, nil
+		f, err := newCSVFile(w, s)
+		if err != nil {
+			return nil, nil, err
+		}
+		return f.write, f.finish, nil
 	},
 }
 
