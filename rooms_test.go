@@ -104,7 +104,7 @@ var rooms = []room{
 		path: "replica",
 		may: []string{
 			"hlc", "feature", "feature/definition", "feature/ondemand", "replication/oplog", "meta",
-			"online", "consistency", "replication", "offline", "offline/jobs", "offline/source", "offline/history", "offline/export",
+			"online", "consistency", "replication", "offline", "offline/jobs", "offline/source", "offline/history", "offline/pit", "offline/export",
 			"api", "server", "replication/peer", "offline/flight", "relay", "fault",
 		},
 		test: []string{"sdk", "probe"},

@@ -74,6 +74,8 @@ type Config struct {
 	// stay, by event time; 0: for ever.
 	History                     bool
 	HistoryEvery, HistoryRetain time.Duration
+	// Exports bound what exports of history may take.
+	Exports Exports
 	// Definitions is a file or a folder that is applied at start; "" for none.
 	Definitions string
 	// FeastProject is the project that the paths of Feast's clients serve; "" is
@@ -161,6 +163,7 @@ func (c Config) Validate() error {
 	fault(c.LogFormat != "" && c.LogFormat != LogText && c.LogFormat != LogJSON, "log_format is %q: use text or json", c.LogFormat)
 	fault(c.HistoryEvery < 0, "history_every is %v: it must be positive, or zero for %v", c.HistoryEvery, history.DefaultMaxAge)
 	fault(c.HistoryRetain < 0, "history_retain is %v: it must be positive, or zero for ever", c.HistoryRetain)
+	errs = append(errs, c.Exports.validate())
 	fault(c.Drain < 0, "drain is %v: it must be positive, or zero for %v", c.Drain, DefaultDrain)
 	fault(c.OTLP.Interval < 0, "otlp_interval is %v: it must be positive, or zero for %v", c.OTLP.Interval, DefaultOTLPInterval)
 	if r := c.OTLP.TraceRatio; r != nil {

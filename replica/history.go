@@ -10,6 +10,7 @@ import (
 
 	"featurestore/feature"
 	"featurestore/meta"
+	"featurestore/offline/export"
 	"featurestore/offline/history"
 )
 
@@ -21,6 +22,7 @@ type past struct {
 	history  *history.History
 	ingester *history.Ingester
 	upkeep   *history.Upkeep
+	exports  *export.Exports
 }
 
 // openHistory opens the history of the store, which holds the log for it.
@@ -40,6 +42,9 @@ func (r *Replica) openHistory(ctx context.Context) (*past, error) {
 	p.ingester, err = history.NewIngester(r.ingestConfig(h))
 	if err == nil {
 		p.upkeep, err = history.NewUpkeep(history.UpkeepConfig{History: h, Registry: r.store.Registry, Logger: log})
+	}
+	if err == nil {
+		p.exports, err = r.openExports(h, p.ingester)
 	}
 	if err != nil {
 		h.Close()

@@ -131,6 +131,9 @@ func (r *Replica) serverConfig(secret []byte) (server.Config, error) {
 		c.Replication, c.Members, c.Verify = r.node, members{r.node, r.store}, r.node.Verify
 	}
 	c.Forward = r.cfg.Forward
+	if r.past != nil {
+		c.Exports = r.past.exports
+	}
 	if r.cfg.Links != nil {
 		c.Links = edgeLinks{r.cfg.Links}
 	}

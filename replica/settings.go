@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"featurestore/offline/export"
 	"featurestore/offline/history"
 	"featurestore/replication"
 )
@@ -63,6 +64,20 @@ var settings = []Setting{
 	}},
 	{Key: "history_every", Default: plainDuration(history.DefaultMaxAge), Help: "how long rows may wait for their history", set: duration(func(c *Config) *time.Duration { return &c.HistoryEvery })},
 	{Key: "history_retain", Default: "0s", Help: "how long rows stay in history, by event time; 0s is for ever", set: duration(func(c *Config) *time.Duration { return &c.HistoryRetain })},
+	{Key: "export_memory", Default: plainBytes(export.DefaultMemory), Help: "memory for each export that runs, at least 64MiB; the rest goes through files", set: func(c *Config, s string) (err error) {
+		c.Exports.Memory, err = ParseBytes(s)
+		return err
+	}},
+	{Key: "export_threads", Default: strconv.Itoa(DefaultExportThreads), Help: "goroutines of each export that work at once", set: count(func(c *Config) *int { return &c.Exports.Threads })},
+	{Key: "export_running", Default: strconv.Itoa(export.DefaultRunning), Help: "exports that run at once; one more is refused", set: count(func(c *Config) *int { return &c.Exports.Running })},
+	{Key: "max_export_bytes", Default: plainBytes(export.DefaultStreamBytes), Help: "entity rows that are sent as an Arrow stream", set: func(c *Config, s string) (err error) {
+		c.Exports.MaxBytes, err = ParseBytes(s)
+		return err
+	}},
+	{Key: "max_export_rows", Default: strconv.Itoa(export.DefaultStreamRows), Help: "how many such rows", set: func(c *Config, s string) (err error) {
+		c.Exports.MaxRows, err = strconv.ParseInt(s, 10, 64)
+		return plain(err, s, "a whole number")
+	}},
 	{Key: "log_min_age", Default: plainDuration(replication.DefaultLogMinAge), Help: "how long log entries stay that every store has", set: duration(func(c *Config) *time.Duration { return &c.Replication.LogMinAge })},
 	{Key: "log_max_age", Default: plainDuration(replication.DefaultLogMaxAge), Help: "how long they stay for a store that is away; it is rebuilt when it misses some", set: duration(func(c *Config) *time.Duration { return &c.Replication.LogMaxAge })},
 	{Key: "log_max_bytes", Default: plainBytes(replication.DefaultLogMaxBytes), Help: "how much of a shard's log stays for a store that is away", set: func(c *Config, s string) (err error) {

@@ -36,13 +36,16 @@ func ServedSchema(v *feature.ResolvedView, deleted bool) *arrow.Schema {
 	return arrow.NewSchema(fields, nil)
 }
 
+// Manifest implements Export.
+func (e *served) Manifest() (*api.ExportManifest, error) { return (*viewExport)(e).Manifest() }
+
 // Run joins what each entity's rows brought, entity after entity.
 func (e *served) Run(ctx context.Context, yield func(arrow.Record) error) (m *api.ExportManifest, err error) {
 	v := (*viewExport)(e)
 	if err := v.checkNames(); err != nil {
 		return nil, err
 	}
-	if m, err = v.manifest(); err != nil {
+	if m, err = v.Manifest(); err != nil {
 		return nil, err
 	}
 	dir, remove, err := v.spillDir()
@@ -51,9 +54,6 @@ func (e *served) Run(ctx context.Context, yield func(arrow.Record) error) (m *ap
 	}
 	defer func() { err = errors.Join(err, remove()) }()
 	schema := ServedSchema(v.view, v.since != nil)
-	if err := yield(emptyRecord(schema)); err != nil {
-		return nil, err
-	}
 	b := &servedBuilder{of: v, build: array.NewRecordBuilder(memory.NewGoAllocator(), schema), yield: func(rec arrow.Record) error {
 		m.Rows += rec.NumRows()
 		return yield(rec)
@@ -69,6 +69,9 @@ func (e *served) Run(ctx context.Context, yield func(arrow.Record) error) (m *ap
 	}
 	if err := errors.Join(b.end(), b.flush()); err != nil {
 		return nil, fmt.Errorf("view %s: %w", v.view.Name, err)
+	}
+	if m.Rows == 0 {
+		return m, yield(emptyRecord(schema))
 	}
 	return m, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -144,6 +145,27 @@ func (t *Training) entityTypes() map[string]feature.Type {
 	return types
 }
 
+// check compares the columns of entity rows with what the request needs of them, so that
+// what is wrong is told before anything is read.
+func (t *Training) check(schema *arrow.Schema) error {
+	need := map[string]string{t.asked.EventTime: "the column of times"}
+	for name := range t.entityTypes() {
+		if name != t.asked.EventTime {
+			need[name] = "a join key, or what a feature is computed of"
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(need)) {
+		if at := schema.FieldIndices(name); len(at) != 1 {
+			var have []string
+			for _, f := range schema.Fields() {
+				have = append(have, f.Name)
+			}
+			return &FieldError{"entity_rows", fmt.Errorf("they have %d columns %q, which is %s, want one; there are %s", len(at), name, need[name], strings.Join(have, ", "))}
+		}
+	}
+	return nil
+}
+
 // Of returns the training set of entity rows, which are read once and stay the
 // caller's.
 func (t *Training) Of(c pit.Config, entityRows array.RecordReader) Export {
@@ -159,7 +181,7 @@ type trainingSet struct {
 
 // Run joins.
 func (s *trainingSet) Run(ctx context.Context, yield func(arrow.Record) error) (*api.ExportManifest, error) {
-	m, err := s.manifest()
+	m, err := s.Manifest()
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +207,8 @@ func (s *trainingSet) Run(ctx context.Context, yield func(arrow.Record) error) (
 	return m, nil
 }
 
-func (t *Training) manifest() (*api.ExportManifest, error) {
+// Manifest implements Export.
+func (t *Training) Manifest() (*api.ExportManifest, error) {
 	m := &api.ExportManifest{
 		Kind: api.ExportTraining, Project: t.catalog.Project(), RegistryRevision: t.catalog.Revision(),
 		EventTime: t.asked.EventTime, ServedIn: t.asked.ServedIn, Matched: map[string]int64{}, History: t.past.manifest(),

@@ -184,7 +184,8 @@ func (e *viewExport) firstNew() (first hlc.Timestamp, any bool) {
 	return first, any
 }
 
-func (e *viewExport) manifest() (*api.ExportManifest, error) {
+// Manifest implements Export.
+func (e *viewExport) Manifest() (*api.ExportManifest, error) {
 	m := &api.ExportManifest{
 		Kind: e.kind, Project: e.catalog.Project(), RegistryRevision: e.catalog.Revision(), View: e.view.Name,
 		EventTime: history.ColumnEvent, Since: e.asked.Since, History: e.past.manifest(),
@@ -216,14 +217,14 @@ func (e *viewExport) spillDir() (dir string, remove func() error, err error) {
 // rows are the rows of a view as history has them.
 type rows viewExport
 
+// Manifest implements Export.
+func (e *rows) Manifest() (*api.ExportManifest, error) { return (*viewExport)(e).Manifest() }
+
 // Run copies the files, column by column.
 func (e *rows) Run(ctx context.Context, yield func(arrow.Record) error) (*api.ExportManifest, error) {
 	v := (*viewExport)(e)
-	m, err := v.manifest()
+	m, err := v.Manifest()
 	if err != nil {
-		return nil, err
-	}
-	if err := yield(emptyRecord(history.RecordSchema(v.view))); err != nil {
 		return nil, err
 	}
 	for _, f := range v.files() {
@@ -240,6 +241,9 @@ func (e *rows) Run(ctx context.Context, yield func(arrow.Record) error) (*api.Ex
 				return nil, err
 			}
 		}
+	}
+	if m.Rows == 0 {
+		return m, yield(emptyRecord(history.RecordSchema(v.view)))
 	}
 	return m, nil
 }

@@ -13,6 +13,8 @@ import (
 
 // Export is a stream of records, and what is said of it.
 type Export interface {
+	// Manifest returns what is known before it runs: all but counts and sums.
+	Manifest() (*api.ExportManifest, error)
 	// Run calls yield with the records in order, all of one schema: at least one,
 	// without rows where there are none (EX4). Each is yield's for the time of the call. It returns when all were taken, with a manifest that
 	// lacks the file; or with the first error, of yield, of ctx or its own. It runs

@@ -1,0 +1,120 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/apache/arrow/go/v17/arrow/array"
+
+	"featurestore/api"
+	"featurestore/offline/history"
+	"featurestore/offline/pit"
+)
+
+// EntityRows makes the entity rows of a training set, once it is known what they need.
+type EntityRows func(*Training) (array.RecordReader, error)
+
+// Ask resolves a request as REST, jobs and Flight have it. EntityRows gives those of a
+// training set that the request does not bring itself; nil where there are none. What
+// is at fault is named by a FieldError or a Problem.
+func (p *Past) Ask(ctx context.Context, project string, r *api.ExportRequest, entityRows EntityRows, c pit.Config) (Export, error) {
+	kind, err := kindOfRequest(r)
+	if err != nil {
+		return nil, err
+	}
+	if kind != api.ExportTraining {
+		v := ViewRequest{Project: project, Since: r.Since}
+		if v.ServedAt, err = parseTime("served_at", r.ServedAt); err != nil {
+			return nil, err
+		}
+		switch kind {
+		case api.ExportSnapshot:
+			v.View = r.Snapshot
+			return p.Snapshot(v, c)
+		case api.ExportChanges:
+			v.View = r.Changes
+			return p.Changes(v, c)
+		}
+		v.View = r.Rows
+		return p.Rows(v, c)
+	}
+	t := TrainingRequest{
+		Project: project, Service: r.Service, Features: r.Features, EventTime: r.EventTime, ServedIn: r.AsServedIn, FullNames: r.FullNames,
+	}
+	if t.EventTime == "" {
+		t.EventTime = history.ColumnEvent
+	}
+	if t.KnownAsOf, err = parseTime("known_as_of", r.KnownAsOf); err != nil {
+		return nil, err
+	}
+	training, err := p.Training(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	if r.EntityRows != nil {
+		if entityRows != nil {
+			return nil, &FieldError{"entity_rows", errors.New("entity rows came in two ways: send them in one")}
+		}
+		entityRows = func(t *Training) (array.RecordReader, error) { return t.EntityRowsOf(r.EntityRows) }
+	}
+	if entityRows == nil {
+		return nil, &FieldError{"entity_rows", errors.New("they are missing: a training set needs the rows to add features to")}
+	}
+	rows, err := entityRows(training)
+	if err != nil {
+		return nil, err
+	}
+	if err := training.check(rows.Schema()); err != nil {
+		return nil, err
+	}
+	return training.Of(c, rows), nil
+}
+
+// kindOfRequest says what is asked for, and refuses fields of another kind.
+func kindOfRequest(r *api.ExportRequest) (kind string, err error) {
+	isTraining := r.Service != "" || len(r.Features) > 0
+	for _, one := range []struct {
+		kind string
+		set  bool
+	}{
+		{api.ExportTraining, isTraining}, {api.ExportSnapshot, r.Snapshot != ""}, {api.ExportChanges, r.Changes != ""}, {api.ExportRows, r.Rows != ""},
+	} {
+		switch {
+		case !one.set:
+		case kind != "":
+			return "", &FieldError{one.kind, fmt.Errorf("a %s export is asked for as well: ask for one", kind)}
+		default:
+			kind = one.kind
+		}
+	}
+	if kind == "" {
+		return "", &FieldError{"service", errors.New("nothing is asked for: give a service or features with entity rows, or a view as snapshot, changes or rows")}
+	}
+	for _, f := range []struct {
+		field string
+		set   bool
+		of    bool
+	}{
+		{"entity_rows", r.EntityRows != nil, isTraining}, {"event_time", r.EventTime != "", isTraining},
+		{"known_as_of", r.KnownAsOf != "", isTraining}, {"as_served_in", r.AsServedIn != "", isTraining},
+		{"full_feature_names", r.FullNames, isTraining}, {"served_at", r.ServedAt != "", !isTraining}, {"since", r.Since != nil, !isTraining},
+	} {
+		if f.set && !f.of {
+			return "", &FieldError{f.field, fmt.Errorf("a %s export has none: leave it out", kind)}
+		}
+	}
+	return kind, nil
+}
+
+func parseTime(field, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return time.Time{}, &FieldError{field, fmt.Errorf("it is %q: write a time such as 2026-08-21T12:00:00Z", text)}
+	}
+	return t, nil
+}
