@@ -81,7 +81,7 @@ func (r *Replica) openExports(h *history.History, in *history.Ingester) (*export
 	}
 	c := r.cfg.Exports.withDefaults()
 	return export.NewExports(export.ExportsConfig{
-		History: h, Files: history.NewDisk(HistoryDir(r.cfg.Data)), Heads: r.heads, Hurry: in.Hurry, Running: c.Running,
+		History: h, Files: history.NewDisk(HistoryDir(r.cfg.Data)), Registry: r.store.Registry, Heads: r.heads, Hurry: in.Hurry, Running: c.Running,
 		Join:    pit.Config{MemoryLimit: c.Memory, Threads: c.Threads, SpillDir: spill},
 		Streams: export.StreamLimits{Bytes: c.MaxBytes, Rows: c.MaxRows},
 	})

@@ -32,6 +32,8 @@ type ExportsConfig struct {
 	// History is written by this process, and lies in Files. Both are required.
 	History *history.History
 	Files   history.Files
+	// Registry returns the definitions in force. Required.
+	Registry func() *feature.Registry
 	// Heads are how far the store's own logs are, by shard, and Hurry lets that be
 	// committed soon. Required.
 	Heads func() map[feature.Shard]hlc.Vector
@@ -61,8 +63,8 @@ type Exports struct {
 
 // NewExports returns the exports of a history.
 func NewExports(c ExportsConfig) (*Exports, error) {
-	if c.History == nil || c.Files == nil || c.Heads == nil || c.Hurry == nil || c.Running < 0 {
-		return nil, errors.New("exports configuration: History, Files, Heads and Hurry must be set, and Running not negative")
+	if c.History == nil || c.Files == nil || c.Registry == nil || c.Heads == nil || c.Hurry == nil || c.Running < 0 {
+		return nil, errors.New("exports configuration: History, Files, Registry, Heads and Hurry must be set, and Running not negative")
 	}
 	if err := c.Join.Validate(); err != nil {
 		return nil, fmt.Errorf("exports configuration: %w", err)
@@ -116,7 +118,7 @@ func (x *Exports) Begin(ctx context.Context, project string, r *api.ExportReques
 		}
 	}
 	in := x.cfg.History.Reader()
-	past, err := Of(ctx, in, x.cfg.Files)
+	past, err := OfRegistry(ctx, in, x.cfg.Files, x.cfg.Registry())
 	if err != nil {
 		in.Close()
 		return nil, err

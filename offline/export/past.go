@@ -53,6 +53,12 @@ func Of(ctx context.Context, in *history.Reader, files history.Files) (*Past, er
 	if err != nil {
 		return nil, err
 	}
+	return OfRegistry(ctx, in, files, registry)
+}
+
+// OfRegistry is Of by these definitions: those in force, where they may not lie beside
+// the rows yet.
+func OfRegistry(ctx context.Context, in *history.Reader, files history.Files, registry *feature.Registry) (*Past, error) {
 	region, err := history.Region(ctx, files)
 	if err != nil {
 		return nil, err
