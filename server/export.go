@@ -42,7 +42,7 @@ func (s *Server) export(r *request) error {
 	if asked.Out != "" {
 		return api.Problemf(api.CodeInvalidRequest, "out", "this answers with the rows themselves; POST …/exports starts a job that writes a file")
 	}
-	session, err := s.awaitSession(r)
+	session, err := s.awaitSeen(r)
 	if err != nil {
 		return err
 	}
@@ -149,9 +149,9 @@ func (r *request) exportRequest() (*api.ExportRequest, io.Reader, error) {
 	return asked, &upload{r, http.NewResponseController(r.Response())}, nil
 }
 
-// awaitSession waits until this store has what the request's session has seen, whatever
-// group it is of; it reports whether there is a session.
-func (s *Server) awaitSession(r *request) (bool, error) {
+// awaitSeen waits until this store has what the request's session has seen, of whatever
+// group; it reports whether there is a session.
+func (s *Server) awaitSeen(r *request) (bool, error) {
 	token, err := s.sessionOf(r)
 	if err != nil || token.IsEmpty() {
 		return false, err
@@ -165,10 +165,5 @@ func (s *Server) awaitSession(r *request) (bool, error) {
 		}
 		targets = append(targets, t)
 	}
-	read := consistency.Read{
-		Alternatives: []consistency.Alternative{{Level: consistency.Session}}, Token: token,
-		Fallback: consistency.Fallback{Wait: time.Until(r.deadline()), Unmet: consistency.Fail},
-	}
-	_, err = s.cfg.Coordinator.AdmitRead(r.context(), &read, targets)
-	return true, err
+	return true, s.awaitSession(r, targets)
 }

@@ -149,6 +149,9 @@ func (x *Exports) Await(ctx context.Context) error {
 		if lacks == nil {
 			return nil
 		}
+		if err := x.cfg.History.Ended(); err != nil {
+			return err // as ErrNoHistory: nothing more comes
+		}
 		x.cfg.Hurry()
 		select {
 		case <-committed:
