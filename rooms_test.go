@@ -77,7 +77,7 @@ var rooms = []room{
 	{path: "probe", may: []string{"api"}, pure: true}, // what a canary saw, judged
 	{
 		path: "offline/export", // what leaves a history, whichever way
-		may:  []string{"hlc", "feature", "feature/definition", "offline/history", "offline/pit", "offline/training", "api"},
+		may:  []string{"hlc", "feature", "feature/definition", "offline/jobs", "offline/history", "offline/pit", "offline/training", "api"},
 		test: []string{"online"},
 	},
 	{

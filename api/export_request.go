@@ -128,3 +128,17 @@ func (e *EntityRows) byColumn() (names []string, columns [][]json.RawMessage, er
 	})
 	return names, columns, err
 }
+
+// ExportJob is what a store keeps of a job that makes an export, until that has ended: to
+// begin it again when the store's process has died.
+type ExportJob struct {
+	ID      string        `json:"id"`
+	Project string        `json:"project"`
+	Request ExportRequest `json:"request"`
+	// EntityRowsSent says that they came as an Arrow stream, which is kept beside.
+	EntityRowsSent bool `json:"entity_rows_sent"`
+	// Commit of history and Definitions, as package feature/definition encodes them, are
+	// what it was begun with.
+	Commit      uint64 `json:"commit"`
+	Definitions []byte `json:"definitions"`
+}

@@ -26,6 +26,8 @@ type Exports struct {
 	// MaxBytes and MaxRows bound entity rows that come with a request as an Arrow
 	// stream; defaults export.DefaultStreamBytes and DefaultStreamRows.
 	MaxBytes, MaxRows int64
+	// Dir is where jobs write; "" is the folder exports of Data.
+	Dir string
 }
 
 // DefaultExportThreads is one: a store on two cores serves lookups with the other.
@@ -66,6 +68,14 @@ func (e Exports) withDefaults() Exports {
 		e.MaxRows = export.DefaultStreamRows
 	}
 	return e
+}
+
+// exportDir is where jobs write.
+func (c Config) exportDir() string {
+	if c.Exports.Dir != "" {
+		return c.Exports.Dir
+	}
+	return filepath.Join(c.Data, "exports")
 }
 
 // SpillDir returns the directory within data that holds what exports put aside while

@@ -23,6 +23,7 @@ type past struct {
 	ingester *history.Ingester
 	upkeep   *history.Upkeep
 	exports  *export.Exports
+	jobs     *export.Jobs
 }
 
 // openHistory opens the history of the store, which holds the log for it.
@@ -45,6 +46,9 @@ func (r *Replica) openHistory(ctx context.Context) (*past, error) {
 	}
 	if err == nil {
 		p.exports, err = r.openExports(h, p.ingester)
+	}
+	if err == nil {
+		p.jobs, err = export.NewJobs(export.JobsConfig{Exports: p.exports, Jobs: r.jobs, Dir: r.cfg.exportDir()})
 	}
 	if err != nil {
 		h.Close()

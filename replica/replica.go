@@ -73,13 +73,13 @@ func New(cfg Config) (_ *Replica, err error) {
 	if r.store, err = online.Open(r.onlineConfig()); err != nil {
 		return nil, err
 	}
+	if r.jobs, err = jobs.New(jobs.Config{Prefix: r.cfg.Store, Wall: r.cfg.Wall, Logger: r.telemetry.log.With("room", "jobs")}); err != nil {
+		return nil, err
+	}
 	if r.cfg.History {
 		if r.past, err = r.openHistory(context.Background()); err != nil {
 			return nil, err
 		}
-	}
-	if r.jobs, err = jobs.New(jobs.Config{Prefix: r.cfg.Store, Wall: r.cfg.Wall, Logger: r.telemetry.log.With("room", "jobs")}); err != nil {
-		return nil, err
 	}
 	// Before the edge, which tells the address; nobody is answered until Run.
 	if r.listener = r.cfg.Listener; r.listener == nil {
@@ -137,7 +137,7 @@ func (r *Replica) serverConfig(secret []byte) (server.Config, error) {
 	}
 	c.Forward = r.cfg.Forward
 	if r.past != nil {
-		c.Exports = r.past.exports
+		c.Exports, c.ExportJobs = r.past.exports, r.past.jobs
 	}
 	if r.cfg.Links != nil {
 		c.Links = edgeLinks{r.cfg.Links}
@@ -258,6 +258,11 @@ func (r *Replica) Run(ctx context.Context) error {
 	// Jobs use the edge, and end with the first who stops it.
 	var work errgroup.Group
 	work.Go(func() error { return r.jobs.Run(ctx) })
+	if r.past != nil {
+		if err := r.past.jobs.Resume(ctx); err != nil {
+			r.telemetry.log.Error("exports that had not ended are not begun again", "error", err)
+		}
+	}
 	err := r.serve(ctx)
 	stopServing()
 	err = errors.Join(err, work.Wait())

@@ -70,6 +70,7 @@ var settings = []Setting{
 	}},
 	{Key: "export_threads", Default: strconv.Itoa(DefaultExportThreads), Help: "goroutines of each export that work at once", set: count(func(c *Config) *int { return &c.Exports.Threads })},
 	{Key: "export_running", Default: strconv.Itoa(export.DefaultRunning), Help: "exports that run at once; one more is refused", set: count(func(c *Config) *int { return &c.Exports.Running })},
+	{Key: "export_dir", path: true, Default: "<data>/exports", Help: "folder of the files that export jobs write", set: text(func(c *Config) *string { return &c.Exports.Dir })},
 	{Key: "max_export_bytes", Default: plainBytes(export.DefaultStreamBytes), Help: "entity rows that are sent as an Arrow stream", set: func(c *Config, s string) (err error) {
 		c.Exports.MaxBytes, err = ParseBytes(s)
 		return err

@@ -49,6 +49,8 @@ type Config struct {
 	LogAge time.Duration
 	// Exports makes exports of the history that this store keeps; nil: it keeps none.
 	Exports Exports
+	// ExportJobs are exports that write files, nil with Exports.
+	ExportJobs ExportJobs
 	// Jobs are what the store works on beside requests; nil: it runs none.
 	Jobs *jobs.Registry
 	// Links are those of featurestore dev, nil elsewhere.

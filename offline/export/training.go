@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -14,6 +15,7 @@ import (
 
 	"featurestore/api"
 	"featurestore/feature"
+	"featurestore/offline/history"
 	"featurestore/offline/pit"
 	"featurestore/offline/training"
 )
@@ -169,14 +171,60 @@ func (t *Training) check(schema *arrow.Schema) error {
 // Of returns the training set of entity rows, which are read once and stay the
 // caller's.
 func (t *Training) Of(c pit.Config, entityRows array.RecordReader) Export {
-	return &trainingSet{t, c, entityRows}
+	return &trainingSet{Training: t, config: c, entityRows: &countedRows{RecordReader: entityRows}}
+}
+
+// countedRows counts the entity rows that were read.
+type countedRows struct {
+	array.RecordReader
+	rows atomic.Int64
+}
+
+// Next implements array.RecordReader.
+func (r *countedRows) Next() bool {
+	if !r.RecordReader.Next() {
+		return false
+	}
+	r.rows.Add(r.Record().NumRows())
+	return true
 }
 
 // trainingSet is a training set with its entity rows.
 type trainingSet struct {
 	*Training
 	config     pit.Config
-	entityRows array.RecordReader
+	entityRows *countedRows
+	made       atomic.Int64 // rows that were yielded
+}
+
+// Progress implements Export: of each view, history is read once for each choice of keys
+// under which it is joined, and then come the rows themselves.
+func (s *trainingSet) Progress() (done, total int64) {
+	type joined struct {
+		view *feature.ResolvedView
+		keys string
+	}
+	seen := map[joined]bool{}
+	count := func(v *feature.ResolvedView, keys []string) {
+		if j := (joined{v, strings.Join(keys, "\x00")}); !seen[j] {
+			seen[j] = true
+			for _, f := range s.past.in.Files(v.ID, history.AllTime) {
+				total += f.Rows
+			}
+		}
+	}
+	for _, f := range s.request.Features {
+		if f.OnDemand == nil {
+			count(f.View, f.Keys)
+			continue
+		}
+		for _, ref := range f.OnDemand.Inputs {
+			if v, ok := s.catalog.View(ref.View); ok {
+				count(v, nil)
+			}
+		}
+	}
+	return min(s.past.in.RowsRead(), total) + s.made.Load(), total + s.entityRows.rows.Load()
 }
 
 // Run joins.
@@ -191,6 +239,7 @@ func (s *trainingSet) Run(ctx context.Context, yield func(arrow.Record) error) (
 	}
 	report, err := training.Join(ctx, s.config, s.past.in, s.entityRows, s.request, func(rec arrow.Record) error {
 		m.Rows += rec.NumRows()
+		s.made.Add(rec.NumRows())
 		return yield(rec)
 	})
 	if err != nil {
