@@ -177,7 +177,7 @@ var libraries = []library{
 	},
 	{path: "go.opentelemetry.io/proto/otlp", test: []string{"replica"}}, // a collector to export to
 	{path: "go.uber.org/goleak", test: []string{anything}},
-	{path: "golang.org/x/sync", home: []string{"online", "replication", "replication/peer", "offline", "offline/pit", "server", "sdk", "replica", "cmd/featurestore"}},
+	{path: "golang.org/x/sync", home: []string{"online", "replication", "replication/peer", "offline", "offline/pit", "offline/history", "server", "sdk", "replica", "cmd/featurestore"}},
 	{path: "google.golang.org/grpc", home: []string{"replication/peer", "replication/peer/wire", "offline/flight"}, test: []string{"replica"}},
 	{path: "google.golang.org/protobuf", home: []string{"replication/peer", "replication/peer/wire"}},
 	{path: "pgregory.net/rapid", test: []string{anything}},
