@@ -81,7 +81,7 @@ var rooms = []room{
 	},
 	{
 		path: "offline/export", // what leaves a history, whichever way
-		may:  []string{"hlc", "feature", "feature/definition", "offline/history", "offline/pit", "offline/training", "api"},
+		may:  []string{"hlc", "feature", "feature/definition", "offline/history", "offline/pit", "offline/training", "offline/sql", "api"},
 		test: []string{"online"},
 	},
 	{
@@ -129,7 +129,7 @@ var rooms = []room{
 		path: "cmd/featurestore",
 		may: []string{
 			"hlc", "feature", "feature/definition", "feature/ondemand", "replication/oplog",
-			"online", "consistency", "offline/source", "offline/history", "offline/pit", "offline/training", "offline/export", "api", "probe", "sdk", "sdk/training", "replica", "relay", "meta",
+			"online", "consistency", "offline/source", "offline/history", "offline/pit", "offline/training", "offline/sql", "offline/export", "api", "probe", "sdk", "sdk/training", "replica", "relay", "meta",
 		},
 		test: []string{"server", "simulation"},
 	},

@@ -39,7 +39,7 @@ var Spark = &Dialect{
 		"SET spark.sql.caseSensitive = true", "SET spark.sql.session.timeZone = UTC",
 	},
 	notes: func(_ *Dialect, q *Query, _ []folder) []string {
-		return q.noteTable("a time of nanoseconds is a BIGINT since 1970, any other a TIMESTAMP")
+		return q.noteTable("times are TIMESTAMP")
 	},
 }
 

@@ -54,12 +54,11 @@ func (p *printer) entity() {
 		columns = append(columns, fmt.Sprintf("%s AS c%d", p.d.name(f.Name), i))
 	}
 	at := p.q.Entity.FieldIndices(p.q.Request.EventTime)[0]
-	unit := p.q.Entity.Field(at).Type.(*arrow.TimestampType)
-	columns = append(columns, p.d.time(p.d.name(p.q.Request.EventTime), unit)+" AS t")
-	from := tableOfEntityRows
+	unit, from := &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"}, tableOfEntityRows
 	if p.q.readsEntity() {
-		from = p.d.entity(p.d, p.q.EntityRows)
+		unit, from = p.q.Entity.Field(at).Type.(*arrow.TimestampType), p.d.entity(p.d, p.q.EntityRows)
 	}
+	columns = append(columns, p.d.time(p.d.name(p.q.Request.EventTime), unit)+" AS t")
 	p.line("WITH entity AS (")
 	p.line("  SELECT")
 	p.list("    ", columns)

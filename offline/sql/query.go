@@ -29,11 +29,10 @@ type Query struct {
 	// Location is the root of the history, as the engine calls it: a folder, or
 	// s3://bucket/prefix.
 	Location string
-	// Entity are the columns of the entity rows. Times have the type that the
-	// engine finds.
+	// Entity are the columns of the entity rows.
 	Entity *arrow.Schema
 	// EntityRows is the Parquet file of entity rows as the engine calls it; "": a
-	// table, entity_rows.
+	// table, entity_rows, with the engine's own type of times.
 	EntityRows string
 }
 
