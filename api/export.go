@@ -20,6 +20,8 @@ type ExportManifest struct {
 	Features         []ExportedFeature `json:"features"`
 	// EventTime is the entity rows' column of times.
 	EventTime string `json:"event_time"`
+	// KeysOf is what history was asked for entity rows, where they came from there.
+	KeysOf *ExportKeysOf `json:"keys_of,omitempty"`
 	// KnownAsOf is the limit that was asked for, ServedIn the region; "" for none.
 	KnownAsOf string `json:"known_as_of,omitempty"`
 	ServedIn  string `json:"served_in,omitempty"`
@@ -35,6 +37,9 @@ type ExportedFeature struct {
 	Column  string `json:"column"`
 	Type    string `json:"type"`
 	TTL     string `json:"ttl,omitempty"`
+	// Keys are the entity rows' columns for the view's join keys, where an alias names
+	// them.
+	Keys []string `json:"keys,omitempty"`
 }
 
 // HistoryManifest says up to where history was when it was read.

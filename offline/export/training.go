@@ -23,6 +23,8 @@ type TrainingRequest struct {
 	// Service or Features, as view:feature, are what is added to entity rows.
 	Service  string
 	Features []string
+	// Aliases are views under other names, for Features to name.
+	Aliases map[string]api.ExportAlias
 	// EventTime is the entity rows' column of times.
 	EventTime string
 	// KnownAsOf leaves out what was accepted later; the zero Time is no limit.
@@ -68,8 +70,20 @@ func (r *TrainingRequest) resolve(c *feature.Catalog) ([]training.Feature, error
 	if err != nil {
 		return nil, err
 	}
+	aliases, err := r.resolveAliases(c)
+	if err != nil {
+		return nil, err
+	}
 	var out []training.Feature
 	for i, ref := range references {
+		if a, ok := aliases[ref.View]; ok {
+			f, err := a.feature(ref.Feature, c)
+			if err != nil {
+				return nil, &FieldError{fmt.Sprintf("features[%d]", i), err}
+			}
+			out = append(out, f)
+			continue
+		}
 		if _, err := c.TypeOf(ref); err != nil {
 			return nil, &FieldError{fmt.Sprintf("features[%d]", i), err}
 		}
@@ -127,8 +141,14 @@ func (t *Training) entityTypes() map[string]feature.Type {
 		}
 	}
 	for _, f := range t.request.Features {
-		if f.OnDemand == nil {
+		if f.OnDemand == nil && f.Keys == nil {
 			keys(f.View)
+			continue
+		}
+		if f.OnDemand == nil {
+			for i, column := range f.Keys {
+				types[column] = f.View.Keys[i].Type
+			}
 			continue
 		}
 		for _, ref := range f.OnDemand.Inputs {
@@ -167,7 +187,10 @@ func (s *trainingSet) Run(ctx context.Context, yield func(arrow.Record) error) (
 		return nil, err
 	}
 	for i, view := range report.Views {
-		m.Matched[view] = report.Matched[i]
+		m.Matched[s.asked.nameOf(view, report.Keys[i], s.request.Features)] += report.Matched[i]
+	}
+	if rows, ok := s.entityRows.(*KeyRows); ok {
+		m.KeysOf = &rows.asked
 	}
 	return m, nil
 }
@@ -191,7 +214,7 @@ func (t *Training) manifest() *api.ExportManifest {
 		} else if ref.View = f.View.Name; f.View.TTL > 0 {
 			one.TTL = f.View.TTL.String()
 		}
-		one.Feature = ref.String()
+		one.Feature, one.Keys = ref.String(), f.Keys
 		if t, err := t.catalog.TypeOf(ref); err == nil {
 			one.Type = t.String()
 		}

@@ -17,10 +17,12 @@ import (
 )
 
 // Report says what a join did, and the views that Matched counts, in its order: those of
-// computed features' inputs are among them.
+// computed features' inputs are among them. Keys are the entity rows' columns for the
+// join keys of each.
 type Report struct {
 	*pit.Report
 	Views []string
+	Keys  [][]string
 }
 
 // Join calls yield with the entity rows, in their order, each record with the
@@ -90,7 +92,7 @@ func Join(ctx context.Context, c pit.Config, in *history.Reader, entityRows arra
 	}
 	report = &Report{Report: joined}
 	for _, j := range p.views {
-		report.Views = append(report.Views, j.view.Name)
+		report.Views, report.Keys = append(report.Views, j.view.Name), append(report.Keys, j.keys)
 	}
 	return report, nil
 }
