@@ -33,6 +33,8 @@ type Options struct {
 	// Dir is the folder for temporary files of objects that are read; "" is the
 	// system's.
 	Dir string
+	// Tries is how often a request is tried before its failure is told; default 5.
+	Tries int
 }
 
 // dialTimeout is how long a connection may take to come about.
@@ -68,11 +70,17 @@ func (l Location) Open(ctx context.Context, o Options) (*Bucket, error) {
 	if l.Profile != "" {
 		load = append(load, config.WithSharedConfigProfile(l.Profile))
 	}
+	if o.Tries < 0 {
+		return nil, fmt.Errorf("%s: Tries is %d: it must be positive, or zero for %d", l, o.Tries, defaultPatience.tries)
+	}
 	cfg, err := config.LoadDefaultConfig(ctx, load...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: the AWS configuration of this machine: %w", l, err)
 	}
 	b := &Bucket{at: l, patience: defaultPatience, spoolDir: o.Dir}
+	if o.Tries > 0 {
+		b.patience.tries = o.Tries
+	}
 	b.client = s3.NewFromConfig(cfg, func(o *s3.Options) {
 		if l.Endpoint != "" {
 			o.BaseEndpoint = aws.String(l.Endpoint)

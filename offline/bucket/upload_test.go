@@ -110,7 +110,7 @@ func TestAnUploadThatIsGivenUpChangesNothing(t *testing.T) {
 
 // A real server takes parts, replaces, and gives them up.
 func TestARealServerTakesUploads(t *testing.T) {
-	b := open(t, realURL(t, "uploads"))
+	b := open(t, buckettest.RealURL(t, "uploads"))
 	for _, size := range uploadSizes {
 		if err := upload(t.Context(), b, size); err != nil {
 			t.Fatalf("%d bytes: %v", size, err)
