@@ -105,10 +105,10 @@ var rooms = []room{
 		path: "replica",
 		may: []string{
 			"hlc", "feature", "feature/definition", "feature/ondemand", "replication/oplog", "meta",
-			"online", "consistency", "replication", "offline", "offline/source", "offline/history", "offline/export",
+			"online", "consistency", "replication", "offline", "offline/source", "offline/bucket", "offline/history", "offline/export",
 			"api", "server", "replication/peer", "offline/flight", "relay", "fault",
 		},
-		test: []string{"sdk", "probe"},
+		test: []string{"sdk", "probe", "offline/bucket/buckettest"},
 	},
 	{
 		path: "sdk",

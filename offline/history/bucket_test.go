@@ -65,7 +65,7 @@ func keepAll(t testing.TB, s *storeHouse, h *History) {
 // do, or in the middle of its answer, and the same process goes on.
 func TestHistoryIsTheLogWhateverAnswerIsLost(t *testing.T) {
 	s := openStore(t, "eu-1")
-	s.write(7, "driver_stats")
+	s.write(10, "driver_stats")
 	server := buckettest.New(t)
 	for name, fault := range map[string]buckettest.Fault{"drop": buckettest.Drop, "lose": buckettest.Lose, "half": buckettest.Half} {
 		t.Run(name, func(t *testing.T) {
@@ -86,8 +86,8 @@ func TestHistoryIsTheLogWhateverAnswerIsLost(t *testing.T) {
 				r.Close()
 				h.Close()
 				if request.Load() < failAt {
-					if failAt < 40 {
-						t.Fatalf("only %d requests were seen to fail", failAt)
+					if failAt < 20 {
+						t.Fatalf("only %d requests were seen to fail", failAt-1)
 					}
 					return
 				}
