@@ -54,10 +54,12 @@ var rooms = []room{
 	},
 	{path: "offline/pit", may: []string{"hlc", "feature"}}, // the point-in-time join
 	{path: "offline/source", may: []string{"hlc", "feature"}, test: []string{"feature/definition"}},
+	{path: "offline/bucket", test: []string{"offline/bucket/buckettest"}}, // files in an S3-compatible object store
+	{path: "offline/bucket/buckettest", may: []string{"offline/bucket"}},  // a server in the process, and the contract of files
 	{
 		path: "offline/history", // the log, for ever: Parquet files and what counts of them
 		may:  []string{"hlc", "feature", "replication/oplog", "meta"},
-		test: []string{"online", "offline/source"},
+		test: []string{"online", "offline/source", "offline/bucket", "offline/bucket/buckettest"},
 	},
 	{
 		path: "offline/training", // training sets: history through the point-in-time join
@@ -108,10 +110,10 @@ var rooms = []room{
 		path: "replica",
 		may: []string{
 			"hlc", "feature", "feature/definition", "feature/ondemand", "replication/oplog", "meta",
-			"online", "consistency", "replication", "offline", "offline/source", "offline/history", "offline/export",
+			"online", "consistency", "replication", "offline", "offline/source", "offline/bucket", "offline/history", "offline/export",
 			"api", "server", "replication/peer", "offline/flight", "relay", "fault",
 		},
-		test: []string{"sdk", "probe"},
+		test: []string{"sdk", "probe", "offline/bucket/buckettest"},
 	},
 	{
 		path: "sdk",
@@ -150,7 +152,9 @@ var libraries = []library{
 	{path: "cel.dev/cel-go", home: []string{"feature/ondemand"}},
 	{path: "github.com/VictoriaMetrics/fastcache", test: []string{"online"}},  // what the hot tier is measured against
 	{path: "github.com/anishathalye/porcupine", home: []string{"simulation"}}, // judges histories
-	{path: "github.com/apache/arrow/go/v17", home: []string{"offline", "offline/pit", "offline/source", "offline/history", "offline/training", "offline/sql", "offline/export", "offline/flight", "sdk/training"}, test: []string{"cmd/featurestore"}},
+	{path: "github.com/apache/arrow/go/v17", home: []string{"offline", "offline/...", "sdk/training"}, test: []string{"cmd/featurestore"}},
+	{path: "github.com/aws/aws-sdk-go-v2", home: []string{"offline/bucket"}},
+	{path: "github.com/aws/smithy-go", home: []string{"offline/bucket"}},
 	{path: "github.com/cockroachdb/apd/v3", home: []string{"feature"}},
 	{path: "github.com/dgraph-io/badger/v4", home: []string{"online"}},
 	{path: "github.com/getkin/kin-openapi", test: []string{"api", "server"}},

@@ -15,6 +15,7 @@ import (
 
 	"featurestore/consistency"
 	"featurestore/meta"
+	"featurestore/offline/bucket"
 	"featurestore/offline/history"
 	"featurestore/online"
 	"featurestore/replication"
@@ -71,8 +72,10 @@ type Config struct {
 	// History keeps every row that is written as Parquet files in the folder history
 	// of Data, for training sets. HistoryEvery is how long what was read of the log may wait for
 	// its commit; 0 is history.DefaultMaxAge. HistoryRetain is for how long rows
-	// stay, by event time; 0: for ever.
+	// stay, by event time; 0: for ever. HistoryBucket is the URL of a bucket, as
+	// package bucket reads it, that holds history in the place of Data; "" for none.
 	History                     bool
+	HistoryBucket               string
 	HistoryEvery, HistoryRetain time.Duration
 	// Definitions is a file or a folder that is applied at start; "" for none.
 	Definitions string
@@ -159,6 +162,12 @@ func (c Config) Validate() error {
 		fault(err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "", "url is %q: write it as http://features.eu.example:8080", c.URL)
 	}
 	fault(c.LogFormat != "" && c.LogFormat != LogText && c.LogFormat != LogJSON, "log_format is %q: use text or json", c.LogFormat)
+	if c.HistoryBucket != "" {
+		fault(!c.History, "history_bucket is set, and history is not: add history: true, for the store to keep one there")
+		if _, err := bucket.Parse(c.HistoryBucket); err != nil {
+			errs = append(errs, fmt.Errorf("history_bucket: %w", err))
+		}
+	}
 	fault(c.HistoryEvery < 0, "history_every is %v: it must be positive, or zero for %v", c.HistoryEvery, history.DefaultMaxAge)
 	fault(c.HistoryRetain < 0, "history_retain is %v: it must be positive, or zero for ever", c.HistoryRetain)
 	fault(c.Drain < 0, "drain is %v: it must be positive, or zero for %v", c.Drain, DefaultDrain)

@@ -72,7 +72,7 @@ func New(cfg Config) (_ *Replica, err error) {
 		return nil, err
 	}
 	if r.cfg.History {
-		if r.past, err = r.openHistory(context.Background()); err != nil {
+		if err = r.newPast(context.Background()); err != nil {
 			return nil, err
 		}
 	}

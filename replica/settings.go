@@ -61,6 +61,7 @@ var settings = []Setting{
 		c.History, err = strconv.ParseBool(s)
 		return plain(err, s, "true or false")
 	}},
+	{Key: "history_bucket", Help: "keep them in an S3 bucket instead, such as s3://lake/rides?region=eu-central-1 or ?endpoint=http://127.0.0.1:9000", set: text(func(c *Config) *string { return &c.HistoryBucket })},
 	{Key: "history_every", Default: plainDuration(history.DefaultMaxAge), Help: "how long rows may wait for their history", set: duration(func(c *Config) *time.Duration { return &c.HistoryEvery })},
 	{Key: "history_retain", Default: "0s", Help: "how long rows stay in history, by event time; 0s is for ever", set: duration(func(c *Config) *time.Duration { return &c.HistoryRetain })},
 	{Key: "log_min_age", Default: plainDuration(replication.DefaultLogMinAge), Help: "how long log entries stay that every store has", set: duration(func(c *Config) *time.Duration { return &c.Replication.LogMinAge })},
