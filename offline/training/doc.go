@@ -37,4 +37,7 @@
 //	    each entity row, the same on every run (pit, B1 and B5).
 //	U5. A feature that is computed on demand is what a store would compute of the
 //	    features above, and of the entity row's columns in the place of the request.
+//	U6. With Request.Differences every cell that a region had otherwise than it was true
+//	    is counted once, under the one cause that the rows tell (Cause), and no other
+//	    cell is; the training set is the same to the byte.
 package training
