@@ -165,4 +165,3 @@ func (p *plan) besides(j *joined, column string) int {
 	}
 	return at
 }
-
