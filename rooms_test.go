@@ -71,6 +71,10 @@ var rooms = []room{
 		may:  []string{"hlc", "feature", "feature/ondemand", "replication/oplog", "meta", "offline/source"},
 		test: []string{"feature/definition", "online"},
 	},
+	{
+		path: "offline/served", // a sample of what was served, as Parquet
+		may:  []string{"hlc", "feature", "offline/history"},
+	},
 
 	// Edges: what the world and other stores talk to.
 	{path: "relay"}, // links between regions on one machine: delay, loss, cuts
@@ -90,8 +94,9 @@ var rooms = []room{
 		path: "server",
 		may: []string{
 			"hlc", "feature", "feature/definition", "feature/ondemand", "replication/oplog", "meta",
-			"online", "consistency", "replication", "offline", "offline/source", "offline/export", "api",
+			"online", "consistency", "replication", "offline", "offline/source", "offline/served", "offline/export", "api",
 		},
+		test: []string{"offline/history"},
 	},
 	{path: "replication/peer/wire"}, // generated
 	{
@@ -110,7 +115,7 @@ var rooms = []room{
 		path: "replica",
 		may: []string{
 			"hlc", "feature", "feature/definition", "feature/ondemand", "replication/oplog", "meta",
-			"online", "consistency", "replication", "offline", "offline/source", "offline/bucket", "offline/history", "offline/export",
+			"online", "consistency", "replication", "offline", "offline/source", "offline/bucket", "offline/history", "offline/export", "offline/served",
 			"api", "server", "replication/peer", "offline/flight", "relay", "fault",
 		},
 		test: []string{"sdk", "probe", "offline/bucket/buckettest"},
@@ -152,7 +157,7 @@ var libraries = []library{
 	{path: "cel.dev/cel-go", home: []string{"feature/ondemand"}},
 	{path: "github.com/VictoriaMetrics/fastcache", test: []string{"online"}},  // what the hot tier is measured against
 	{path: "github.com/anishathalye/porcupine", home: []string{"simulation"}}, // judges histories
-	{path: "github.com/apache/arrow/go/v17", home: []string{"offline", "offline/...", "sdk/training"}, test: []string{"cmd/featurestore"}},
+	{path: "github.com/apache/arrow/go/v17", home: []string{"offline/...", "sdk/training"}, test: []string{"cmd/featurestore", "offline/pit", "offline/source", "offline/history", "offline/training", "offline/export", "offline/served", "offline/flight"}},
 	{path: "github.com/aws/aws-sdk-go-v2", home: []string{"offline/bucket"}},
 	{path: "github.com/aws/smithy-go", home: []string{"offline/bucket"}},
 	{path: "github.com/cockroachdb/apd/v3", home: []string{"feature"}},
@@ -176,17 +181,17 @@ var libraries = []library{
 	{path: "go.opentelemetry.io/contrib/instrumentation/runtime", home: []string{"replica"}},
 	{
 		path: "go.opentelemetry.io/otel", // the API: instruments and spans
-		home: []string{"online", "consistency", "replication", "replication/peer", "offline", "offline/history", "offline/flight", "probe", "server", "sdk", "replica"},
+		home: []string{"online", "consistency", "replication", "replication/peer", "offline", "offline/history", "offline/served", "offline/flight", "probe", "server", "sdk", "replica"},
 	},
 	{path: "go.opentelemetry.io/otel/exporters", home: []string{"replica"}},
 	{
 		path: "go.opentelemetry.io/otel/sdk",
 		home: []string{"replica"},
-		test: []string{"online", "consistency", "replication", "replication/peer", "offline", "offline/history", "offline/flight", "server", "sdk"},
+		test: []string{"online", "consistency", "replication", "replication/peer", "offline", "offline/history", "offline/served", "offline/flight", "server", "sdk"},
 	},
 	{path: "go.opentelemetry.io/proto/otlp", test: []string{"replica"}}, // a collector to export to
 	{path: "go.uber.org/goleak", test: []string{anything}},
-	{path: "golang.org/x/sync", home: []string{"online", "replication", "replication/peer", "offline", "offline/pit", "offline/history", "server", "sdk", "replica", "cmd/featurestore"}},
+	{path: "golang.org/x/sync", home: []string{"online", "replication", "replication/peer", "offline/...", "offline/history", "server", "sdk", "replica", "cmd/featurestore"}},
 	{path: "google.golang.org/grpc", home: []string{"replication/peer", "replication/peer/wire", "offline/flight"}, test: []string{"replica"}},
 	{path: "google.golang.org/protobuf", home: []string{"replication/peer", "replication/peer/wire"}},
 	{path: "pgregory.net/rapid", test: []string{anything}},

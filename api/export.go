@@ -29,6 +29,9 @@ type ExportManifest struct {
 	History HistoryManifest `json:"history"`
 	// Matched counts, for each view, the entity rows that met a row of it.
 	Matched map[string]int64 `json:"matched"`
+	// Differences say how what the region had differs from what was true, one for each
+	// feature; none unless they were asked for.
+	Differences []ExportedDifference `json:"differences,omitempty"`
 }
 
 // ExportedFeature is one column that was added to the entity rows.
@@ -40,6 +43,17 @@ type ExportedFeature struct {
 	// Keys are the entity rows' columns for the view's join keys, where an alias names
 	// them.
 	Keys []string `json:"keys,omitempty"`
+}
+
+// ExportedDifference says in how many cells of a column a region had another value than
+// the true one, and why.
+type ExportedDifference struct {
+	Column    string `json:"column"`
+	Cells     int64  `json:"cells"`
+	Differing int64  `json:"differing"`
+	// Causes counts the differing cells, each under one: replication_lag, late_data,
+	// ttl, conflict, history_only or early_data.
+	Causes map[string]int64 `json:"causes"`
 }
 
 // HistoryManifest says up to where history was when it was read.

@@ -17,6 +17,7 @@ import (
 	"featurestore/meta"
 	"featurestore/offline/bucket"
 	"featurestore/offline/history"
+	"featurestore/offline/served"
 	"featurestore/online"
 	"featurestore/replication"
 	"featurestore/server"
@@ -77,6 +78,12 @@ type Config struct {
 	History                     bool
 	HistoryBucket               string
 	HistoryEvery, HistoryRetain time.Duration
+	// ServedLog is the fraction of lookups whose answers are logged in the folder served of
+	// Data, 0 to 1; ServedLogMaxBytes and ServedLogRetain bound the folder, 0 being the
+	// defaults of served.Config. A lookup waits for its file for HistoryEvery.
+	ServedLog         float64
+	ServedLogMaxBytes int64
+	ServedLogRetain   time.Duration
 	// Definitions is a file or a folder that is applied at start; "" for none.
 	Definitions string
 	// FeastProject is the project that the paths of Feast's clients serve; "" is
@@ -170,6 +177,9 @@ func (c Config) Validate() error {
 	}
 	fault(c.HistoryEvery < 0, "history_every is %v: it must be positive, or zero for %v", c.HistoryEvery, history.DefaultMaxAge)
 	fault(c.HistoryRetain < 0, "history_retain is %v: it must be positive, or zero for ever", c.HistoryRetain)
+	fault(!(c.ServedLog >= 0 && c.ServedLog <= 1), "served_log is %v: it must be 0 to 1", c.ServedLog)
+	fault(c.ServedLogMaxBytes < 0, "served_log_max_bytes is %d: it must be positive, or zero for %d", c.ServedLogMaxBytes, served.DefaultMaxBytes)
+	fault(c.ServedLogRetain < 0, "served_log_retain is %v: it must be positive, or zero for %v", c.ServedLogRetain, served.DefaultRetain)
 	fault(c.Drain < 0, "drain is %v: it must be positive, or zero for %v", c.Drain, DefaultDrain)
 	fault(c.OTLP.Interval < 0, "otlp_interval is %v: it must be positive, or zero for %v", c.OTLP.Interval, DefaultOTLPInterval)
 	if r := c.OTLP.TraceRatio; r != nil {
@@ -220,6 +230,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.HistoryEvery == 0 {
 		c.HistoryEvery = history.DefaultMaxAge
+	}
+	if c.ServedLogMaxBytes == 0 {
+		c.ServedLogMaxBytes = served.DefaultMaxBytes
+	}
+	if c.ServedLogRetain == 0 {
+		c.ServedLogRetain = served.DefaultRetain
 	}
 	if c.LogFormat == "" {
 		c.LogFormat = LogText

@@ -18,6 +18,7 @@ import (
 	"featurestore/feature"
 	"featurestore/feature/definition"
 	"featurestore/feature/ondemand"
+	"featurestore/offline/served"
 	"featurestore/online"
 	"featurestore/replication"
 	"featurestore/replication/peer"
@@ -34,7 +35,8 @@ type Replica struct {
 	node        *replication.Node
 	coordinates *consistency.Coordinator // set before anything runs
 	server      *server.Server
-	past        *past // nil for a store that keeps no history
+	past        *past       // nil for a store that keeps no history
+	served      *served.Log // nil for a store that logs nothing it serves
 	listener    net.Listener
 	ready       chan struct{}
 	ran         bool
@@ -73,6 +75,11 @@ func New(cfg Config) (_ *Replica, err error) {
 	}
 	if r.cfg.History {
 		if err = r.newPast(context.Background()); err != nil {
+			return nil, err
+		}
+	}
+	if r.cfg.ServedLog > 0 {
+		if r.served, err = served.New(r.servedConfig()); err != nil {
 			return nil, err
 		}
 	}
@@ -138,6 +145,9 @@ func (r *Replica) serverConfig(secret []byte) (server.Config, error) {
 		c.Eraser = r.past
 	}
 	c.LogAge = r.cfg.Replication.WithDefaults().LogMaxAge
+	if r.served != nil {
+		c.Served = r.served
+	}
 	c.URL = r.reachable()
 	c.Online = r.store
 	c.Ready = r.Started
@@ -246,6 +256,9 @@ func (r *Replica) Run(ctx context.Context) error {
 	var past errgroup.Group
 	if r.past != nil {
 		past.Go(func() error { r.keepHistory(pastCtx); return nil })
+	}
+	if r.served != nil {
+		past.Go(func() error { return r.served.Run(pastCtx) })
 	}
 	err := r.serve(ctx)
 	stopNode()

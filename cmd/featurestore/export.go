@@ -46,7 +46,8 @@ a store would have served at that time which had every write of an event by
 then, whenever it came; what was older than the view's ttl, or not there, is its
 default, or null. --known-as-of leaves out what was accepted later.
 --as-served-in takes what the region really had at that time instead, late rows
-and the lag of replication included.
+and the lag of replication included. With --differences it is compared with what
+was true then: a table says how many cells of each feature differ, by cause.
 
 Entity rows can be asked of the history instead: --keys-of takes every key that
 it has of a view, --at given times, --every so long --from one time --to another,
@@ -97,7 +98,7 @@ that are read at a time; the rest goes through temporary files.`,
 			for _, view := range slices.Sorted(maps.Keys(m.Matched)) {
 				text += fmt.Sprintf("%d rows met one of view %s\n", m.Matched[view], view)
 			}
-			_, err = fmt.Fprint(a.out, text)
+			_, err = fmt.Fprint(a.out, text+differencesTable(m.Differences))
 			return err
 		},
 	}
@@ -112,6 +113,7 @@ that are read at a time; the rest goes through temporary files.`,
 	f.StringVar(&e.out, "out", "", "file to write")
 	f.StringVar(&e.knownAsOf, "known-as-of", "", "leave out what was accepted after this time, such as 2026-08-21T12:00:00Z")
 	f.StringVar(&e.request.ServedIn, "as-served-in", "", "take what this region had at each row's time; the history must be its own")
+	f.BoolVar(&e.request.Differences, "differences", false, "with --as-served-in: count the cells that differ from what was true, by cause")
 	f.BoolVar(&e.request.FullNames, "full-feature-names", false, "call columns view__feature")
 	f.StringVar(&e.memory, "memory", "1GiB", "memory for the join, at least 64MiB")
 	f.IntVar(&e.threads, "threads", 0, "goroutines that work at once; 0 is one a processor")

@@ -31,6 +31,8 @@ type TrainingRequest struct {
 	KnownAsOf time.Time
 	// ServedIn takes what this region had at each row's time; "": what was true.
 	ServedIn string
+	// Differences has it compared with what was true; it needs ServedIn.
+	Differences bool
 	// FullNames calls columns view__feature.
 	FullNames bool
 }
@@ -54,9 +56,13 @@ func (p *Past) Training(ctx context.Context, asked TrainingRequest) (*Training, 
 	if t.request.Features, err = asked.resolve(catalog); err != nil {
 		return nil, err
 	}
+	if asked.ServedIn == "" && asked.Differences {
+		return nil, &FieldError{"differences", errors.New("they are those of what a region had: give as_served_in, too")}
+	}
 	if asked.ServedIn == "" {
 		return t, nil
 	}
+	t.request.Differences = asked.Differences
 	if asked.ServedIn != p.region {
 		return nil, &FieldError{"as_served_in", fmt.Errorf("it is %q: the history is that of region %s, and knows no other's", asked.ServedIn, p.region)}
 	}
@@ -192,7 +198,18 @@ func (s *trainingSet) Run(ctx context.Context, yield func(arrow.Record) error) (
 	if rows, ok := s.entityRows.(*KeyRows); ok {
 		m.KeysOf = &rows.asked
 	}
+	for i := range report.Differences {
+		m.Differences = append(m.Differences, exportedDifference(&report.Differences[i]))
+	}
 	return m, nil
+}
+
+func exportedDifference(d *training.Difference) api.ExportedDifference {
+	out := api.ExportedDifference{Column: d.Column, Cells: d.Cells, Differing: d.Differing(), Causes: map[string]int64{}}
+	for cause, cells := range d.Causes {
+		out.Causes[cause.String()] = cells
+	}
+	return out
 }
 
 func (t *Training) manifest() *api.ExportManifest {

@@ -40,4 +40,7 @@
 //	U6. The entity rows of a query over history (KeysOf) are those of each key that
 //	    it has of a view, and was known, once for each time that is asked: by the
 //	    encoded key, then by time, the same on every run.
+//	U7. With Request.Differences every cell that a region had otherwise than it was true
+//	    is counted once, under the one cause that the rows tell (Cause), and no other
+//	    cell is; the training set is the same to the byte.
 package training
