@@ -28,6 +28,10 @@ type ExportRequest struct {
 	Features []string `json:"features,omitempty"`
 	// EntityRows are the rows of a training set; nil where they come otherwise.
 	EntityRows *EntityRows `json:"entity_rows,omitempty"`
+	// KeysOf asks history for them.
+	KeysOf *ExportKeysOf `json:"keys_of,omitempty"`
+	// Aliases are views under other names, for Features to name.
+	Aliases map[string]ExportAlias `json:"aliases,omitempty"`
 	// EventTime is their column of times; "": event_timestamp.
 	EventTime string `json:"event_time,omitempty"`
 	// KnownAsOf leaves out what was accepted later, AsServedIn takes what this region
@@ -35,6 +39,8 @@ type ExportRequest struct {
 	KnownAsOf  string `json:"known_as_of,omitempty"`
 	AsServedIn string `json:"as_served_in,omitempty"`
 	FullNames  bool   `json:"full_feature_names,omitempty"`
+	// Differences compares what the region had with what was true; it needs AsServedIn.
+	Differences bool `json:"differences,omitempty"`
 
 	// Snapshot, Changes and Rows name a view: its current rows, those of the entities
 	// that changed, or all that was written to it.

@@ -19,6 +19,7 @@ import (
 	"featurestore/feature/definition"
 	"featurestore/feature/ondemand"
 	"featurestore/offline/jobs"
+	"featurestore/offline/served"
 	"featurestore/online"
 	"featurestore/replication"
 	"featurestore/replication/peer"
@@ -35,7 +36,8 @@ type Replica struct {
 	node        *replication.Node
 	coordinates *consistency.Coordinator // set before anything runs
 	server      *server.Server
-	past        *past // nil for a store that keeps no history
+	past        *past       // nil for a store that keeps no history
+	served      *served.Log // nil for a store that logs nothing it serves
 	jobs        *jobs.Registry
 	listener    net.Listener
 	ready       chan struct{}
@@ -77,7 +79,12 @@ func New(cfg Config) (_ *Replica, err error) {
 		return nil, err
 	}
 	if r.cfg.History {
-		if r.past, err = r.openHistory(context.Background()); err != nil {
+		if err = r.newPast(context.Background()); err != nil {
+			return nil, err
+		}
+	}
+	if r.cfg.ServedLog > 0 {
+		if r.served, err = served.New(r.servedConfig()); err != nil {
 			return nil, err
 		}
 	}
@@ -137,7 +144,7 @@ func (r *Replica) serverConfig(secret []byte) (server.Config, error) {
 	}
 	c.Forward = r.cfg.Forward
 	if r.past != nil {
-		c.Exports, c.ExportJobs = r.past.exports, r.past.jobs
+		c.Exports, c.ExportJobs = r.past, exportJobs{r.past}
 	}
 	if r.cfg.Links != nil {
 		c.Links = edgeLinks{r.cfg.Links}
@@ -146,6 +153,9 @@ func (r *Replica) serverConfig(secret []byte) (server.Config, error) {
 		c.Eraser = r.past
 	}
 	c.LogAge = r.cfg.Replication.WithDefaults().LogMaxAge
+	if r.served != nil {
+		c.Served = r.served
+	}
 	c.URL = r.reachable()
 	c.Online, c.Jobs = r.store, r.jobs
 	c.Ready = r.Started
@@ -253,16 +263,15 @@ func (r *Replica) Run(ctx context.Context) error {
 	defer stopPast()
 	var past errgroup.Group
 	if r.past != nil {
+		r.past.life = ctx
 		past.Go(func() error { r.keepHistory(pastCtx); return nil })
+	}
+	if r.served != nil {
+		past.Go(func() error { return r.served.Run(pastCtx) })
 	}
 	// Jobs use the edge, and end with the first who stops it.
 	var work errgroup.Group
 	work.Go(func() error { return r.jobs.Run(ctx) })
-	if r.past != nil {
-		if err := r.past.jobs.Resume(ctx); err != nil {
-			r.telemetry.log.Error("exports that had not ended are not begun again", "error", err)
-		}
-	}
 	err := r.serve(ctx)
 	stopServing()
 	err = errors.Join(err, work.Wait())

@@ -56,6 +56,9 @@ type Config struct {
 	// Links are those of featurestore dev, nil elsewhere.
 	Links Links
 
+	// Served takes a sample of what lookups answer; nil: nobody does.
+	Served ServedLog
+
 	// FeastProject is the project that Feast's paths serve; "" is the only one
 	// there is.
 	FeastProject string

@@ -296,7 +296,11 @@ func (j *Jobs) reopen(ctx context.Context, r *record) (*Past, error) {
 func (j *Jobs) export(ctx context.Context, past *Past, r *record, rowsFile string) (e Export, closeRows func(), err error) {
 	if !r.EntityRowsSent {
 		e, err = past.Ask(ctx, r.Project, &r.Request, nil, j.cfg.Exports.cfg.Join)
-		return e, func() {}, err
+		return e, func() {
+			if c, ok := e.(io.Closer); ok {
+				_ = c.Close() // it was only read
+			}
+		}, err
 	}
 	f, err := os.Open(rowsFile)
 	if err != nil {

@@ -224,7 +224,7 @@ func TestAJobGoesOnInTheNextLife(t *testing.T) {
 			t.Fatalf("%s is %s: %v", out, j.State, j.Err)
 		}
 		request := &api.ExportRequest{Snapshot: "driver_stats"}
-		var rows EntityRows
+		var rows OpenRows
 		if out == "train.parquet" {
 			request = &api.ExportRequest{Service: "driver_v1"}
 			rows = rowsFrom(t, entities)
@@ -246,7 +246,7 @@ func TestAJobGoesOnInTheNextLife(t *testing.T) {
 	}
 }
 
-func rowsFrom(t testing.TB, stream []byte) EntityRows {
+func rowsFrom(t testing.TB, stream []byte) OpenRows {
 	return func(*Training) (array.RecordReader, error) {
 		return NewEntityStream(t.Context(), bytes.NewReader(stream), StreamLimits{})
 	}

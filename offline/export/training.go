@@ -27,12 +27,16 @@ type TrainingRequest struct {
 	// Service or Features, as view:feature, are what is added to entity rows.
 	Service  string
 	Features []string
+	// Aliases are views under other names, for Features to name.
+	Aliases map[string]api.ExportAlias
 	// EventTime is the entity rows' column of times.
 	EventTime string
 	// KnownAsOf leaves out what was accepted later; the zero Time is no limit.
 	KnownAsOf time.Time
 	// ServedIn takes what this region had at each row's time; "": what was true.
 	ServedIn string
+	// Differences has it compared with what was true; it needs ServedIn.
+	Differences bool
 	// FullNames calls columns view__feature.
 	FullNames bool
 }
@@ -56,9 +60,13 @@ func (p *Past) Training(ctx context.Context, asked TrainingRequest) (*Training, 
 	if t.request.Features, err = asked.resolve(catalog); err != nil {
 		return nil, err
 	}
+	if asked.ServedIn == "" && asked.Differences {
+		return nil, &FieldError{"differences", errors.New("they are those of what a region had: give as_served_in, too")}
+	}
 	if asked.ServedIn == "" {
 		return t, nil
 	}
+	t.request.Differences = asked.Differences
 	if asked.ServedIn != p.region {
 		return nil, &FieldError{"as_served_in", fmt.Errorf("it is %q: the history is that of region %s, and knows no other's", asked.ServedIn, p.region)}
 	}
@@ -72,8 +80,20 @@ func (r *TrainingRequest) resolve(c *feature.Catalog) ([]training.Feature, error
 	if err != nil {
 		return nil, err
 	}
+	aliases, err := r.resolveAliases(c)
+	if err != nil {
+		return nil, err
+	}
 	var out []training.Feature
 	for i, ref := range references {
+		if a, ok := aliases[ref.View]; ok {
+			f, err := a.feature(ref.Feature, c)
+			if err != nil {
+				return nil, &FieldError{fmt.Sprintf("features[%d]", i), err}
+			}
+			out = append(out, f)
+			continue
+		}
 		if _, err := c.TypeOf(ref); err != nil {
 			return nil, &FieldError{fmt.Sprintf("features[%d]", i), err}
 		}
@@ -131,8 +151,14 @@ func (t *Training) entityTypes() map[string]feature.Type {
 		}
 	}
 	for _, f := range t.request.Features {
-		if f.OnDemand == nil {
+		if f.OnDemand == nil && f.Keys == nil {
 			keys(f.View)
+			continue
+		}
+		if f.OnDemand == nil {
+			for i, column := range f.Keys {
+				types[column] = f.View.Keys[i].Type
+			}
 			continue
 		}
 		for _, ref := range f.OnDemand.Inputs {
@@ -246,7 +272,13 @@ func (s *trainingSet) Run(ctx context.Context, yield func(arrow.Record) error) (
 		return nil, err
 	}
 	for i, view := range report.Views {
-		m.Matched[view] = report.Matched[i]
+		m.Matched[s.asked.nameOf(view, report.Keys[i], s.request.Features)] += report.Matched[i]
+	}
+	if rows, ok := s.entityRows.RecordReader.(*KeyRows); ok {
+		m.KeysOf = &rows.asked
+	}
+	for i := range report.Differences {
+		m.Differences = append(m.Differences, exportedDifference(&report.Differences[i]))
 	}
 	if m.Rows == 0 {
 		if err := yield(emptyRecord(schema)); err != nil {
@@ -254,6 +286,14 @@ func (s *trainingSet) Run(ctx context.Context, yield func(arrow.Record) error) (
 		}
 	}
 	return m, nil
+}
+
+func exportedDifference(d *training.Difference) api.ExportedDifference {
+	out := api.ExportedDifference{Column: d.Column, Cells: d.Cells, Differing: d.Differing(), Causes: map[string]int64{}}
+	for cause, cells := range d.Causes {
+		out.Causes[cause.String()] = cells
+	}
+	return out
 }
 
 // Manifest implements Export.
@@ -276,7 +316,7 @@ func (t *Training) Manifest() (*api.ExportManifest, error) {
 		} else if ref.View = f.View.Name; f.View.TTL > 0 {
 			one.TTL = f.View.TTL.String()
 		}
-		one.Feature = ref.String()
+		one.Feature, one.Keys = ref.String(), f.Keys
 		if t, err := t.catalog.TypeOf(ref); err == nil {
 			one.Type = t.String()
 		}
