@@ -62,10 +62,9 @@ of these files is refused.
 
 It reads the history that a store keeps in its data directory (setting history)
 or in a bucket (history_bucket), beside the store or while it runs, and asks no
-store. What was written last may
-not be there yet: see history_every. Beside FILE, FILE.manifest.json says what
-the training set is made of, up to where history was, and the sum of its
-contents.
+store. What was written last may not be there yet: see history_every. Beside
+FILE, FILE.manifest.json says what the training set is made of, up to where
+history was, and the sum of its contents.
 
 Both files may be in a bucket, as s3://BUCKET/PATH?region=NAME or, on another
 server than AWS, ?endpoint=URL; credentials are those of the AWS configuration,
