@@ -87,8 +87,8 @@ var rooms = []room{
 	},
 	{
 		path: "offline/export", // what leaves a history, whichever way
-		may:  []string{"hlc", "feature", "feature/definition", "offline/history", "offline/pit", "offline/training", "offline/sql", "api"},
-		test: []string{"online"},
+		may:  []string{"hlc", "feature", "feature/definition", "offline/bucket", "offline/history", "offline/pit", "offline/training", "offline/sql", "api"},
+		test: []string{"online", "offline/bucket/buckettest"},
 	},
 	{
 		path: "server",
@@ -136,9 +136,9 @@ var rooms = []room{
 		path: "cmd/featurestore",
 		may: []string{
 			"hlc", "feature", "feature/definition", "feature/ondemand", "replication/oplog",
-			"online", "consistency", "offline/source", "offline/history", "offline/pit", "offline/training", "offline/sql", "offline/export", "api", "probe", "sdk", "sdk/training", "replica", "relay", "meta",
+			"online", "consistency", "offline/source", "offline/bucket", "offline/history", "offline/pit", "offline/training", "offline/sql", "offline/export", "api", "probe", "sdk", "sdk/training", "replica", "relay", "meta",
 		},
-		test: []string{"server", "simulation"},
+		test: []string{"server", "simulation", "offline/bucket/buckettest"},
 	},
 	{path: "benchmarks/...", may: []string{anything}},
 	{path: "examples/...", may: []string{anything}},
