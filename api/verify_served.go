@@ -29,7 +29,7 @@ type ServedFeature struct {
 	// each under one of the causes of ExportedDifference.
 	Causes map[string]int64 `json:"causes"`
 	// Untold counts the cells that could not be compared: not_in_history_yet, in_a_gap,
-	// retained, several_stores, no_definitions, unsettled.
+	// retained, several_stores, not_for_history, no_definitions, unsettled.
 	Untold map[string]int64 `json:"untold"`
 }
 

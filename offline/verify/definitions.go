@@ -42,3 +42,16 @@ func loadCatalogs(ctx context.Context, files history.Files) (catalogs, error) {
 	}
 	return out, nil
 }
+
+// everLeftOut reports whether any definitions kept a view out of history: what was written
+// then is not in it, whatever they say since.
+func (c catalogs) everLeftOut(view feature.ViewID) bool {
+	for _, catalog := range c {
+		for _, v := range catalog.Views() {
+			if v.ID == view && !v.Offline {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -36,8 +36,8 @@ func shownOf(c *served.Cell) Shown {
 }
 
 // states yields the sets of rows that a store may have had when it read an entity: what
-// from covers, and of each log any beginning of what until covers besides. It yields false
-// for the last, when there are too many to try.
+// from covers, and of each log any beginning of what until covers besides. It ends when
+// yield returns false, and after maxCandidates: then it returns false, for there are more.
 func states(rows []history.Row, from, until hlc.Vector, yield func(in func(i int) bool) bool) (all bool) {
 	between := map[hlc.Origin][]hlc.Timestamp{}
 	for i := range rows {
@@ -47,12 +47,15 @@ func states(rows []history.Row, from, until hlc.Vector, yield func(in func(i int
 		}
 	}
 	steps := positions(between)
-	tried := 0
+	tried, more := 0, false
 	var try func(n int, at hlc.Vector) bool
 	try = func(n int, at hlc.Vector) bool {
 		if n == len(steps) {
+			if more = tried == maxCandidates; more {
+				return false
+			}
 			tried++
-			return yield(func(i int) bool { return at.CoversPosition(rows[i].Log) }) && tried < maxCandidates
+			return yield(func(i int) bool { return at.CoversPosition(rows[i].Log) })
 		}
 		if !try(n+1, at) {
 			return false
@@ -66,7 +69,8 @@ func states(rows []history.Row, from, until hlc.Vector, yield func(in func(i int
 		}
 		return true
 	}
-	return try(0, from.Clone()) || tried < maxCandidates
+	try(0, from.Clone())
+	return !more
 }
 
 // recomputed is what history says of one logged row.

@@ -47,6 +47,8 @@ const (
 	Retained Reason = "retained"
 	// Several: it was read from several stores, and so of no one vector.
 	Several Reason = "several_stores"
+	// NotKept: the view is not for history, or was not.
+	NotKept Reason = "not_for_history"
 	// Undefined: the definitions of its time are not beside the history.
 	Undefined Reason = "no_definitions"
 	// Unsettled: too much came while it was read to try all that it may have seen.
@@ -54,7 +56,9 @@ const (
 )
 
 // Reasons returns all of them, in the order in which reports show them.
-func Reasons() []Reason { return []Reason{NotYet, InGap, Retained, Several, Undefined, Unsettled} }
+func Reasons() []Reason {
+	return []Reason{NotYet, InGap, Retained, Several, NotKept, Undefined, Unsettled}
+}
 
 // Defect is one cell that is not as a store must have served it.
 type Defect struct {

@@ -198,6 +198,9 @@ func (v *verification) excuse(r *served.Row, f *feature.Field, logged Shown, uns
 			return Retained
 		}
 	}
+	if v.catalogs.everLeftOut(r.ID) {
+		return NotKept
+	}
 	if unsettled {
 		return Unsettled
 	}

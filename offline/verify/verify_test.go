@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"featurestore/feature"
+	"featurestore/feature/definition"
 	"featurestore/hlc"
 	"featurestore/offline/history"
 	"featurestore/offline/served"
@@ -239,6 +240,22 @@ func TestWhatHistoryDoesNotTellIsNoDefect(t *testing.T) {
 			if untold := f.Untold[c.reason]; f.Defects > 0 || f.Compared+untold != f.Cells || f.Feature == "rate" && untold != 1 {
 				t.Errorf("%s: of %s there are %+v", name, f.Feature, f)
 			}
+		}
+	}
+	// A view that is not for history: its definitions are in force with the next revision.
+	left := newWorld(t)
+	d, err := definition.Parse("rides.yaml", strings.NewReader(strings.Replace(rides, "ttl: 1h", "ttl: 1h\n    offline: false", 1)))
+	if err == nil {
+		_, err = left.eu.Apply(t.Context(), d, nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	left.push(left.eu, 1, time.Minute, false, map[string]feature.Value{"rate": feature.OfFloat64(1)})
+	left.lookup(1, 3, false, nil)
+	for _, f := range left.verify(Config{History: left.history(&altered{}), Served: left.logged(nil)}).Features {
+		if untold := f.Untold[NotKept]; f.Defects > 0 || f.Compared+untold != 1 || f.Feature == "rate" && untold != 1 {
+			t.Errorf("a view that is not for history: of %s there are %+v", f.Feature, f)
 		}
 	}
 	// Retention took the day.
