@@ -43,10 +43,11 @@ func TestScripts(t *testing.T) {
 		Dir:           "testdata",
 		UpdateScripts: *update,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start": scriptStart,
-			"end":   scriptEnd,
-			"write": scriptWrite,
-			"await": scriptAwait,
+			"start":  scriptStart,
+			"end":    scriptEnd,
+			"write":  scriptWrite,
+			"await":  scriptAwait,
+			"bucket": scriptBucket,
 		},
 	})
 }
@@ -161,6 +162,7 @@ func scriptStart(ts *testscript.TestScript, neg bool, args []string) {
 	binary, err := exec.LookPath("featurestore")
 	ts.Check(err)
 	environ := []string{"TMPDIR=" + ts.Getenv("WORK"), "HOME=" + ts.Getenv("WORK"), "PATH=" + ts.Getenv("PATH")}
+	environ = append(environ, awsVariables(ts)...)
 	p, err := startProcess(binary, ts.MkAbs("."), environ, append(args, "--listen", "127.0.0.1:0")...)
 	ts.Check(err)
 	ts.Setenv("FEATURESTORE_URL", p.url)
