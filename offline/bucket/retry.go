@@ -63,7 +63,7 @@ func (p patience) once(ctx context.Context, sizeBytes int64, do func(context.Con
 	defer cancel()
 	err := do(some)
 	if err != nil && ctx.Err() == nil && errors.Is(context.Cause(some), errSlow) {
-		return fmt.Errorf("%w: more than %v (%w)", errSlow, limit, err)
+		return &shortened{fmt.Sprintf("%v: more than %v", errSlow, limit), errors.Join(errSlow, err)}
 	}
 	return err
 }
