@@ -53,6 +53,7 @@ var rooms = []room{
 		may:  []string{"hlc", "fault", "feature", "feature/definition", "replication/oplog", "meta", "online", "consistency", "replication"},
 	},
 	{path: "offline/pit", may: []string{"hlc", "feature"}}, // the point-in-time join
+	{path: "offline/jobs"}, // work that takes longer than a request
 	{path: "offline/source", may: []string{"hlc", "feature"}, test: []string{"feature/definition"}},
 	{
 		path: "offline/history", // the log, for ever: Parquet files and what counts of them
@@ -83,7 +84,7 @@ var rooms = []room{
 		path: "server",
 		may: []string{
 			"hlc", "feature", "feature/definition", "feature/ondemand", "replication/oplog", "meta",
-			"online", "consistency", "replication", "offline", "offline/source", "offline/export", "api",
+			"online", "consistency", "replication", "offline", "offline/jobs", "offline/source", "offline/export", "api",
 		},
 	},
 	{path: "replication/peer/wire"}, // generated
@@ -103,7 +104,7 @@ var rooms = []room{
 		path: "replica",
 		may: []string{
 			"hlc", "feature", "feature/definition", "feature/ondemand", "replication/oplog", "meta",
-			"online", "consistency", "replication", "offline", "offline/source", "offline/history", "offline/export",
+			"online", "consistency", "replication", "offline", "offline/jobs", "offline/source", "offline/history", "offline/export",
 			"api", "server", "replication/peer", "offline/flight", "relay", "fault",
 		},
 		test: []string{"sdk", "probe"},
