@@ -18,6 +18,7 @@ import (
 	"featurestore/feature"
 	"featurestore/feature/definition"
 	"featurestore/feature/ondemand"
+	"featurestore/offline/jobs"
 	"featurestore/online"
 	"featurestore/replication"
 	"featurestore/replication/peer"
@@ -35,6 +36,7 @@ type Replica struct {
 	coordinates *consistency.Coordinator // set before anything runs
 	server      *server.Server
 	past        *past // nil for a store that keeps no history
+	jobs        *jobs.Registry
 	listener    net.Listener
 	ready       chan struct{}
 	ran         bool
@@ -75,6 +77,9 @@ func New(cfg Config) (_ *Replica, err error) {
 		if r.past, err = r.openHistory(context.Background()); err != nil {
 			return nil, err
 		}
+	}
+	if r.jobs, err = jobs.New(jobs.Config{Prefix: r.cfg.Store, Wall: r.cfg.Wall, Logger: r.telemetry.log.With("room", "jobs")}); err != nil {
+		return nil, err
 	}
 	// Before the edge, which tells the address; nobody is answered until Run.
 	if r.listener = r.cfg.Listener; r.listener == nil {
@@ -135,7 +140,7 @@ func (r *Replica) serverConfig(secret []byte) (server.Config, error) {
 		c.Links = edgeLinks{r.cfg.Links}
 	}
 	c.URL = r.reachable()
-	c.Online = r.store
+	c.Online, c.Jobs = r.store, r.jobs
 	c.Ready = r.Started
 	c.Logger = r.telemetry.log.With("room", "server")
 	c.Meter = r.telemetry.meter("server")
@@ -243,7 +248,12 @@ func (r *Replica) Run(ctx context.Context) error {
 	if r.past != nil {
 		past.Go(func() error { r.keepHistory(pastCtx); return nil })
 	}
+	// Jobs use the edge, and end with the first who stops it.
+	var work errgroup.Group
+	work.Go(func() error { return r.jobs.Run(ctx) })
 	err := r.serve(ctx)
+	stopServing()
+	err = errors.Join(err, work.Wait())
 	stopNode()
 	err = errors.Join(err, node.Wait())
 	stopPast()

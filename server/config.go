@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"featurestore/consistency"
+	"featurestore/offline/jobs"
 	"featurestore/online"
 	"featurestore/replication"
 
@@ -42,6 +43,8 @@ type Config struct {
 	Members Members
 	// Verify compares rows with those of other stores; nil: there are none.
 	Verify func(context.Context) (replication.Verification, error)
+	// Jobs are what the store works on beside requests; nil: it runs none.
+	Jobs *jobs.Registry
 	// Links are those of featurestore dev, nil elsewhere.
 	Links Links
 
