@@ -53,7 +53,7 @@ var rooms = []room{
 		may:  []string{"hlc", "fault", "feature", "feature/definition", "replication/oplog", "meta", "online", "consistency", "replication"},
 	},
 	{path: "offline/pit", may: []string{"hlc", "feature"}}, // the point-in-time join
-	{path: "offline/jobs"}, // work that takes longer than a request
+	{path: "offline/jobs"},                                 // work that takes longer than a request
 	{path: "offline/source", may: []string{"hlc", "feature"}, test: []string{"feature/definition"}},
 	{
 		path: "offline/history", // the log, for ever: Parquet files and what counts of them
@@ -74,7 +74,13 @@ var rooms = []room{
 	// Edges: what the world and other stores talk to.
 	{path: "relay"}, // links between regions on one machine: delay, loss, cuts
 	{path: "api", may: []string{"hlc", "feature"}, test: []string{"feature/definition"}},
-	{path: "probe", may: []string{"api"}, pure: true}, // what a canary saw, judged
+	{path: "probe", may: []string{"api"}, pure: true},                            // what a canary saw, judged
+	{path: "offline/outside", may: []string{"feature", "offline/source", "api"}}, // files of others, read by a child process
+	{
+		path: "offline/batch", // files of others become rows, through the edge
+		may:  []string{"feature", "offline/jobs", "offline/outside", "api"},
+		test: []string{"hlc", "feature/definition", "online", "offline/source", "consistency", "meta"},
+	},
 	{
 		path: "offline/export", // what leaves a history, whichever way
 		may:  []string{"hlc", "feature", "feature/definition", "offline/history", "offline/pit", "offline/training", "api"},
@@ -84,7 +90,7 @@ var rooms = []room{
 		path: "server",
 		may: []string{
 			"hlc", "feature", "feature/definition", "feature/ondemand", "replication/oplog", "meta",
-			"online", "consistency", "replication", "offline", "offline/jobs", "offline/source", "offline/export", "api",
+			"online", "consistency", "replication", "offline", "offline/jobs", "offline/batch", "offline/source", "offline/export", "api",
 		},
 	},
 	{path: "replication/peer/wire"}, // generated
@@ -104,7 +110,7 @@ var rooms = []room{
 		path: "replica",
 		may: []string{
 			"hlc", "feature", "feature/definition", "feature/ondemand", "replication/oplog", "meta",
-			"online", "consistency", "replication", "offline", "offline/jobs", "offline/source", "offline/history", "offline/export",
+			"online", "consistency", "replication", "offline", "offline/jobs", "offline/batch", "offline/outside", "offline/source", "offline/history", "offline/export",
 			"api", "server", "replication/peer", "offline/flight", "relay", "fault",
 		},
 		test: []string{"sdk", "probe"},
@@ -125,7 +131,7 @@ var rooms = []room{
 		path: "cmd/featurestore",
 		may: []string{
 			"hlc", "feature", "feature/definition", "feature/ondemand", "replication/oplog",
-			"online", "consistency", "offline/source", "offline/history", "offline/pit", "offline/training", "offline/export", "api", "probe", "sdk", "sdk/training", "replica", "relay", "meta",
+			"online", "consistency", "offline/source", "offline/outside", "offline/history", "offline/pit", "offline/training", "offline/export", "api", "probe", "sdk", "sdk/training", "replica", "relay", "meta",
 		},
 		test: []string{"server", "simulation"},
 	},
@@ -168,7 +174,7 @@ var libraries = []library{
 	{path: "go.opentelemetry.io/contrib/instrumentation/runtime", home: []string{"replica"}},
 	{
 		path: "go.opentelemetry.io/otel", // the API: instruments and spans
-		home: []string{"online", "consistency", "replication", "replication/peer", "offline", "offline/history", "offline/flight", "probe", "server", "sdk", "replica"},
+		home: []string{"online", "consistency", "replication", "replication/peer", "offline", "offline/batch", "offline/history", "offline/flight", "probe", "server", "sdk", "replica"},
 	},
 	{path: "go.opentelemetry.io/otel/exporters", home: []string{"replica"}},
 	{

@@ -16,6 +16,7 @@ import (
 	"featurestore/consistency"
 	"featurestore/meta"
 	"featurestore/offline/history"
+	"featurestore/offline/outside"
 	"featurestore/online"
 	"featurestore/replication"
 	"featurestore/server"
@@ -74,6 +75,14 @@ type Config struct {
 	// stay, by event time; 0: for ever.
 	History                     bool
 	HistoryEvery, HistoryRetain time.Duration
+	// BatchSources is the folder beneath which the files of batch sources lie; "" reads
+	// none. BatchMemory bounds what reading a file may take; 0 is
+	// outside.DefaultMemoryBytes.
+	BatchSources string
+	BatchMemory  int64
+	// Reader is the program that reads files of batch sources, where it is not this one:
+	// see outside.Config.
+	Reader outside.Config
 	// Definitions is a file or a folder that is applied at start; "" for none.
 	Definitions string
 	// FeastProject is the project that the paths of Feast's clients serve; "" is
@@ -161,6 +170,7 @@ func (c Config) Validate() error {
 	fault(c.LogFormat != "" && c.LogFormat != LogText && c.LogFormat != LogJSON, "log_format is %q: use text or json", c.LogFormat)
 	fault(c.HistoryEvery < 0, "history_every is %v: it must be positive, or zero for %v", c.HistoryEvery, history.DefaultMaxAge)
 	fault(c.HistoryRetain < 0, "history_retain is %v: it must be positive, or zero for ever", c.HistoryRetain)
+	fault(c.BatchMemory < 0, "batch_memory is %d: it must be positive, or zero for %d", c.BatchMemory, int64(outside.DefaultMemoryBytes))
 	fault(c.Drain < 0, "drain is %v: it must be positive, or zero for %v", c.Drain, DefaultDrain)
 	fault(c.OTLP.Interval < 0, "otlp_interval is %v: it must be positive, or zero for %v", c.OTLP.Interval, DefaultOTLPInterval)
 	if r := c.OTLP.TraceRatio; r != nil {
@@ -211,6 +221,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.HistoryEvery == 0 {
 		c.HistoryEvery = history.DefaultMaxAge
+	}
+	if c.BatchMemory == 0 {
+		c.BatchMemory = outside.DefaultMemoryBytes
 	}
 	if c.LogFormat == "" {
 		c.LogFormat = LogText

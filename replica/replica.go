@@ -18,6 +18,7 @@ import (
 	"featurestore/feature"
 	"featurestore/feature/definition"
 	"featurestore/feature/ondemand"
+	"featurestore/offline/batch"
 	"featurestore/offline/jobs"
 	"featurestore/online"
 	"featurestore/replication"
@@ -37,6 +38,8 @@ type Replica struct {
 	server      *server.Server
 	past        *past // nil for a store that keeps no history
 	jobs        *jobs.Registry
+	sources     *batch.Disk         // nil for a store that reads no batch sources
+	batches     *batch.Materializer // the same
 	listener    net.Listener
 	ready       chan struct{}
 	ran         bool
@@ -80,6 +83,11 @@ func New(cfg Config) (_ *Replica, err error) {
 	}
 	if r.jobs, err = jobs.New(jobs.Config{Prefix: r.cfg.Store, Wall: r.cfg.Wall, Logger: r.telemetry.log.With("room", "jobs")}); err != nil {
 		return nil, err
+	}
+	if r.cfg.BatchSources != "" {
+		if err := r.openBatches(); err != nil {
+			return nil, err
+		}
 	}
 	// Before the edge, which tells the address; nobody is answered until Run.
 	if r.listener = r.cfg.Listener; r.listener == nil {
@@ -140,7 +148,7 @@ func (r *Replica) serverConfig(secret []byte) (server.Config, error) {
 		c.Links = edgeLinks{r.cfg.Links}
 	}
 	c.URL = r.reachable()
-	c.Online, c.Jobs = r.store, r.jobs
+	c.Online, c.Jobs, c.Batches = r.store, r.jobs, r.batches
 	c.Ready = r.Started
 	c.Logger = r.telemetry.log.With("room", "server")
 	c.Meter = r.telemetry.meter("server")
@@ -359,6 +367,9 @@ func (r *Replica) close(ctx context.Context) error {
 	}
 	if r.peers != nil && !r.ran { // else its Run has closed it
 		errs = append(errs, r.peers.Close())
+	}
+	if r.sources != nil {
+		errs = append(errs, r.sources.Close())
 	}
 	if r.store != nil {
 		errs = append(errs, r.store.Close())

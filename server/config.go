@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"featurestore/consistency"
+	"featurestore/offline/batch"
 	"featurestore/offline/jobs"
 	"featurestore/online"
 	"featurestore/replication"
@@ -45,6 +46,8 @@ type Config struct {
 	Verify func(context.Context) (replication.Verification, error)
 	// Jobs are what the store works on beside requests; nil: it runs none.
 	Jobs *jobs.Registry
+	// Batches materializes batch sources; nil: this store reads none.
+	Batches *batch.Materializer
 	// Links are those of featurestore dev, nil elsewhere.
 	Links Links
 
