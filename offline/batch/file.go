@@ -119,7 +119,8 @@ func (w *work) look(ctx context.Context, file *os.File, r outside.Request) error
 
 // died counts the deaths of children.
 func (w *work) died(ctx context.Context, err error) error {
-	if errors.As(err, new(*outside.DeathError)) {
+	var fault *outside.FileError
+	if errors.As(err, &fault) && fault.Died {
 		w.m.metrics.deaths.Add(ctx, 1, labels(w.plan.Project, w.view))
 	}
 	return err

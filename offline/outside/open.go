@@ -28,7 +28,7 @@ type Rows struct {
 	killed  error // why it was killed, written before it was
 	mu      sync.Mutex
 
-	opened  opened
+	opened  *opened // nil before the child told
 	through int64
 	failed  error
 	waited  bool
@@ -110,7 +110,8 @@ func (r *Rows) next(ctx context.Context) (*Batch, error) {
 		}
 		switch kind {
 		case frameOpened:
-			err = json.Unmarshal(headers, &r.opened)
+			r.opened = &opened{}
+			err = json.Unmarshal(headers, r.opened)
 		case frameBatch:
 			b := &Batch{}
 			if err = json.Unmarshal(headers, b); err == nil {
@@ -123,7 +124,7 @@ func (r *Rows) next(ctx context.Context) (*Batch, error) {
 		case frameFailed:
 			var f failure
 			if err = json.Unmarshal(headers, &f); err == nil {
-				return nil, errors.New(f.Message)
+				return nil, r.damaged(errors.New(f.Message))
 			}
 		case frameEnd:
 			return nil, io.EOF
@@ -178,12 +179,23 @@ func (r *Rows) died(read error) error {
 	default:
 		why = fmt.Errorf("it ended in the middle%s", r.errors.reason())
 	}
-	return &DeathError{Name: r.name, After: r.through, Group: r.group(), Err: why}
+	return &FileError{Name: r.name, Died: true, Columnar: IsColumnar(r.name), After: r.through, Group: r.group(), Err: why}
+}
+
+// damaged adds where the child was to an error of a file that it had begun to read.
+func (r *Rows) damaged(err error) error {
+	if r.opened == nil || !r.opened.Columnar || r.request.Probe != "" {
+		return err // it tells the line itself, or is not about rows
+	}
+	return &FileError{Name: r.name, Columnar: true, After: r.through, Group: r.group(), Err: err}
 }
 
 // group is the row group, from 0, of the row after those that were handed out; -1
 // where there is none.
 func (r *Rows) group() int {
+	if r.opened == nil {
+		return -1
+	}
 	first := int64(0)
 	for g, rows := range r.opened.Groups {
 		if first += rows; r.through < first {
