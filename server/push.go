@@ -54,6 +54,9 @@ func (s *Server) push(r *request) error {
 	if err != nil {
 		return err
 	}
+	if source != nil && source.NoteID != "" {
+		logOnly = false
+	}
 	return r.answerWrite(s.write(r, write{views: views, rows: rows, logOnly: logOnly, idempotency: id, source: source}))
 }
 

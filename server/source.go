@@ -91,3 +91,32 @@ func (s *Server) unwritten(ctx context.Context, w write) (write, error) {
 	w.rows = &rows
 	return w, nil
 }
+
+// stored are the changes that are written together, with their rows: all of them, but
+// for marks of rows that are logged alone, which would be logged alone as well.
+func (w *write) stored() ([]online.Placed, []int) {
+	if !w.logOnly || w.source == nil || w.source.ID == "" {
+		return w.rows.changes, w.rows.of
+	}
+	for i, of := range w.rows.of {
+		if of == w.rows.n {
+			return w.rows.changes[:i], w.rows.of[:i]
+		}
+	}
+	return w.rows.changes, w.rows.of
+}
+
+// markLogOnly writes the marks that stored has left out. A store that ends between the
+// two repeats the rows, which are told by their idempotency key for a day; after that
+// they are in history twice.
+func (s *Server) markLogOnly(ctx context.Context, w *write) error {
+	changes, _ := w.stored()
+	marks := w.rows.changes[len(changes):]
+	if len(marks) == 0 {
+		return nil
+	}
+	_, err := onceDue(ctx, func(ctx context.Context) (online.Receipt, error) {
+		return s.cfg.Online.Append(ctx, online.Write{Changes: marks})
+	})
+	return err
+}

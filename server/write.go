@@ -72,15 +72,18 @@ func (s *Server) writeHere(ctx context.Context, r *request, w write, asked conce
 		return nil, err
 	}
 	var receipt online.Receipt
-	if len(w.rows.changes) > 0 {
+	if changes, of := w.stored(); len(changes) > 0 {
 		stored := online.Write{
-			Changes: w.rows.changes, Rows: w.rows.of, LogOnly: w.logOnly, Idempotency: w.idempotency,
+			Changes: changes, Rows: of, LogOnly: w.logOnly, Idempotency: w.idempotency,
 			Deps: s.dependencies(&token, targets),
 			Seen: s.cfg.Coordinator.Seen(&token),
 		}
 		receipt, err = onceDue(ctx, func(ctx context.Context) (online.Receipt, error) { return s.cfg.Online.Append(ctx, stored) })
 		if err != nil {
 			return nil, w.refused(err)
+		}
+		if err := s.markLogOnly(ctx, &w); err != nil {
+			return nil, err
 		}
 	}
 	return s.acknowledge(r, w.rows.n, asked, token, receipt)
