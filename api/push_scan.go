@@ -110,41 +110,6 @@ func (p *ScannedPush) scanRow(s *Scanner) error {
 	return err
 }
 
-// ScannedDelete is a delete request read without copying.
-type ScannedDelete struct {
-	View     string
-	Entities []Column
-	// EventTime is nil when absent.
-	EventTime json.RawMessage
-}
-
-// ScanDelete reads the body of a delete of at most maxEntities entities.
-func ScanDelete(body []byte, maxEntities int) (*ScannedDelete, error) {
-	d := &ScannedDelete{}
-	err := scanBody(body, func(s *Scanner, key string) (err error) {
-		switch key {
-		case "view":
-			d.View, err = textOf(s, key)
-		case "entities":
-			d.Entities, err = scanColumns(s, key, maxEntities, CodeTooManyEntities)
-		case EventTimeField:
-			d.EventTime, err = value(s, 1)
-		default:
-			return unknownField("a delete", key, "view", "entities", EventTimeField)
-		}
-		return err
-	})
-	switch {
-	case err != nil:
-		return nil, err
-	case d.View == "":
-		return nil, Problemf(CodeInvalidRequest, "view", "a delete names a view")
-	case len(d.Entities) == 0:
-		return nil, Problemf(CodeInvalidRequest, "entities", "a delete names entities: each join key with a column of values")
-	}
-	return d, nil
-}
-
 // scanBody walks the members of a request's body, which holds one object and
 // nothing else.
 func scanBody(body []byte, member func(s *Scanner, key string) error) error {

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/metric/noop"
 
 	"featurestore/offline/history"
+	"featurestore/offline/served"
 	"featurestore/online"
 	"featurestore/probe"
 	"featurestore/replication"
@@ -37,6 +38,10 @@ func TestMetricsPageIsCurrent(t *testing.T) {
 		{"replication", "The exchange of logs with stores of other regions; a store alone has its part of them.", func(m metric.Meter) error { return withNode(t, m) }},
 		{"replication/peer", "Connections to stores of other regions.", func(m metric.Meter) error { return withPeers(m) }},
 		{"offline/history", "History, of a store that keeps one.", func(m metric.Meter) error { return withHistory(t, m) }},
+		{"offline/served", "The log of what is served, of a store that keeps one.", func(m metric.Meter) error {
+			_, err := served.New(served.Config{Files: history.NewDisk(t.TempDir()), Region: "eu", Store: "eu-1", Meter: m})
+			return err
+		}},
 		{"sdk", "The Go client; they are in the client's process, where it is given a meter.", func(m metric.Meter) error {
 			_, err := sdk.New(sdk.Config{URLs: []string{"http://127.0.0.1:1"}, Project: "rides", Meter: m})
 			return err

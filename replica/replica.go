@@ -20,6 +20,7 @@ import (
 	"featurestore/feature/ondemand"
 	"featurestore/offline/batch"
 	"featurestore/offline/jobs"
+	"featurestore/offline/served"
 	"featurestore/online"
 	"featurestore/replication"
 	"featurestore/replication/peer"
@@ -36,7 +37,8 @@ type Replica struct {
 	node        *replication.Node
 	coordinates *consistency.Coordinator // set before anything runs
 	server      *server.Server
-	past        *past // nil for a store that keeps no history
+	past        *past       // nil for a store that keeps no history
+	served      *served.Log // nil for a store that logs nothing it serves
 	jobs        *jobs.Registry
 	sources     *batch.Disk         // nil for a store that reads no batch sources
 	batches     *batch.Materializer // the same
@@ -77,7 +79,12 @@ func New(cfg Config) (_ *Replica, err error) {
 		return nil, err
 	}
 	if r.cfg.History {
-		if r.past, err = r.openHistory(context.Background()); err != nil {
+		if err = r.newPast(context.Background()); err != nil {
+			return nil, err
+		}
+	}
+	if r.cfg.ServedLog > 0 {
+		if r.served, err = served.New(r.servedConfig()); err != nil {
 			return nil, err
 		}
 	}
@@ -146,6 +153,13 @@ func (r *Replica) serverConfig(secret []byte) (server.Config, error) {
 	c.Forward = r.cfg.Forward
 	if r.cfg.Links != nil {
 		c.Links = edgeLinks{r.cfg.Links}
+	}
+	if r.past != nil {
+		c.Eraser = r.past
+	}
+	c.LogAge = r.cfg.Replication.WithDefaults().LogMaxAge
+	if r.served != nil {
+		c.Served = r.served
 	}
 	c.URL = r.reachable()
 	c.Online, c.Jobs, c.Batches = r.store, r.jobs, r.batches
@@ -255,6 +269,9 @@ func (r *Replica) Run(ctx context.Context) error {
 	var past errgroup.Group
 	if r.past != nil {
 		past.Go(func() error { r.keepHistory(pastCtx); return nil })
+	}
+	if r.served != nil {
+		past.Go(func() error { return r.served.Run(pastCtx) })
 	}
 	// Jobs use the edge, and end with the first who stops it.
 	var work errgroup.Group

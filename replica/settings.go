@@ -9,6 +9,7 @@ import (
 
 	"featurestore/offline/history"
 	"featurestore/offline/outside"
+	"featurestore/offline/served"
 	"featurestore/replication"
 )
 
@@ -62,6 +63,7 @@ var settings = []Setting{
 		c.History, err = strconv.ParseBool(s)
 		return plain(err, s, "true or false")
 	}},
+	{Key: "history_bucket", Help: "keep them in an S3 bucket instead, such as s3://lake/rides?region=eu-central-1 or ?endpoint=http://127.0.0.1:9000", set: text(func(c *Config) *string { return &c.HistoryBucket })},
 	{Key: "history_every", Default: plainDuration(history.DefaultMaxAge), Help: "how long rows may wait for their history", set: duration(func(c *Config) *time.Duration { return &c.HistoryEvery })},
 	{Key: "history_retain", Default: "0s", Help: "how long rows stay in history, by event time; 0s is for ever", set: duration(func(c *Config) *time.Duration { return &c.HistoryRetain })},
 	{Key: "batch_sources", path: true, Help: "folder that batch sources of definitions are read from; none are without it", set: text(func(c *Config) *string { return &c.BatchSources })},
@@ -69,6 +71,15 @@ var settings = []Setting{
 		c.BatchMemory, err = ParseBytes(s)
 		return err
 	}},
+	{Key: "served_log", Default: "0", Help: "part of the lookups whose answers are logged in the data directory, for verify, 0 to 1", set: func(c *Config, s string) (err error) {
+		c.ServedLog, err = strconv.ParseFloat(s, 64)
+		return plain(err, s, "a number from 0 to 1")
+	}},
+	{Key: "served_log_max_bytes", Default: plainBytes(served.DefaultMaxBytes), Help: "size of that log; the oldest go", set: func(c *Config, s string) (err error) {
+		c.ServedLogMaxBytes, err = ParseBytes(s)
+		return err
+	}},
+	{Key: "served_log_retain", Default: plainDuration(served.DefaultRetain), Help: "how long it stays", set: duration(func(c *Config) *time.Duration { return &c.ServedLogRetain })},
 	{Key: "log_min_age", Default: plainDuration(replication.DefaultLogMinAge), Help: "how long log entries stay that every store has", set: duration(func(c *Config) *time.Duration { return &c.Replication.LogMinAge })},
 	{Key: "log_max_age", Default: plainDuration(replication.DefaultLogMaxAge), Help: "how long they stay for a store that is away; it is rebuilt when it misses some", set: duration(func(c *Config) *time.Duration { return &c.Replication.LogMaxAge })},
 	{Key: "log_max_bytes", Default: plainBytes(replication.DefaultLogMaxBytes), Help: "how much of a shard's log stays for a store that is away", set: func(c *Config, s string) (err error) {

@@ -48,8 +48,15 @@ type Config struct {
 	Jobs *jobs.Registry
 	// Batches materializes batch sources; nil: this store reads none.
 	Batches *batch.Materializer
+	// Eraser takes entities out of this store's history; nil: it keeps none.
+	Eraser Eraser
+	// LogAge is for how long the log keeps what it may drop.
+	LogAge time.Duration
 	// Links are those of featurestore dev, nil elsewhere.
 	Links Links
+
+	// Served takes a sample of what lookups answer; nil: nobody does.
+	Served ServedLog
 
 	// FeastProject is the project that Feast's paths serve; "" is the only one
 	// there is.

@@ -36,6 +36,7 @@ func (s *Server) routeTable() []*route {
 		native(http.MethodPost, project+"lookup", s.lookup),
 		native(http.MethodPost, project+"push", s.push),
 		native(http.MethodPost, project+"delete", s.delete),
+		native(http.MethodPost, project+"erase", s.erase),
 		native(http.MethodPost, project+"conflicts", s.conflicts),
 		native(http.MethodPost, project+"plan", s.planDefinitions),
 		native(http.MethodPost, project+"apply", s.applyDefinitions),

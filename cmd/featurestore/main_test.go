@@ -43,10 +43,11 @@ func TestScripts(t *testing.T) {
 		Dir:           "testdata",
 		UpdateScripts: *update,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start": scriptStart,
-			"end":   scriptEnd,
-			"write": scriptWrite,
-			"await": scriptAwait,
+			"start":  scriptStart,
+			"end":    scriptEnd,
+			"write":  scriptWrite,
+			"await":  scriptAwait,
+			"bucket": scriptBucket,
 		},
 	})
 }
@@ -155,14 +156,19 @@ func freeAddress(t testing.TB) string {
 }
 
 // scriptStart is "start ARGS…": it runs featurestore ARGS on a free port and
-// sets FEATURESTORE_URL once it is ready.
+// sets FEATURESTORE_URL once it is ready; URL2 and so on are those of dev's other
+// regions.
 func scriptStart(ts *testscript.TestScript, neg bool, args []string) {
 	binary, err := exec.LookPath("featurestore")
 	ts.Check(err)
 	environ := []string{"TMPDIR=" + ts.Getenv("WORK"), "HOME=" + ts.Getenv("WORK"), "PATH=" + ts.Getenv("PATH")}
+	environ = append(environ, awsVariables(ts)...)
 	p, err := startProcess(binary, ts.MkAbs("."), environ, append(args, "--listen", "127.0.0.1:0")...)
 	ts.Check(err)
 	ts.Setenv("FEATURESTORE_URL", p.url)
+	for i, url := range atURL.FindAllString(p.output.String(), -1) {
+		ts.Setenv(fmt.Sprintf("URL%d", i+1), url)
+	}
 	running := true
 	scriptProcesses.Store(ts, func() {
 		if running {

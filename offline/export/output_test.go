@@ -36,7 +36,7 @@ func TestAnExportComesBackFromItsFile(t *testing.T) {
 	for _, name := range []string{"out.parquet", "out.arrow", "out.csv"} {
 		path := filepath.Join(t.TempDir(), name)
 		in := cityRecord()
-		o, err := Create(path, in.Schema())
+		o, err := Create(t.Context(), path, in.Schema())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,10 +91,10 @@ func TestAnExportComesBackFromItsFile(t *testing.T) {
 func TestAnExportThatFailsLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
 	schema := arrow.NewSchema([]arrow.Field{{Name: "a", Type: arrow.PrimitiveTypes.Int64}}, nil)
-	if _, err := Create(filepath.Join(dir, "out.xlsx"), schema); !errors.Is(err, ErrFormat) {
+	if _, err := Create(t.Context(), filepath.Join(dir, "out.xlsx"), schema); !errors.Is(err, ErrFormat) {
 		t.Errorf("got %v, want %v", err, ErrFormat)
 	}
-	o, err := Create(filepath.Join(dir, "out.parquet"), schema)
+	o, err := Create(t.Context(), filepath.Join(dir, "out.parquet"), schema)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"featurestore/api"
 	"featurestore/feature"
+	"featurestore/offline/bucket"
 	"featurestore/offline/pit"
 	"featurestore/offline/training"
 )
@@ -23,12 +25,16 @@ type TrainingRequest struct {
 	// Service or Features, as view:feature, are what is added to entity rows.
 	Service  string
 	Features []string
+	// Aliases are views under other names, for Features to name.
+	Aliases map[string]api.ExportAlias
 	// EventTime is the entity rows' column of times.
 	EventTime string
 	// KnownAsOf leaves out what was accepted later; the zero Time is no limit.
 	KnownAsOf time.Time
 	// ServedIn takes what this region had at each row's time; "": what was true.
 	ServedIn string
+	// Differences has it compared with what was true; it needs ServedIn.
+	Differences bool
 	// FullNames calls columns view__feature.
 	FullNames bool
 }
@@ -52,9 +58,13 @@ func (p *Past) Training(ctx context.Context, asked TrainingRequest) (*Training, 
 	if t.request.Features, err = asked.resolve(catalog); err != nil {
 		return nil, err
 	}
+	if asked.ServedIn == "" && asked.Differences {
+		return nil, &FieldError{"differences", errors.New("they are those of what a region had: give as_served_in, too")}
+	}
 	if asked.ServedIn == "" {
 		return t, nil
 	}
+	t.request.Differences = asked.Differences
 	if asked.ServedIn != p.region {
 		return nil, &FieldError{"as_served_in", fmt.Errorf("it is %q: the history is that of region %s, and knows no other's", asked.ServedIn, p.region)}
 	}
@@ -68,8 +78,20 @@ func (r *TrainingRequest) resolve(c *feature.Catalog) ([]training.Feature, error
 	if err != nil {
 		return nil, err
 	}
+	aliases, err := r.resolveAliases(c)
+	if err != nil {
+		return nil, err
+	}
 	var out []training.Feature
 	for i, ref := range references {
+		if a, ok := aliases[ref.View]; ok {
+			f, err := a.feature(ref.Feature, c)
+			if err != nil {
+				return nil, &FieldError{fmt.Sprintf("features[%d]", i), err}
+			}
+			out = append(out, f)
+			continue
+		}
 		if _, err := c.TypeOf(ref); err != nil {
 			return nil, &FieldError{fmt.Sprintf("features[%d]", i), err}
 		}
@@ -111,10 +133,17 @@ func (r *TrainingRequest) references(c *feature.Catalog) ([]feature.Reference, e
 	return out, nil
 }
 
-// OpenEntityRows opens a .parquet, .arrow or .csv file of entity rows; of text, join
-// keys, times and what on-demand features take from the request have their types. The
-// caller closes it.
-func (t *Training) OpenEntityRows(ctx context.Context, path string) (*training.EntityRows, error) {
+// OpenEntityRows opens a .parquet, .arrow or .csv file of entity rows, of this machine
+// or, under a URL, in a bucket; of text, join keys, times and what on-demand features
+// take from the request have their types. The caller closes it.
+func (t *Training) OpenEntityRows(ctx context.Context, path string) (_ *training.EntityRows, err error) {
+	if bucket.IsURL(path) {
+		if path, err = bucket.Fetch(ctx, path, ""); err != nil {
+			return nil, err
+		}
+		// Once it is open, nobody needs its name.
+		defer func() { err = errors.Join(err, os.Remove(path)) }()
+	}
 	return training.OpenEntityRows(ctx, path, t.entityTypes())
 }
 
@@ -127,8 +156,14 @@ func (t *Training) entityTypes() map[string]feature.Type {
 		}
 	}
 	for _, f := range t.request.Features {
-		if f.OnDemand == nil {
+		if f.OnDemand == nil && f.Keys == nil {
 			keys(f.View)
+			continue
+		}
+		if f.OnDemand == nil {
+			for i, column := range f.Keys {
+				types[column] = f.View.Keys[i].Type
+			}
 			continue
 		}
 		for _, ref := range f.OnDemand.Inputs {
@@ -167,9 +202,23 @@ func (s *trainingSet) Run(ctx context.Context, yield func(arrow.Record) error) (
 		return nil, err
 	}
 	for i, view := range report.Views {
-		m.Matched[view] = report.Matched[i]
+		m.Matched[s.asked.nameOf(view, report.Keys[i], s.request.Features)] += report.Matched[i]
+	}
+	if rows, ok := s.entityRows.(*KeyRows); ok {
+		m.KeysOf = &rows.asked
+	}
+	for i := range report.Differences {
+		m.Differences = append(m.Differences, exportedDifference(&report.Differences[i]))
 	}
 	return m, nil
+}
+
+func exportedDifference(d *training.Difference) api.ExportedDifference {
+	out := api.ExportedDifference{Column: d.Column, Cells: d.Cells, Differing: d.Differing(), Causes: map[string]int64{}}
+	for cause, cells := range d.Causes {
+		out.Causes[cause.String()] = cells
+	}
+	return out
 }
 
 func (t *Training) manifest() *api.ExportManifest {
@@ -191,7 +240,7 @@ func (t *Training) manifest() *api.ExportManifest {
 		} else if ref.View = f.View.Name; f.View.TTL > 0 {
 			one.TTL = f.View.TTL.String()
 		}
-		one.Feature = ref.String()
+		one.Feature, one.Keys = ref.String(), f.Keys
 		if t, err := t.catalog.TypeOf(ref); err == nil {
 			one.Type = t.String()
 		}

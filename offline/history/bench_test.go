@@ -68,7 +68,7 @@ func BenchmarkIngest(b *testing.B) {
 					in := ingester(b, s, h, func(c *IngestConfig) { c.MaxBytes, c.MaxAge = maxBytes, time.Hour })
 					for full := true; full; {
 						var err error
-						if full, err = in.turn(context.Background()); err != nil {
+						if full, err = in.turn(context.Background(), false); err != nil {
 							b.Fatal(err)
 						}
 					}

@@ -31,7 +31,7 @@ func (u *Upkeep) Compact(ctx context.Context) (replaced int, err error) {
 		default:
 			replaced += len(set)
 		}
-		if ctx.Err() != nil || h.ended() != nil {
+		if ctx.Err() != nil || h.Ended() != nil {
 			break
 		}
 	}

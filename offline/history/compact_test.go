@@ -272,6 +272,12 @@ func TestRetentionTakesWholeDays(t *testing.T) {
 			t.Errorf("left is %v: %s", there, f)
 		}
 	}
+	if since, err := RetainedSince(context.Background(), d); err != nil || since.Unix() != 0 {
+		t.Errorf("it says that it has what is since %v, %v, want 1970-01-01", since, err)
+	}
+	if since, err := RetainedSince(context.Background(), newTestDisk(t)); err != nil || !since.IsZero() {
+		t.Errorf("one that let nothing go has what is since %v, %v", since, err)
+	}
 }
 
 func TestWhatIsMadeOne(t *testing.T) {

@@ -19,22 +19,27 @@ type Erased struct {
 	Pending int
 }
 
-// Erase takes the rows of an entity key out of views, deletes included, and
+// Erase takes the rows of entity keys out of views, deletes included, and
 // removes the files that held them, and all others that count no more, at once,
 // whatever Config.Keep says: readers in other processes may find them gone
 // (ErrNotExist). It knows what is committed:
 // who erases an entity deletes it in the store first, and waits until Progress
 // covers that delete, for what the log still brings comes in later. After an error
 // some of it may be done; doing it again is safe.
-func (u *Upkeep) Erase(ctx context.Context, views []feature.ViewID, key feature.Key) (Erased, error) {
+func (u *Upkeep) Erase(ctx context.Context, views []feature.ViewID, keys ...feature.Key) (Erased, error) {
 	var done Erased
+	if err := u.begin(ctx); err != nil {
+		return done, err
+	}
+	defer u.end()
 	h := u.cfg.History
+	erased := newKeySet(keys)
 	places := viewsOf(u.cfg.Registry())
 	r := h.Reader()
 	files := slices.DeleteFunc(r.state.files(), func(f DataFile) bool { return !slices.Contains(views, f.View) })
-	r.Close() // the files below are taken away by this goroutine alone
+	r.Close() // nobody else takes files away until end
 	for _, f := range files {
-		has, err := u.holds(ctx, f, key)
+		has, err := u.holds(ctx, f, erased)
 		if err != nil {
 			return done, err
 		}
@@ -43,25 +48,55 @@ func (u *Upkeep) Erase(ctx context.Context, views []feature.ViewID, key feature.
 		}
 		rows := 0
 		err = u.rewrite(ctx, []DataFile{f}, places[f.View], func(r *Row) bool {
-			if !bytes.Equal(r.Key, key) {
+			if !erased.has(r.Key) {
 				return false
 			}
 			rows++
 			return true
 		})
 		if err != nil {
-			return done, fmt.Errorf("erase an entity from %s: %w", f.Name, err)
+			return done, fmt.Errorf("erase entities from %s: %w", f.Name, err)
 		}
 		done.Rows, done.Files = done.Rows+rows, done.Files+1
 	}
-	// What compaction took away before may hold the entity as well.
+	// What compaction took away before may hold the entities as well.
 	var err error
 	done.Pending, err = u.collect(ctx, func(Removal) bool { return true })
 	return done, err
 }
 
-// holds reports whether a file has rows of a key. Files are sorted by key.
-func (u *Upkeep) holds(ctx context.Context, f DataFile, key feature.Key) (bool, error) {
+// Count returns how many rows of entity keys are left in views, and in how many files,
+// those included that count no more and are still there.
+func (u *Upkeep) Count(ctx context.Context, views []feature.ViewID, keys ...feature.Key) (left Erased, err error) {
+	if err := u.begin(ctx); err != nil {
+		return left, err
+	}
+	defer u.end()
+	wanted := newKeySet(keys)
+	s := u.cfg.History.state()
+	for _, f := range s.files() {
+		if !slices.Contains(views, f.View) {
+			continue
+		}
+		before := left.Rows
+		for row, err := range fileRows(ctx, u.cfg.History.opener, f) {
+			if err != nil {
+				return left, err
+			}
+			if wanted.has(row.Key) {
+				left.Rows++
+			}
+		}
+		if left.Rows > before {
+			left.Files++
+		}
+	}
+	left.Pending = len(s.removed)
+	return left, nil
+}
+
+// holds reports whether a file has rows of one of keys. Files are sorted by key.
+func (u *Upkeep) holds(ctx context.Context, f DataFile, keys keySet) (bool, error) {
 	in, err := openRows(ctx, u.cfg.History.opener, f)
 	if err != nil {
 		return false, err
@@ -69,13 +104,34 @@ func (u *Upkeep) holds(ctx context.Context, f DataFile, key feature.Key) (bool, 
 	defer in.close()
 	for {
 		row, err := in.next(ctx)
-		switch c := bytes.Compare(row.Key, key); {
+		switch {
 		case err == io.EOF:
 			return false, nil
 		case err != nil:
 			return false, err
-		case c >= 0:
-			return c == 0, nil
+		case keys.has(row.Key):
+			return true, nil
+		case bytes.Compare(row.Key, keys.last) > 0:
+			return false, nil
 		}
 	}
 }
+
+// keySet is a set of entity keys.
+type keySet struct {
+	keys map[string]bool
+	last feature.Key // in order
+}
+
+func newKeySet(keys []feature.Key) keySet {
+	s := keySet{keys: map[string]bool{}}
+	for _, k := range keys {
+		s.keys[string(k)] = true
+		if bytes.Compare(k, s.last) > 0 {
+			s.last = k
+		}
+	}
+	return s
+}
+
+func (s keySet) has(k feature.Key) bool { return s.keys[string(k)] }

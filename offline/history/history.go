@@ -32,6 +32,8 @@ type History struct {
 		ended error // ErrFenced or ErrClosed: nothing is committed any more
 		// pins counts the readers of each manifest.
 		pins map[uint64]int
+		// committed is closed with the next manifest.
+		committed chan struct{}
 	}
 }
 
@@ -52,7 +54,7 @@ func Open(ctx context.Context, cfg Config) (*History, error) {
 		return nil, fmt.Errorf("history configuration: %w", err)
 	}
 	h := &History{cfg: cfg.withDefaults(), turn: make(chan struct{}, 1), opener: newOpener(cfg.Files)}
-	h.mu.pins = map[uint64]int{}
+	h.mu.pins, h.mu.committed = map[uint64]int{}, make(chan struct{})
 	if _, err := rand.Read(h.writer[:]); err != nil {
 		return nil, err
 	}
@@ -90,7 +92,8 @@ func (h *History) state() *state {
 	return h.mu.state
 }
 
-func (h *History) ended() error {
+// Ended returns ErrFenced or ErrClosed once nothing is committed any more, else nil.
+func (h *History) Ended() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.mu.ended
@@ -108,7 +111,7 @@ func (h *History) commit(ctx context.Context, draft func(*state) (*Manifest, err
 	}
 	defer func() { <-h.turn }()
 	for try := 0; ; try++ {
-		if err := h.ended(); err != nil {
+		if err := h.Ended(); err != nil {
 			return err
 		}
 		if err := h.settle(ctx); err != nil {
@@ -201,6 +204,16 @@ func (h *History) publish(s *state) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.mu.state = s
+	close(h.mu.committed)
+	h.mu.committed = make(chan struct{})
+}
+
+// Committed returns a channel that is closed when something is committed after the
+// call.
+func (h *History) Committed() <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.mu.committed
 }
 
 // sweep removes what counts no more and awaits no reader: files that no manifest

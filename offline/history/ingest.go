@@ -20,6 +20,8 @@ type Ingester struct {
 	cfg     IngestConfig // defaults filled in
 	watch   *watcher
 	metrics *instruments
+	// hurry holds a token while somebody awaits a commit.
+	hurry chan struct{}
 
 	// The fields below belong to Run.
 
@@ -60,7 +62,7 @@ func NewIngester(cfg IngestConfig) (*Ingester, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("ingester configuration: %w", err)
 	}
-	in := &Ingester{cfg: cfg.withDefaults()}
+	in := &Ingester{cfg: cfg.withDefaults(), hurry: make(chan struct{}, 1)}
 	in.watch = newWatcher(cfg.Log, cfg.Region, in.cfg.Wall, in.cfg.MaxSteps)
 	in.read = maps.Clone(in.cfg.History.state().progress)
 	in.buffer.reset()
@@ -84,9 +86,10 @@ func (in *Ingester) Run(ctx context.Context) error {
 	watching.Go(func() { in.watch.run(looks, in.cfg.Look) })
 	defer watching.Wait()
 	defer stop()
-	wait := in.cfg.Poll
+	wait, hurry := in.cfg.Poll, false
 	for ctx.Err() == nil {
-		full, err := in.turn(ctx)
+		full, err := in.turn(ctx, hurry)
+		hurry = hurry && (full || err != nil)
 		switch {
 		case errors.Is(err, ErrFenced) || errors.Is(err, ErrClosed):
 			return err
@@ -103,6 +106,8 @@ func (in *Ingester) Run(ctx context.Context) error {
 		}
 		select {
 		case <-time.After(wait):
+		case <-in.hurry:
+			hurry = true
 		case <-ctx.Done():
 		}
 	}
@@ -112,6 +117,15 @@ func (in *Ingester) Run(ctx context.Context) error {
 		in.cfg.Logger.Info("what was read last is not in history yet; it will be read again", "err", err)
 	}
 	return nil
+}
+
+// Hurry lets what is in the log now be committed soon, before it is as old as
+// IngestConfig.MaxAge: for somebody waits for it (History.Committed). It does not wait.
+func (in *Ingester) Hurry() {
+	select {
+	case in.hurry <- struct{}{}:
+	default:
+	}
 }
 
 // fails notes an error, and tells the first of a row.
@@ -133,9 +147,9 @@ func (in *Ingester) works() {
 	in.status.Store(&s)
 }
 
-// turn reads what there is, and commits when that is due. It reports whether there
-// may be more.
-func (in *Ingester) turn(ctx context.Context) (full bool, err error) {
+// turn reads what there is, and commits when that is due, or hurried. It reports whether
+// there may be more.
+func (in *Ingester) turn(ctx context.Context, hurry bool) (full bool, err error) {
 	if in.failed {
 		return true, in.flush(ctx)
 	}
@@ -143,7 +157,7 @@ func (in *Ingester) turn(ctx context.Context) (full bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if full || !in.began.IsZero() && in.cfg.Wall().Sub(in.began) >= in.cfg.MaxAge {
+	if full || hurry || !in.began.IsZero() && in.cfg.Wall().Sub(in.began) >= in.cfg.MaxAge {
 		return full, in.flush(ctx)
 	}
 	return false, nil

@@ -198,7 +198,7 @@ func ingester(t testing.TB, log Log, h *History, edit ...func(*IngestConfig)) *I
 func catchUp(ctx context.Context, in *Ingester) error {
 	for range 10_000 {
 		in.watch.look()
-		full, err := in.turn(ctx)
+		full, err := in.turn(ctx, false)
 		if err != nil {
 			return err
 		}

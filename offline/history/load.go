@@ -23,11 +23,16 @@ func load(ctx context.Context, files Files) (*state, error) {
 }
 
 func loadOnce(ctx context.Context, files Files) (*state, error) {
-	s := newState()
 	latest, err := latestManifest(ctx, files)
 	if err != nil || latest == 0 {
-		return s, err
+		return newState(), err
 	}
+	return loadAt(ctx, files, latest)
+}
+
+// loadAt reads what was committed with a manifest.
+func loadAt(ctx context.Context, files Files, latest uint64) (*state, error) {
+	s := newState()
 	type read struct {
 		m   *Manifest
 		sum Sum

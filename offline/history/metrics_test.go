@@ -46,7 +46,7 @@ func TestWhatAnIngesterMeasures(t *testing.T) {
 		}
 		return out
 	}
-	if _, err := in.turn(context.Background()); err != nil {
+	if _, err := in.turn(context.Background(), false); err != nil {
 		t.Fatal(err)
 	}
 	in.works()

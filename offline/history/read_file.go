@@ -32,7 +32,12 @@ type fileReader struct {
 }
 
 // newFileReader opens a file. The caller closes the reader, and then contents.
-func newFileReader(name string, contents parquet.ReaderAtSeeker) (r *fileReader, err error) {
+func newFileReader(name string, contents parquet.ReaderAtSeeker) (*fileReader, error) {
+	return newFileReaderBy(name, contents, readRows)
+}
+
+// newFileReaderBy is newFileReader by records of so many rows.
+func newFileReaderBy(name string, contents parquet.ReaderAtSeeker, rows int64) (r *fileReader, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("%s: %w", name, err)
@@ -45,7 +50,7 @@ func newFileReader(name string, contents parquet.ReaderAtSeeker) (r *fileReader,
 	if err != nil {
 		return nil, err
 	}
-	in, err := pqarrow.NewFileReader(raw, pqarrow.ArrowReadProperties{BatchSize: readRows}, memory.NewGoAllocator())
+	in, err := pqarrow.NewFileReader(raw, pqarrow.ArrowReadProperties{BatchSize: rows}, memory.NewGoAllocator())
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,8 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"sync"
+	"time"
 
 	"featurestore/feature"
 	"featurestore/hlc"
@@ -27,19 +29,19 @@ func (h *History) Reader() *Reader {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s := h.mu.state
-	h.mu.pins[s.number]++
-	closed := false
-	return &Reader{state: s, opener: h.opener, close: func() {
+	return &Reader{state: s, opener: h.opener, close: h.pinLocked(s.number)}
+}
+
+// pinLocked keeps the files of a manifest until what it returns is called.
+func (h *History) pinLocked(number uint64) (unpin func()) {
+	h.mu.pins[number]++
+	return sync.OnceFunc(func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		if closed {
-			return
+		if h.mu.pins[number]--; h.mu.pins[number] == 0 {
+			delete(h.mu.pins, number)
 		}
-		closed = true
-		if h.mu.pins[s.number]--; h.mu.pins[s.number] == 0 {
-			delete(h.mu.pins, s.number)
-		}
-	}}
+	})
 }
 
 // NewReader returns a reader of a history that another process writes. Files that
@@ -58,6 +60,15 @@ func (r *Reader) Close() { r.close() }
 
 // Number is that of the manifest; zero: there is no history yet.
 func (r *Reader) Number() uint64 { return r.state.number }
+
+// CommittedAt is when the manifest was made, by the clock of its store; the zero Time
+// where there is none.
+func (r *Reader) CommittedAt() time.Time {
+	if r.state.number == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(r.state.atMillis).UTC()
+}
 
 // Progress returns, for each shard, up to where its logs are in what is read.
 func (r *Reader) Progress() map[feature.Shard]hlc.Vector {
@@ -104,8 +115,12 @@ func (r *Reader) Open(ctx context.Context, f DataFile) (File, error) {
 // Rows yields the rows of a file in order of key, event time and version. It ends
 // after an error. Rows own their memory.
 func (r *Reader) Rows(ctx context.Context, f DataFile) iter.Seq2[Row, error] {
+	return fileRows(ctx, r.opener, f)
+}
+
+func fileRows(ctx context.Context, o *opener, f DataFile) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
-		rows, err := openRows(ctx, r.opener, f)
+		rows, err := openRows(ctx, o, f)
 		if err != nil {
 			yield(Row{}, err)
 			return

@@ -13,8 +13,9 @@ import (
 // state is what manifests up to one of them say together. It is changed by apply
 // alone.
 type state struct {
-	number uint64
-	sum    Sum // of the manifest
+	number   uint64
+	sum      Sum   // of the manifest
+	atMillis int64 // when it was made
 	// whole is the number of the latest whole manifest, and wholeBefore of the one
 	// before it: older ones are of no use.
 	whole, wholeBefore uint64
@@ -58,7 +59,7 @@ func (s *state) apply(m *Manifest, sum Sum) error {
 	case m.Number != s.number+1 || m.Prev != s.sum:
 		return fmt.Errorf("%w: manifest %d does not follow manifest %d", ErrCorrupt, m.Number, s.number)
 	}
-	s.number, s.sum, s.progress = m.Number, sum, m.Progress
+	s.number, s.sum, s.progress, s.atMillis = m.Number, sum, m.Progress, m.AtMillis
 	for _, f := range m.Added {
 		if _, twice := s.data[f.Name]; twice {
 			return fmt.Errorf("%w: manifest %d adds %s again", ErrCorrupt, m.Number, f.Name)

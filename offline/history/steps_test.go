@@ -129,7 +129,7 @@ func TestStepsComeWithTheCommits(t *testing.T) {
 	in.watch.look()
 	in.cfg.MaxAge = 1
 	in.began = now.Add(-time.Second)
-	if _, err := in.turn(context.Background()); err != nil {
+	if _, err := in.turn(context.Background(), false); err != nil {
 		t.Fatal(err)
 	}
 	if since, at := ask(first); since != -now.UnixMilli() || at != -10 {
@@ -145,7 +145,7 @@ func TestStepsComeWithTheCommits(t *testing.T) {
 	in = ingester(t, s, open(t, d), func(c *IngestConfig) { c.Wall = wall })
 	in.watch.look()
 	in.began = now.Add(-time.Second)
-	if _, err := in.turn(context.Background()); err != nil {
+	if _, err := in.turn(context.Background(), false); err != nil {
 		t.Fatal(err)
 	}
 	if since, at := ask(second); since != -60_010 || at != -60_000 {
@@ -174,6 +174,7 @@ func TestStepsSurviveACommitWhoseAnswerWasLost(t *testing.T) {
 	if _, err := in.pull(ctx); err != nil {
 		t.Fatal(err)
 	}
+	errLost := errors.New("the answer was lost")
 	files.create = func(ctx context.Context, name string, contents []byte) error {
 		if err := d.Create(ctx, name, contents); err != nil || !strings.HasPrefix(name, commitsFolder) {
 			return err

@@ -28,11 +28,12 @@ type UpkeepConfig struct {
 }
 
 // Upkeep compacts a history, lets go of what is older than its retention, and
-// removes files that count no more. There is one for a history; its methods are
-// for one goroutine.
+// removes files that count no more. There is one for a history. Run, Once and Erase
+// take turns; the other methods are for one goroutine that calls none of them.
 type Upkeep struct {
 	cfg    UpkeepConfig
 	scraps scraps
+	turn   chan struct{}
 }
 
 // NewUpkeep returns the upkeep of a history.
@@ -44,7 +45,7 @@ func NewUpkeep(cfg UpkeepConfig) (*Upkeep, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Upkeep{cfg: cfg, scraps: scraps{history: cfg.History}}, nil
+	return &Upkeep{cfg: cfg, scraps: scraps{history: cfg.History}, turn: make(chan struct{}, 1)}, nil
 }
 
 // Run keeps up until ctx ends, and returns nil; or ErrFenced or ErrClosed. What
@@ -69,10 +70,26 @@ func (u *Upkeep) Run(ctx context.Context) error {
 
 // Once does what there is to do. What fails does not keep the rest from being done.
 func (u *Upkeep) Once(ctx context.Context) error {
+	if err := u.begin(ctx); err != nil {
+		return err
+	}
+	defer u.end()
 	retained := u.Retain(ctx)
 	_, compacted := u.Compact(ctx)
 	return errors.Join(retained, compacted, u.Collect(ctx))
 }
+
+// begin takes the turn, or returns the error of ctx.
+func (u *Upkeep) begin(ctx context.Context) error {
+	select {
+	case u.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (u *Upkeep) end() { <-u.turn }
 
 // Retain takes days out of history that are older than Config.Retain, whole.
 func (u *Upkeep) Retain(ctx context.Context) error {
@@ -90,7 +107,8 @@ func (u *Upkeep) Retain(ctx context.Context) error {
 		for _, f := range old {
 			m.Removed = append(m.Removed, Removal{Name: f.Name})
 		}
-		return m, nil
+		// Before they are gone: whoever asks for them is told that they are.
+		return m, h.keepRetained(ctx, DayOf(before.UnixNano()))
 	})
 	if err != nil && !errors.Is(err, errCommitted) {
 		return fmt.Errorf("retain history since %v: %w", before, err)

@@ -71,6 +71,21 @@ func caught(err *error) {
 // add appends a row, which must not come before the last one.
 func (w *fileWriter) add(r *Row) (err error) {
 	defer caught(&err)
+	if err := w.addRow(r); err != nil {
+		return err
+	}
+	w.bounds.include(r)
+	if w.pending++; w.pending%yieldRows == 0 {
+		runtime.Gosched() // lookups that wait for a processor go first
+	}
+	if w.pending == recordRows || w.bytes >= recordBytes {
+		return w.flush()
+	}
+	return nil
+}
+
+// addRow appends a row to the builders.
+func (w *fileWriter) addRow(r *Row) error {
 	c := w.columns
 	if len(c.keys) == 0 {
 		w.build.Field(0).(*array.BinaryBuilder).Append(r.Key)
@@ -91,13 +106,6 @@ func (w *fileWriter) add(r *Row) (err error) {
 		w.bytes += len(v.Text())
 	}
 	w.addFixed(r)
-	w.bounds.include(r)
-	if w.pending++; w.pending%yieldRows == 0 {
-		runtime.Gosched() // lookups that wait for a processor go first
-	}
-	if w.pending == recordRows || w.bytes >= recordBytes {
-		return w.flush()
-	}
 	return nil
 }
 

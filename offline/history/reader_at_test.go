@@ -1,0 +1,93 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+)
+
+// What was begun with a commit goes on with it in another life of the process, though
+// files were compacted meanwhile; once they are collected it is told that they are gone.
+func TestAnEarlierCommitIsReadAsItWas(t *testing.T) {
+	ctx := context.Background()
+	s, d := openStore(t, "eu-1"), newTestDisk(t)
+	now := time.Now()
+	wall := func(c *Config) { c.Wall = func() time.Time { return now } }
+	h := manyFiles(t, s, d, wall)
+	first := h.Reader()
+	number, want := first.Number(), kept(t, first)
+	if at := first.CommittedAt(); at.UnixMilli() != now.UnixMilli() {
+		t.Errorf("it was committed at %v, want %v", at, now)
+	}
+	first.Close()
+	s.write(3, "driver_stats")
+	mustCatchUp(t, ingester(t, s, h))
+	if _, err := upkeep(t, h, s.Registry).Compact(ctx); err != nil {
+		t.Fatal(err)
+	}
+	h.Close()
+
+	h = open(t, d, wall, func(c *Config) { c.CompactFiles = 3 })
+	r, err := h.ReaderAt(ctx, number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(2 * h.cfg.Keep)
+	u := upkeep(t, h, s.Registry)
+	if err := u.Collect(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if d := difference(kept(t, r), want); d != "" {
+		t.Fatal(d)
+	}
+	r.Close()
+	if err := u.Collect(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.ReaderAt(ctx, number); !errors.Is(err, ErrGone) {
+		t.Errorf("got %v, want %v", err, ErrGone)
+	}
+	for _, n := range []uint64{0, h.state().number + 1} {
+		if _, err := h.ReaderAt(ctx, n); !errors.Is(err, ErrGone) {
+			t.Errorf("commit %d: got %v, want %v", n, err, ErrGone)
+		}
+	}
+	if len(h.mu.pins) > 0 {
+		t.Errorf("commits %v are pinned by nobody", h.mu.pins)
+	}
+}
+
+// Who cannot wait until a commit is due says so, and is told when it is there.
+func TestACommitCanBeHurried(t *testing.T) {
+	s := openStore(t, "eu-1")
+	h := open(t, newTestDisk(t))
+	in := ingester(t, s, h, func(c *IngestConfig) { c.MaxAge, c.Poll = time.Hour, time.Hour })
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- in.Run(ctx) }()
+	defer func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}()
+	for range 3 {
+		s.write(2, "driver_stats")
+		for behind := true; behind; {
+			committed := h.Committed()
+			in.Hurry()
+			behind = false
+			for _, shard := range s.Shards("eu") {
+				behind = behind || !h.Progress(shard).Covers(s.Heads(shard))
+			}
+			if behind {
+				select {
+				case <-committed:
+				case <-time.After(time.Minute):
+					t.Fatal("nothing is committed for a minute")
+				}
+			}
+		}
+	}
+}
