@@ -9,6 +9,7 @@ import (
 
 	"featurestore/offline/export"
 	"featurestore/offline/history"
+	"featurestore/offline/outside"
 	"featurestore/offline/served"
 	"featurestore/replication"
 )
@@ -72,7 +73,7 @@ var settings = []Setting{
 	}},
 	{Key: "export_threads", Default: strconv.Itoa(DefaultExportThreads), Help: "goroutines of each export that work at once", set: count(func(c *Config) *int { return &c.Exports.Threads })},
 	{Key: "export_running", Default: strconv.Itoa(export.DefaultRunning), Help: "exports that run at once; one more is refused", set: count(func(c *Config) *int { return &c.Exports.Running })},
-	{Key: "export_dir", path: true, Default: "<data>/exports", Help: "folder of the files that export jobs write", set: text(func(c *Config) *string { return &c.Exports.Dir })},
+	{Key: "export_dir", path: true, Help: "folder of the files that export jobs write; without it, exports in the data directory", set: text(func(c *Config) *string { return &c.Exports.Dir })},
 	{Key: "max_export_bytes", Default: plainBytes(export.DefaultStreamBytes), Help: "entity rows that are sent as an Arrow stream", set: func(c *Config, s string) (err error) {
 		c.Exports.MaxBytes, err = ParseBytes(s)
 		return err
@@ -80,6 +81,11 @@ var settings = []Setting{
 	{Key: "max_export_rows", Default: strconv.Itoa(export.DefaultStreamRows), Help: "how many such rows", set: func(c *Config, s string) (err error) {
 		c.Exports.MaxRows, err = strconv.ParseInt(s, 10, 64)
 		return plain(err, s, "a whole number")
+	}},
+	{Key: "batch_sources", path: true, Help: "folder that batch sources of definitions are read from; none are without it", set: text(func(c *Config) *string { return &c.BatchSources })},
+	{Key: "batch_memory", Default: plainBytes(outside.DefaultMemoryBytes), Help: "memory for reading a file of a batch source, in a process of its own", set: func(c *Config, s string) (err error) {
+		c.BatchMemory, err = ParseBytes(s)
+		return err
 	}},
 	{Key: "served_log", Default: "0", Help: "part of the lookups whose answers are logged in the data directory, for verify, 0 to 1", set: func(c *Config, s string) (err error) {
 		c.ServedLog, err = strconv.ParseFloat(s, 64)
