@@ -41,8 +41,23 @@ func (h *History) KeepDefinitions(ctx context.Context, v feature.RegistryVersion
 
 // Definitions returns the latest definitions that were kept, nil for none.
 func Definitions(ctx context.Context, files Files) ([]byte, error) {
+	return definitionsWith(ctx, files, definitionsFolder)
+}
+
+// DefinitionsAt returns the definitions of an epoch and revision that were kept, or
+// ErrGone: they are of another history, or have not come here yet.
+func DefinitionsAt(ctx context.Context, files Files, epoch, revision uint64) ([]byte, error) {
+	encoded, err := definitionsWith(ctx, files, fmt.Sprintf("%s%020d-%020d-", definitionsFolder, epoch, revision))
+	if err == nil && encoded == nil {
+		return nil, fmt.Errorf("%w: it has no definitions of epoch %d, revision %d", ErrGone, epoch, revision)
+	}
+	return encoded, err
+}
+
+// definitionsWith returns the latest definitions with a prefix, nil for none.
+func definitionsWith(ctx context.Context, files Files, prefix string) ([]byte, error) {
 	latest := ""
-	for name, err := range files.List(ctx, definitionsFolder) {
+	for name, err := range files.List(ctx, prefix) {
 		if err != nil {
 			return nil, fmt.Errorf("list definitions: %w", err)
 		}
