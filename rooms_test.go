@@ -95,8 +95,8 @@ var rooms = []room{
 	},
 	{
 		path: "offline/flight",
-		may:  []string{"hlc", "feature", "offline", "offline/export", "offline/pit", "api"},
-		test: []string{"online", "feature/definition"},
+		may:  []string{"hlc", "feature", "offline", "offline/pit", "offline/export", "api"},
+		test: []string{"online", "feature/definition", "offline/history"},
 	},
 
 	// One running store, and its clients. Their tests run the real server.
@@ -180,7 +180,7 @@ var libraries = []library{
 	{path: "go.uber.org/goleak", test: []string{anything}},
 	{path: "golang.org/x/sync", home: []string{"online", "replication", "replication/peer", "offline", "offline/pit", "server", "sdk", "replica", "cmd/featurestore"}},
 	{path: "google.golang.org/grpc", home: []string{"replication/peer", "replication/peer/wire", "offline/flight"}, test: []string{"replica"}},
-	{path: "google.golang.org/protobuf", home: []string{"replication/peer", "replication/peer/wire"}},
+	{path: "google.golang.org/protobuf", home: []string{"replication/peer", "replication/peer/wire"}, test: []string{"offline/flight"}},
 	{path: "pgregory.net/rapid", test: []string{anything}},
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"featurestore/feature"
 	"featurestore/offline/history"
 )
 
@@ -15,13 +14,14 @@ type Moment struct {
 	// may have one number.
 	Commit uint64
 	Sum    history.Sum
-	// Definitions are those that were gone by.
-	Definitions feature.RegistryVersion
+	// Epoch and Revision are those of the definitions that it is read by.
+	Epoch, Revision uint64
 }
 
 // Moment returns the name of the Past.
 func (p *Past) Moment() Moment {
-	return Moment{Commit: p.in.Number(), Sum: p.in.Sum(), Definitions: p.registry.Version()}
+	v := p.registry.Version()
+	return Moment{Commit: p.in.Number(), Sum: p.in.Sum(), Epoch: v.Epoch, Revision: v.Revision}
 }
 
 // Source opens Pasts of a history that this process writes. Its methods are safe for
@@ -64,7 +64,7 @@ func (s Source) At(ctx context.Context, m Moment) (_ *Past, err error) {
 	if in.Sum() != m.Sum {
 		return nil, fmt.Errorf("%w: commit %d of this history has another manifest: it is another history than the one meant", history.ErrGone, m.Commit)
 	}
-	encoded, err := history.DefinitionsAt(ctx, s.Files, m.Definitions.Epoch, m.Definitions.Revision)
+	encoded, err := history.DefinitionsAt(ctx, s.Files, m.Epoch, m.Revision)
 	if err != nil {
 		return nil, err
 	}

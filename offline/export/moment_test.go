@@ -38,8 +38,8 @@ func TestAMomentIsWhatItWas(t *testing.T) {
 		t.Errorf("%d rows of revision %d, want %d of %d, the same", len(got.rows), got.manifest.RegistryRevision, len(want.rows), want.manifest.RegistryRevision)
 	}
 	for what, m := range map[string]Moment{
-		"another history": {Commit: at.Commit, Sum: history.Sum{1}, Definitions: at.Definitions},
-		"the future":      {Commit: at.Commit + 1000, Sum: at.Sum, Definitions: at.Definitions},
+		"another history": {Commit: at.Commit, Sum: history.Sum{1}, Epoch: at.Epoch, Revision: at.Revision},
+		"the future":      {Commit: at.Commit + 1000, Sum: at.Sum, Epoch: at.Epoch, Revision: at.Revision},
 		"no definitions":  {Commit: at.Commit, Sum: at.Sum},
 	} {
 		if _, err := source.At(t.Context(), m); !errors.Is(err, history.ErrGone) {
@@ -57,11 +57,11 @@ func TestPartsAreAllRows(t *testing.T) {
 	}
 	p := h.past()
 	want := h.run(p.Rows(ViewRequest{View: "driver_stats"}, h.config())).rows
-	outline, err := p.Outline(api.ExportRows, ViewRequest{View: "driver_stats"})
-	if err != nil || outline.Rows != int64(len(want)) || outline.Files < 6 {
+	outline, err := p.Outline(t.Context(), "", &api.ExportRequest{Rows: "driver_stats"})
+	if err != nil || outline.Rows != int64(len(want)) || outline.Parts < 6 {
 		t.Fatalf("outline %+v, %v, of %d rows", outline, err, len(want))
 	}
-	for of := 1; of < outline.Files+3; of++ {
+	for of := 1; of < outline.Parts+3; of++ {
 		var got [][]string
 		for i := range of {
 			part := h.run(p.Rows(ViewRequest{View: "driver_stats", Part: &api.ExportPart{Number: i, Of: of}}, h.config()))

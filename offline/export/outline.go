@@ -1,6 +1,7 @@
 package export
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,33 +14,84 @@ import (
 	"featurestore/offline/pit"
 )
 
-// Outline is what is known of an export of a view before it is made.
+// Outline is what is known of an export before it is made.
 type Outline struct {
+	// Schema has the columns; of a training set whose entity rows are not there, those
+	// that they must have, and then those that are added.
 	Schema *arrow.Schema
 	// Rows is how many there are, -1 where only making it tells.
 	Rows int64
-	// Files is how many files have them: into so many parts they can be cut at most.
-	Files int
+	// Parts is into how many parts the export can be cut at most, 0 for a training set
+	// whose entity rows are not there.
+	Parts int
 }
 
-// Outline describes an export of a view, of any kind but ExportTraining. Errors are those
-// of making it.
-func (p *Past) Outline(kind string, r ViewRequest) (Outline, error) {
-	e, err := p.view(kind, r, pit.Config{})
+// Outline describes what Ask makes. Errors are those of Ask.
+func (p *Past) Outline(ctx context.Context, project string, r *api.ExportRequest) (Outline, error) {
+	kind, err := kindOfRequest(r)
 	if err != nil {
 		return Outline{}, err
 	}
-	if kind != api.ExportRows {
-		return Outline{Schema: ServedSchema(e.view, kind == api.ExportChanges), Rows: -1, Files: 1}, e.checkNames()
+	if kind == api.ExportTraining {
+		return p.outlineTraining(ctx, project, r)
 	}
-	out := Outline{Schema: history.RecordSchema(e.view), Rows: -1, Files: len(e.files())}
-	if e.since == nil {
+	e, err := p.askView(kind, project, r, nil, pit.Config{})
+	if err != nil {
+		return Outline{}, err
+	}
+	if e, ok := e.(*served); ok {
+		v := (*viewExport)(e)
+		return Outline{Schema: ServedSchema(v.view, kind == api.ExportChanges), Rows: -1, Parts: 1}, v.checkNames()
+	}
+	v := (*viewExport)(e.(*rows))
+	out := Outline{Schema: history.RecordSchema(v.view), Rows: -1, Parts: max(1, len(v.files()))}
+	if v.since == nil {
 		out.Rows = 0
-		for _, f := range e.files() {
+		for _, f := range v.files() {
 			out.Rows += f.Rows
 		}
 	}
 	return out, nil
+}
+
+func (p *Past) outlineTraining(ctx context.Context, project string, r *api.ExportRequest) (out Outline, err error) {
+	t, err := p.askTraining(ctx, project, r)
+	if err != nil {
+		return Outline{}, err
+	}
+	if r.EntityRows == nil {
+		out.Rows = -1
+		out.Schema, err = t.schema()
+		return out, err
+	}
+	rows, err := t.EntityRowsOf(r.EntityRows)
+	if err != nil {
+		return Outline{}, err
+	}
+	if err := t.check(rows.Schema()); err != nil {
+		return Outline{}, err
+	}
+	out.Parts = 1
+	for rows.Next() {
+		out.Rows += rows.Record().NumRows()
+	}
+	if err := rows.Err(); err != nil {
+		return Outline{}, err
+	}
+	out.Schema, err = t.request.Schema(rows.Schema())
+	return out, err
+}
+
+// AskPart is Ask for a part of the rows of a view.
+func (p *Past) AskPart(project string, r *api.ExportRequest, part api.ExportPart, c pit.Config) (Export, error) {
+	kind, err := kindOfRequest(r)
+	if err != nil {
+		return nil, err
+	}
+	if kind == api.ExportTraining {
+		return nil, (&ViewRequest{Part: &part}).checkPart(kind)
+	}
+	return p.askView(kind, project, r, &part, c)
 }
 
 // checkPart wants a part of something that has parts.
@@ -98,9 +150,9 @@ func (p *Past) ViewNames(project string) ([]ViewName, error) {
 	return out, nil
 }
 
-// Schema returns the columns that entity rows must have, in order of their names, and
-// then those that the training set adds.
-func (t *Training) Schema() (*arrow.Schema, error) {
+// schema has the columns that entity rows must have, in order of their names, and then
+// those that the training set adds.
+func (t *Training) schema() (*arrow.Schema, error) {
 	var own []arrow.Field
 	for name, typ := range t.entityTypes() {
 		own = append(own, arrow.Field{Name: name, Type: history.ArrowKeyType(feature.JoinKey{Name: name, Type: typ}), Nullable: true})
