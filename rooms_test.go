@@ -146,7 +146,7 @@ var libraries = []library{
 	{path: "cel.dev/cel-go", home: []string{"feature/ondemand"}},
 	{path: "github.com/VictoriaMetrics/fastcache", test: []string{"online"}},  // what the hot tier is measured against
 	{path: "github.com/anishathalye/porcupine", home: []string{"simulation"}}, // judges histories
-	{path: "github.com/apache/arrow/go/v17", home: []string{"offline", "offline/pit", "offline/source", "offline/history", "offline/training", "offline/export", "offline/flight", "sdk/training"}, test: []string{"cmd/featurestore"}},
+	{path: "github.com/apache/arrow/go/v17", home: []string{"offline", "offline/pit", "offline/source", "offline/history", "offline/training", "offline/export", "offline/flight", "sdk/training"}, test: []string{"cmd/featurestore", "replica"}},
 	{path: "github.com/cockroachdb/apd/v3", home: []string{"feature"}},
 	{path: "github.com/dgraph-io/badger/v4", home: []string{"online"}},
 	{path: "github.com/getkin/kin-openapi", test: []string{"api", "server"}},
@@ -179,7 +179,7 @@ var libraries = []library{
 	{path: "go.opentelemetry.io/proto/otlp", test: []string{"replica"}}, // a collector to export to
 	{path: "go.uber.org/goleak", test: []string{anything}},
 	{path: "golang.org/x/sync", home: []string{"online", "replication", "replication/peer", "offline", "offline/pit", "server", "sdk", "replica", "cmd/featurestore"}},
-	{path: "google.golang.org/grpc", home: []string{"replication/peer", "replication/peer/wire", "offline/flight"}, test: []string{"replica"}},
+	{path: "google.golang.org/grpc", home: []string{"replication/peer", "replication/peer/wire", "offline/flight"}, test: []string{"replica", "cmd/featurestore"}},
 	{path: "google.golang.org/protobuf", home: []string{"replication/peer", "replication/peer/wire"}, test: []string{"offline/flight"}},
 	{path: "pgregory.net/rapid", test: []string{anything}},
 }

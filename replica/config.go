@@ -15,6 +15,7 @@ import (
 
 	"featurestore/consistency"
 	"featurestore/meta"
+	"featurestore/offline/flight"
 	"featurestore/offline/history"
 	"featurestore/online"
 	"featurestore/replication"
@@ -76,6 +77,11 @@ type Config struct {
 	HistoryEvery, HistoryRetain time.Duration
 	// Exports bound what exports of history may take.
 	Exports Exports
+	// FlightListen is the address that serves history over Arrow Flight; "" serves it to
+	// nobody. Port 0 takes a free port: see Replica.FlightAddr. FlightStreams bounds
+	// the streams that run at once; 0 is flight.DefaultStreams.
+	FlightListen  string
+	FlightStreams int
 	// Definitions is a file or a folder that is applied at start; "" for none.
 	Definitions string
 	// FeastProject is the project that the paths of Feast's clients serve; "" is
@@ -155,7 +161,7 @@ func (c Config) Validate() error {
 	if err := checkListen("listen", c.withDefaults().Listen, c.AllowInsecure); err != nil {
 		errs = append(errs, err)
 	}
-	errs = append(errs, c.validatePeers(), c.validateLog())
+	errs = append(errs, c.validatePeers(), c.validateLog(), c.validateFlight())
 	if c.URL != "" {
 		u, err := url.Parse(c.URL)
 		fault(err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "", "url is %q: write it as http://features.eu.example:8080", c.URL)
@@ -214,6 +220,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.HistoryEvery == 0 {
 		c.HistoryEvery = history.DefaultMaxAge
+	}
+	if c.FlightStreams == 0 {
+		c.FlightStreams = flight.DefaultStreams
 	}
 	if c.LogFormat == "" {
 		c.LogFormat = LogText

@@ -11,6 +11,8 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/noop"
 
+	"featurestore/offline/export"
+	"featurestore/offline/flight"
 	"featurestore/offline/history"
 	"featurestore/online"
 	"featurestore/probe"
@@ -37,6 +39,7 @@ func TestMetricsPageIsCurrent(t *testing.T) {
 		{"replication", "The exchange of logs with stores of other regions; a store alone has its part of them.", func(m metric.Meter) error { return withNode(t, m) }},
 		{"replication/peer", "Connections to stores of other regions.", func(m metric.Meter) error { return withPeers(m) }},
 		{"offline/history", "History, of a store that keeps one.", func(m metric.Meter) error { return withHistory(t, m) }},
+		{"offline/flight", "Arrow Flight, of a store that serves its history.", withFlight},
 		{"sdk", "The Go client; they are in the client's process, where it is given a meter.", func(m metric.Meter) error {
 			_, err := sdk.New(sdk.Config{URLs: []string{"http://127.0.0.1:1"}, Project: "rides", Meter: m})
 			return err
@@ -134,6 +137,14 @@ func withHistory(t *testing.T, m metric.Meter) error {
 	c.Meter = m
 	_, err = history.NewIngester(c)
 	return err
+}
+
+func withFlight(m metric.Meter) error {
+	s, err := flight.New(flight.Config{Source: export.Source{}, Listen: "127.0.0.1:0", Meter: m})
+	if err != nil {
+		return err
+	}
+	return s.Close()
 }
 
 func withPeers(m metric.Meter) error {

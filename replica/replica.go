@@ -18,6 +18,7 @@ import (
 	"featurestore/feature"
 	"featurestore/feature/definition"
 	"featurestore/feature/ondemand"
+	"featurestore/offline/flight"
 	"featurestore/online"
 	"featurestore/replication"
 	"featurestore/replication/peer"
@@ -35,6 +36,7 @@ type Replica struct {
 	coordinates *consistency.Coordinator // set before anything runs
 	server      *server.Server
 	past        *past // nil for a store that keeps no history
+	flight      *flight.Server // nil for a store that does not serve it
 	listener    net.Listener
 	ready       chan struct{}
 	ran         bool
@@ -81,6 +83,9 @@ func New(cfg Config) (_ *Replica, err error) {
 		if r.listener, err = new(net.ListenConfig).Listen(context.Background(), "tcp", r.cfg.Listen); err != nil {
 			return nil, fmt.Errorf("%w; set listen to another address, port 0 for a free one", err)
 		}
+	}
+	if r.flight, err = r.openFlight(); err != nil {
+		return nil, err
 	}
 	// The secret is made only now: a directory in use is not touched.
 	secret, err := loadSecret(r.cfg, r.telemetry.log)
@@ -272,9 +277,18 @@ func (r *Replica) serve(ctx context.Context) error {
 		MaxHeaderBytes:    maxHeaderBytes,
 	}
 	var serving errgroup.Group
-	failed := make(chan struct{})
+	failed, fail := context.WithCancel(context.WithoutCancel(ctx))
+	defer fail()
+	flightCtx, stopFlight := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopFlight()
+	if r.flight != nil {
+		serving.Go(func() error {
+			defer fail()
+			return r.flight.Run(flightCtx)
+		})
+	}
 	serving.Go(func() error {
-		defer close(failed)
+		defer fail()
 		if err := edge.Serve(r.listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve %s: %w", r.Addr(), err)
 		}
@@ -283,13 +297,23 @@ func (r *Replica) serve(ctx context.Context) error {
 	err := r.begin(ctx)
 	if err == nil && ctx.Err() == nil {
 		close(r.ready)
-		r.telemetry.log.Info("ready", "url", r.URL(), "data", r.cfg.Data, "projects", r.store.Registry().Projects())
+		r.announce()
 		select {
 		case <-ctx.Done():
-		case <-failed:
+		case <-failed.Done():
 		}
 	}
+	stopFlight()
 	return errors.Join(err, r.drain(ctx, edge), serving.Wait())
+}
+
+// announce logs that the store is ready, and where.
+func (r *Replica) announce() {
+	where := []any{"url", r.URL(), "data", r.cfg.Data, "projects", r.store.Registry().Projects()}
+	if r.flight != nil {
+		where = append(where, "flight", r.FlightAddr().String())
+	}
+	r.telemetry.log.Info("ready", where...)
 }
 
 // begin waits until the store takes part, and applies its definitions.
@@ -353,6 +377,9 @@ func (r *Replica) close(ctx context.Context) error {
 		if err := r.listener.Close(); !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
+	}
+	if r.flight != nil && !r.ran {
+		errs = append(errs, r.flight.Close())
 	}
 	if r.peers != nil && !r.ran { // else its Run has closed it
 		errs = append(errs, r.peers.Close())

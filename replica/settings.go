@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"featurestore/offline/export"
+	"featurestore/offline/flight"
 	"featurestore/offline/history"
 	"featurestore/replication"
 )
@@ -78,6 +79,8 @@ var settings = []Setting{
 		c.Exports.MaxRows, err = strconv.ParseInt(s, 10, 64)
 		return plain(err, s, "a whole number")
 	}},
+	{Key: "flight_listen", Help: "address that serves history over Arrow Flight, such as 127.0.0.1:8815; needs history", set: text(func(c *Config) *string { return &c.FlightListen })},
+	{Key: "flight_streams", Default: strconv.Itoa(flight.DefaultStreams), Help: "Flight streams that run at once; of them export_running join rows", set: count(func(c *Config) *int { return &c.FlightStreams })},
 	{Key: "log_min_age", Default: plainDuration(replication.DefaultLogMinAge), Help: "how long log entries stay that every store has", set: duration(func(c *Config) *time.Duration { return &c.Replication.LogMinAge })},
 	{Key: "log_max_age", Default: plainDuration(replication.DefaultLogMaxAge), Help: "how long they stay for a store that is away; it is rebuilt when it misses some", set: duration(func(c *Config) *time.Duration { return &c.Replication.LogMaxAge })},
 	{Key: "log_max_bytes", Default: plainBytes(replication.DefaultLogMaxBytes), Help: "how much of a shard's log stays for a store that is away", set: func(c *Config, s string) (err error) {

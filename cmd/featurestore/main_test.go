@@ -43,10 +43,11 @@ func TestScripts(t *testing.T) {
 		Dir:           "testdata",
 		UpdateScripts: *update,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start": scriptStart,
-			"end":   scriptEnd,
-			"write": scriptWrite,
-			"await": scriptAwait,
+			"start":  scriptStart,
+			"end":    scriptEnd,
+			"write":  scriptWrite,
+			"await":  scriptAwait,
+			"flight": scriptFlight,
 		},
 	})
 }
@@ -79,6 +80,8 @@ func (o *transcript) String() string {
 	defer o.mu.Unlock()
 	return o.text.String()
 }
+
+var atFlight = regexp.MustCompile(`grpc://127\.0\.0\.1:\d+`)
 
 var atURL = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
 
@@ -167,6 +170,7 @@ func scriptStart(ts *testscript.TestScript, neg bool, args []string) {
 	for i, url := range atURL.FindAllString(p.output.String(), -1) {
 		ts.Setenv(fmt.Sprintf("URL%d", i+1), url)
 	}
+	ts.Setenv("FLIGHT", strings.TrimPrefix(atFlight.FindString(p.output.String()), "grpc://"))
 	running := true
 	scriptProcesses.Store(ts, func() {
 		if running {
