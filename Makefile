@@ -12,10 +12,10 @@ TOOL     := go tool -modfile=tools/go.mod
 
 .DEFAULT_GOAL := help
 .PHONY: help check fmt vet lint shape generated test race fuzz golden
-.PHONY: bench peers cover crash sim doc run generate proto
+.PHONY: bench peers cover crash sim s3 doc run generate proto
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
 
 check: fmt vet lint shape generated test ## all that a change must pass
 
@@ -72,6 +72,9 @@ sim: ## SEEDS=100 random scenarios from seed FIRST=1, then planted faults
 	@echo "$(SEEDS) random scenarios from seed $(FIRST): no promise was broken"
 	go test ./simulation -run PlantedFaults -count=1 -v -timeout 24h -sim.faults \
 	  | grep '^ *--- \|found by\|did not show\|^FAIL\|^ok'
+
+s3: ## tests of buckets against a real S3 server; builds it first
+	tools/s3/run
 
 doc: ## the packages' documentation in a browser
 	go doc -http

@@ -111,7 +111,7 @@ func checkImport(r room, test bool, imp string) string {
 	if test {
 		home = slices.Concat(lib.home, lib.test)
 	}
-	if slices.Contains(r.may, anything) || slices.Contains(home, anything) || slices.Contains(home, r.path) {
+	if slices.Contains(r.may, anything) || slices.Contains(home, anything) || slices.ContainsFunc(home, func(path string) bool { return within(r.path, path) }) {
 		return ""
 	}
 	return fmt.Sprintf("%s must not import %s; its home is %v", r.path, imp, home)
@@ -125,11 +125,18 @@ func roomOf(dir string) (room, bool) {
 		}
 	}
 	for _, r := range rooms {
-		if base, open := strings.CutSuffix(r.path, "/..."); open && (dir == base || strings.HasPrefix(dir, base+"/")) {
+		if within(dir, r.path) {
 			return r, true
 		}
 	}
 	return room{}, false
+}
+
+// within reports whether a directory is that of a row, or beneath it where the row
+// is open.
+func within(dir, row string) bool {
+	base, open := strings.CutSuffix(row, "/...")
+	return dir == base || open && strings.HasPrefix(dir, base+"/")
 }
 
 // libraryOf finds the row with the longest path that fits an import.

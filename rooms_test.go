@@ -53,12 +53,14 @@ var rooms = []room{
 		may:  []string{"hlc", "fault", "feature", "feature/definition", "replication/oplog", "meta", "online", "consistency", "replication"},
 	},
 	{path: "offline/pit", may: []string{"hlc", "feature"}}, // the point-in-time join
-	{path: "offline/jobs"}, // work that takes longer than a request
+	{path: "offline/jobs"},                                 // work that takes longer than a request
 	{path: "offline/source", may: []string{"hlc", "feature"}, test: []string{"feature/definition"}},
+	{path: "offline/bucket", test: []string{"offline/bucket/buckettest"}}, // files in an S3-compatible object store
+	{path: "offline/bucket/buckettest", may: []string{"offline/bucket"}},  // a server in the process, and the contract of files
 	{
 		path: "offline/history", // the log, for ever: Parquet files and what counts of them
 		may:  []string{"hlc", "feature", "replication/oplog", "meta"},
-		test: []string{"online", "offline/source"},
+		test: []string{"online", "offline/source", "offline/bucket", "offline/bucket/buckettest"},
 	},
 	{
 		path: "offline/training", // training sets: history through the point-in-time join
@@ -70,22 +72,32 @@ var rooms = []room{
 		may:  []string{"hlc", "feature", "feature/ondemand", "replication/oplog", "meta", "offline/source"},
 		test: []string{"feature/definition", "online"},
 	},
+	{
+		path: "offline/served", // a sample of what was served, as Parquet
+		may:  []string{"hlc", "feature", "offline/history"},
+	},
 
 	// Edges: what the world and other stores talk to.
 	{path: "relay"}, // links between regions on one machine: delay, loss, cuts
 	{path: "api", may: []string{"hlc", "feature"}, test: []string{"feature/definition"}},
 	{path: "probe", may: []string{"api"}, pure: true}, // what a canary saw, judged
 	{
+		path: "offline/sql", // the same join, as text for engines that read the files
+		may:  []string{"hlc", "feature", "offline/history", "offline/training"},
+		test: []string{"online", "feature/definition", "offline/source"},
+	},
+	{
 		path: "offline/export", // what leaves a history, whichever way
-		may:  []string{"hlc", "feature", "feature/definition", "offline/history", "offline/pit", "offline/training", "api"},
+		may:  []string{"hlc", "feature", "feature/definition", "offline/jobs", "offline/history", "offline/pit", "offline/training", "offline/sql", "api"},
 		test: []string{"online"},
 	},
 	{
 		path: "server",
 		may: []string{
 			"hlc", "feature", "feature/definition", "feature/ondemand", "replication/oplog", "meta",
-			"online", "consistency", "replication", "offline", "offline/jobs", "offline/source", "offline/export", "api",
+			"online", "consistency", "replication", "offline", "offline/jobs", "offline/source", "offline/served", "offline/export", "api",
 		},
+		test: []string{"offline/history"},
 	},
 	{path: "replication/peer/wire"}, // generated
 	{
@@ -104,10 +116,10 @@ var rooms = []room{
 		path: "replica",
 		may: []string{
 			"hlc", "feature", "feature/definition", "feature/ondemand", "replication/oplog", "meta",
-			"online", "consistency", "replication", "offline", "offline/jobs", "offline/source", "offline/history", "offline/pit", "offline/export",
+			"online", "consistency", "replication", "offline", "offline/jobs", "offline/source", "offline/bucket", "offline/history", "offline/pit", "offline/export", "offline/served",
 			"api", "server", "replication/peer", "offline/flight", "relay", "fault",
 		},
-		test: []string{"sdk", "probe"},
+		test: []string{"sdk", "probe", "offline/bucket/buckettest"},
 	},
 	{
 		path: "sdk",
@@ -125,7 +137,7 @@ var rooms = []room{
 		path: "cmd/featurestore",
 		may: []string{
 			"hlc", "feature", "feature/definition", "feature/ondemand", "replication/oplog",
-			"online", "consistency", "offline/source", "offline/history", "offline/pit", "offline/training", "offline/export", "api", "probe", "sdk", "sdk/training", "replica", "relay", "meta",
+			"online", "consistency", "offline/source", "offline/history", "offline/pit", "offline/training", "offline/sql", "offline/export", "api", "probe", "sdk", "sdk/training", "replica", "relay", "meta",
 		},
 		test: []string{"server", "simulation"},
 	},
@@ -146,7 +158,9 @@ var libraries = []library{
 	{path: "cel.dev/cel-go", home: []string{"feature/ondemand"}},
 	{path: "github.com/VictoriaMetrics/fastcache", test: []string{"online"}},  // what the hot tier is measured against
 	{path: "github.com/anishathalye/porcupine", home: []string{"simulation"}}, // judges histories
-	{path: "github.com/apache/arrow/go/v17", home: []string{"offline", "offline/pit", "offline/source", "offline/history", "offline/training", "offline/export", "offline/flight", "sdk/training"}, test: []string{"cmd/featurestore", "replica"}},
+	{path: "github.com/apache/arrow/go/v17", home: []string{"offline/...", "sdk/training"}, test: []string{"cmd/featurestore", "offline/pit", "offline/source", "offline/history", "offline/training", "offline/export", "offline/served", "offline/flight", "replica"}},
+	{path: "github.com/aws/aws-sdk-go-v2", home: []string{"offline/bucket"}},
+	{path: "github.com/aws/smithy-go", home: []string{"offline/bucket"}},
 	{path: "github.com/cockroachdb/apd/v3", home: []string{"feature"}},
 	{path: "github.com/dgraph-io/badger/v4", home: []string{"online"}},
 	{path: "github.com/getkin/kin-openapi", test: []string{"api", "server"}},
@@ -168,17 +182,17 @@ var libraries = []library{
 	{path: "go.opentelemetry.io/contrib/instrumentation/runtime", home: []string{"replica"}},
 	{
 		path: "go.opentelemetry.io/otel", // the API: instruments and spans
-		home: []string{"online", "consistency", "replication", "replication/peer", "offline", "offline/history", "offline/flight", "probe", "server", "sdk", "replica"},
+		home: []string{"online", "consistency", "replication", "replication/peer", "offline", "offline/history", "offline/served", "offline/flight", "probe", "server", "sdk", "replica"},
 	},
 	{path: "go.opentelemetry.io/otel/exporters", home: []string{"replica"}},
 	{
 		path: "go.opentelemetry.io/otel/sdk",
 		home: []string{"replica"},
-		test: []string{"online", "consistency", "replication", "replication/peer", "offline", "offline/history", "offline/flight", "server", "sdk"},
+		test: []string{"online", "consistency", "replication", "replication/peer", "offline", "offline/history", "offline/served", "offline/flight", "server", "sdk"},
 	},
 	{path: "go.opentelemetry.io/proto/otlp", test: []string{"replica"}}, // a collector to export to
 	{path: "go.uber.org/goleak", test: []string{anything}},
-	{path: "golang.org/x/sync", home: []string{"online", "replication", "replication/peer", "offline", "offline/pit", "server", "sdk", "replica", "cmd/featurestore"}},
+	{path: "golang.org/x/sync", home: []string{"online", "replication", "replication/peer", "offline/...", "offline/history", "server", "sdk", "replica", "cmd/featurestore"}},
 	{path: "google.golang.org/grpc", home: []string{"replication/peer", "replication/peer/wire", "offline/flight"}, test: []string{"replica", "cmd/featurestore"}},
 	{path: "google.golang.org/protobuf", home: []string{"replication/peer", "replication/peer/wire"}, test: []string{"offline/flight"}},
 	{path: "pgregory.net/rapid", test: []string{anything}},

@@ -50,6 +50,8 @@ const (
 	CodeIdempotencyKeyReused Code = "idempotency_key_reused"
 	CodeNotImplemented       Code = "not_implemented"
 	CodeMembershipRefused    Code = "membership_refused"
+	CodeJobBusy              Code = "job_busy"     // another job works on the same
+	CodeBatchSource          Code = "batch_source" // a batch source cannot be read as it is
 )
 
 // Codes of names that do not exist.
@@ -64,6 +66,7 @@ const (
 	CodeGroupNotFound      Code = "group_not_found"
 	CodePushSourceNotFound Code = "push_source_not_found"
 	CodeLinkNotFound       Code = "link_not_found"
+	CodeJobNotFound        Code = "job_not_found"
 )
 
 // Codes of a store that cannot serve now.
@@ -129,6 +132,8 @@ var codes = []CodeInfo{
 	{CodeConflict, http.StatusConflict, "the project has changed meanwhile", "look at the difference, plan again, and apply with the new revision"},
 	{CodeIdempotencyKeyReused, http.StatusUnprocessableEntity, "the idempotency key was used for another request", "use a new key for a new request"},
 	{CodeMembershipRefused, http.StatusConflict, "the membership cannot be changed like that", "fix what detail names: nothing was changed"},
+	{CodeJobBusy, http.StatusConflict, "another job works on the same", "wait for the job that detail names, or cancel it"},
+	{CodeBatchSource, http.StatusUnprocessableEntity, "a batch source cannot be read as it is", "mend what detail names, the file or the definition, and run it again: it goes on where it stopped"},
 	{CodeNotImplemented, http.StatusNotImplemented, "not served by this version", "see docs/api.md"},
 
 	{CodeRouteNotFound, http.StatusNotFound, "no such path", "see /openapi.json"},
@@ -141,6 +146,7 @@ var codes = []CodeInfo{
 	{CodeGroupNotFound, http.StatusNotFound, "no such group", "see detail for the nearest name"},
 	{CodePushSourceNotFound, http.StatusNotFound, "no such push source", "see detail for the nearest name"},
 	{CodeLinkNotFound, http.StatusNotFound, "no such link", "links are between regions of featurestore dev; see detail"},
+	{CodeJobNotFound, http.StatusNotFound, "no such job", "it has ended long ago, or its store was restarted: run it again"},
 
 	{CodeDeadlineExceeded, http.StatusGatewayTimeout, "the request's time is up", "a write may have been stored: repeat it with the same Idempotency-Key"},
 	{CodeCanceled, statusClosed, "the client went away", "nothing: it is seen in logs and metrics only"},

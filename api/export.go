@@ -32,6 +32,8 @@ type ExportManifest struct {
 	Features []ExportedFeature `json:"features"`
 	// EventTime is the entity rows' column of times.
 	EventTime string `json:"event_time"`
+	// KeysOf is what history was asked for entity rows, where they came from there.
+	KeysOf *ExportKeysOf `json:"keys_of,omitempty"`
 	// KnownAsOf is the limit that was asked for, ServedIn the region; "" for none.
 	KnownAsOf string `json:"known_as_of,omitempty"`
 	ServedIn  string `json:"served_in,omitempty"`
@@ -44,6 +46,9 @@ type ExportManifest struct {
 	History HistoryManifest `json:"history"`
 	// Matched counts, for each view, the entity rows that met a row of it.
 	Matched map[string]int64 `json:"matched,omitempty"`
+	// Differences say how what the region had differs from what was true, one for each
+	// feature; none unless they were asked for.
+	Differences []ExportedDifference `json:"differences,omitempty"`
 }
 
 // ExportedFeature is one column that holds a feature.
@@ -52,6 +57,20 @@ type ExportedFeature struct {
 	Column  string `json:"column"`
 	Type    string `json:"type"`
 	TTL     string `json:"ttl,omitempty"`
+	// Keys are the entity rows' columns for the view's join keys, where an alias names
+	// them.
+	Keys []string `json:"keys,omitempty"`
+}
+
+// ExportedDifference says in how many cells of a column a region had another value than
+// the true one, and why.
+type ExportedDifference struct {
+	Column    string `json:"column"`
+	Cells     int64  `json:"cells"`
+	Differing int64  `json:"differing"`
+	// Causes counts the differing cells, each under one: replication_lag, late_data,
+	// ttl, conflict, history_only or early_data.
+	Causes map[string]int64 `json:"causes"`
 }
 
 // HistoryManifest says up to where history was when it was read.

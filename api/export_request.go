@@ -28,6 +28,10 @@ type ExportRequest struct {
 	Features []string `json:"features,omitempty"`
 	// EntityRows are the rows of a training set; nil where they come otherwise.
 	EntityRows *EntityRows `json:"entity_rows,omitempty"`
+	// KeysOf asks history for them.
+	KeysOf *ExportKeysOf `json:"keys_of,omitempty"`
+	// Aliases are views under other names, for Features to name.
+	Aliases map[string]ExportAlias `json:"aliases,omitempty"`
 	// EventTime is their column of times; "": event_timestamp.
 	EventTime string `json:"event_time,omitempty"`
 	// KnownAsOf leaves out what was accepted later, AsServedIn takes what this region
@@ -35,6 +39,8 @@ type ExportRequest struct {
 	KnownAsOf  string `json:"known_as_of,omitempty"`
 	AsServedIn string `json:"as_served_in,omitempty"`
 	FullNames  bool   `json:"full_feature_names,omitempty"`
+	// Differences compares what the region had with what was true; it needs AsServedIn.
+	Differences bool `json:"differences,omitempty"`
 
 	// Snapshot, Changes and Rows name a view: its current rows, those of the entities
 	// that changed, or all that was written to it.
@@ -127,4 +133,18 @@ func (e *EntityRows) byColumn() (names []string, columns [][]json.RawMessage, er
 		return nil
 	})
 	return names, columns, err
+}
+
+// ExportJob is what a store keeps of a job that makes an export, until that has ended: to
+// begin it again when the store's process has died.
+type ExportJob struct {
+	ID      string        `json:"id"`
+	Project string        `json:"project"`
+	Request ExportRequest `json:"request"`
+	// EntityRowsSent says that they came as an Arrow stream, which is kept beside.
+	EntityRowsSent bool `json:"entity_rows_sent"`
+	// Commit of history and Definitions, as package feature/definition encodes them, are
+	// what it was begun with.
+	Commit      uint64 `json:"commit"`
+	Definitions []byte `json:"definitions"`
 }

@@ -15,8 +15,10 @@ import (
 
 	"featurestore/consistency"
 	"featurestore/meta"
+	"featurestore/offline/bucket"
 	"featurestore/offline/flight"
 	"featurestore/offline/history"
+	"featurestore/offline/served"
 	"featurestore/online"
 	"featurestore/replication"
 	"featurestore/server"
@@ -72,8 +74,10 @@ type Config struct {
 	// History keeps every row that is written as Parquet files in the folder history
 	// of Data, for training sets. HistoryEvery is how long what was read of the log may wait for
 	// its commit; 0 is history.DefaultMaxAge. HistoryRetain is for how long rows
-	// stay, by event time; 0: for ever.
+	// stay, by event time; 0: for ever. HistoryBucket is the URL of a bucket, as
+	// package bucket reads it, that holds history in the place of Data; "" for none.
 	History                     bool
+	HistoryBucket               string
 	HistoryEvery, HistoryRetain time.Duration
 	// Exports bound what exports of history may take.
 	Exports Exports
@@ -82,6 +86,12 @@ type Config struct {
 	// the streams that run at once; 0 is flight.DefaultStreams.
 	FlightListen  string
 	FlightStreams int
+	// ServedLog is the fraction of lookups whose answers are logged in the folder served of
+	// Data, 0 to 1; ServedLogMaxBytes and ServedLogRetain bound the folder, 0 being the
+	// defaults of served.Config. A lookup waits for its file for HistoryEvery.
+	ServedLog         float64
+	ServedLogMaxBytes int64
+	ServedLogRetain   time.Duration
 	// Definitions is a file or a folder that is applied at start; "" for none.
 	Definitions string
 	// FeastProject is the project that the paths of Feast's clients serve; "" is
@@ -167,9 +177,18 @@ func (c Config) Validate() error {
 		fault(err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "", "url is %q: write it as http://features.eu.example:8080", c.URL)
 	}
 	fault(c.LogFormat != "" && c.LogFormat != LogText && c.LogFormat != LogJSON, "log_format is %q: use text or json", c.LogFormat)
+	if c.HistoryBucket != "" {
+		fault(!c.History, "history_bucket is set, and history is not: add history: true, for the store to keep one there")
+		if _, err := bucket.Parse(c.HistoryBucket); err != nil {
+			errs = append(errs, fmt.Errorf("history_bucket: %w", err))
+		}
+	}
 	fault(c.HistoryEvery < 0, "history_every is %v: it must be positive, or zero for %v", c.HistoryEvery, history.DefaultMaxAge)
 	fault(c.HistoryRetain < 0, "history_retain is %v: it must be positive, or zero for ever", c.HistoryRetain)
 	errs = append(errs, c.Exports.validate())
+	fault(!(c.ServedLog >= 0 && c.ServedLog <= 1), "served_log is %v: it must be 0 to 1", c.ServedLog)
+	fault(c.ServedLogMaxBytes < 0, "served_log_max_bytes is %d: it must be positive, or zero for %d", c.ServedLogMaxBytes, served.DefaultMaxBytes)
+	fault(c.ServedLogRetain < 0, "served_log_retain is %v: it must be positive, or zero for %v", c.ServedLogRetain, served.DefaultRetain)
 	fault(c.Drain < 0, "drain is %v: it must be positive, or zero for %v", c.Drain, DefaultDrain)
 	fault(c.OTLP.Interval < 0, "otlp_interval is %v: it must be positive, or zero for %v", c.OTLP.Interval, DefaultOTLPInterval)
 	if r := c.OTLP.TraceRatio; r != nil {
@@ -223,6 +242,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.FlightStreams == 0 {
 		c.FlightStreams = flight.DefaultStreams
+	}
+	if c.ServedLogMaxBytes == 0 {
+		c.ServedLogMaxBytes = served.DefaultMaxBytes
+	}
+	if c.ServedLogRetain == 0 {
+		c.ServedLogRetain = served.DefaultRetain
 	}
 	if c.LogFormat == "" {
 		c.LogFormat = LogText

@@ -24,6 +24,9 @@ func (p *past) Left(ctx context.Context, e server.Erasure) (api.ErasedHistory, e
 }
 
 func (p *past) erasing(ctx context.Context, e server.Erasure, do func(context.Context, []feature.ViewID, ...feature.Key) (history.Erased, error)) (api.ErasedHistory, error) {
+	if err := p.await(ctx); err != nil {
+		return api.ErasedHistory{}, err
+	}
 	for shard, vector := range e.After {
 		if err := p.reach(ctx, shard, vector); err != nil {
 			return api.ErasedHistory{}, fmt.Errorf("history has not come to what the store has: %w", err)

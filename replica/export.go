@@ -1,16 +1,20 @@
 package replica
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
+	"featurestore/api"
 	"featurestore/feature"
 	"featurestore/hlc"
 	"featurestore/meta"
 	"featurestore/offline/export"
 	"featurestore/offline/history"
+	"featurestore/offline/jobs"
 	"featurestore/offline/pit"
 )
 
@@ -26,6 +30,8 @@ type Exports struct {
 	// MaxBytes and MaxRows bound entity rows that come with a request as an Arrow
 	// stream; defaults export.DefaultStreamBytes and DefaultStreamRows.
 	MaxBytes, MaxRows int64
+	// Dir is where jobs write; "" is the folder exports of Data.
+	Dir string
 }
 
 // DefaultExportThreads is one: a store on two cores serves lookups with the other.
@@ -68,23 +74,52 @@ func (e Exports) withDefaults() Exports {
 	return e
 }
 
+// exportDir is where jobs write.
+func (c Config) exportDir() string {
+	if c.Exports.Dir != "" {
+		return c.Exports.Dir
+	}
+	return filepath.Join(c.Data, "exports")
+}
+
 // SpillDir returns the directory within data that holds what exports put aside while
 // they run.
 func SpillDir(data string) string { return filepath.Join(data, "spill") }
 
 // openExports returns what makes exports of the store's history. What an earlier life
 // left in the spill directory goes.
-func (r *Replica) openExports(h *history.History, in *history.Ingester) (*export.Exports, error) {
+func (r *Replica) openExports(h *history.History, p *past) (*export.Exports, error) {
 	spill := SpillDir(r.cfg.Data)
 	if err := errors.Join(os.RemoveAll(spill), os.MkdirAll(spill, 0o700)); err != nil {
 		return nil, fmt.Errorf("spill directory: %w", err)
 	}
 	c := r.cfg.Exports.withDefaults()
 	return export.NewExports(export.ExportsConfig{
-		History: h, Files: history.NewDisk(HistoryDir(r.cfg.Data)), Registry: r.store.Registry, Heads: r.heads, Hurry: in.Hurry, Running: c.Running,
+		History: h, Files: p.files, Registry: r.store.Registry, Heads: r.heads, Hurry: p.ingester.Hurry, Running: c.Running,
 		Join:    pit.Config{MemoryLimit: c.Memory, Threads: c.Threads, SpillDir: spill},
 		Streams: export.StreamLimits{Bytes: c.MaxBytes, Rows: c.MaxRows},
 	})
+}
+
+// Begin implements server.Exports, once the history is open.
+func (p *past) Begin(ctx context.Context, project string, r *api.ExportRequest, entityRows io.Reader, fresh bool) (*export.Begun, error) {
+	if err := p.await(ctx); err != nil {
+		return nil, err
+	}
+	return p.exports.Begin(ctx, project, r, entityRows, fresh)
+}
+
+// exportJobs are the jobs of a past.
+type exportJobs struct{ *past }
+
+// Start implements server.ExportJobs, once those of an earlier life have begun again.
+func (p exportJobs) Start(ctx context.Context, project string, r *api.ExportRequest, entityRows io.Reader, fresh bool) (jobs.Job, error) {
+	select {
+	case <-p.resumed:
+		return p.jobs.Start(ctx, project, r, entityRows, fresh)
+	case <-ctx.Done():
+		return jobs.Job{}, fmt.Errorf("history cannot be reached: %w", ctx.Err())
+	}
 }
 
 // heads are how far the logs of the store are, by shard.

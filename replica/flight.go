@@ -1,13 +1,13 @@
 package replica
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
 
 	"featurestore/offline/export"
 	"featurestore/offline/flight"
-	"featurestore/offline/history"
 	"featurestore/offline/pit"
 )
 
@@ -19,7 +19,7 @@ func (r *Replica) openFlight() (*flight.Server, error) {
 	}
 	c := r.cfg.Exports.withDefaults()
 	s, err := flight.New(flight.Config{
-		Source:  export.Source{History: r.past.history, Files: history.NewDisk(HistoryDir(r.cfg.Data))},
+		Source:  flightSource{r.past},
 		Listen:  r.cfg.FlightListen,
 		Streams: r.cfg.FlightStreams, Trainings: min(c.Running, max(r.cfg.FlightStreams, 1)),
 		Join:       pit.Config{MemoryLimit: c.Memory, Threads: c.Threads, SpillDir: SpillDir(r.cfg.Data)},
@@ -31,6 +31,36 @@ func (r *Replica) openFlight() (*flight.Server, error) {
 		return nil, fmt.Errorf("%w; set flight_listen to another address, port 0 for a free one", err)
 	}
 	return s, nil
+}
+
+// flightSource opens what the history has, once that is open itself.
+type flightSource struct{ *past }
+
+func (p flightSource) source() (export.Source, error) {
+	select {
+	case <-p.opened:
+		return export.Source{History: p.history, Files: p.files}, nil
+	default:
+		return export.Source{}, fmt.Errorf("%w that can be reached: it is tried until it can", export.ErrNoHistory)
+	}
+}
+
+// Now implements flight.Source.
+func (p flightSource) Now(ctx context.Context) (*export.Past, error) {
+	s, err := p.source()
+	if err != nil {
+		return nil, err
+	}
+	return s.Now(ctx)
+}
+
+// At implements flight.Source.
+func (p flightSource) At(ctx context.Context, m export.Moment) (*export.Past, error) {
+	s, err := p.source()
+	if err != nil {
+		return nil, err
+	}
+	return s.At(ctx, m)
 }
 
 // FlightAddr returns the address of Arrow Flight, with the port that was taken; nil for a

@@ -14,6 +14,7 @@ import (
 	"featurestore/offline/export"
 	"featurestore/offline/flight"
 	"featurestore/offline/history"
+	"featurestore/offline/served"
 	"featurestore/online"
 	"featurestore/probe"
 	"featurestore/replication"
@@ -40,6 +41,10 @@ func TestMetricsPageIsCurrent(t *testing.T) {
 		{"replication/peer", "Connections to stores of other regions.", func(m metric.Meter) error { return withPeers(m) }},
 		{"offline/history", "History, of a store that keeps one.", func(m metric.Meter) error { return withHistory(t, m) }},
 		{"offline/flight", "Arrow Flight, of a store that serves its history.", withFlight},
+		{"offline/served", "The log of what is served, of a store that keeps one.", func(m metric.Meter) error {
+			_, err := served.New(served.Config{Files: history.NewDisk(t.TempDir()), Region: "eu", Store: "eu-1", Meter: m})
+			return err
+		}},
 		{"sdk", "The Go client; they are in the client's process, where it is given a meter.", func(m metric.Meter) error {
 			_, err := sdk.New(sdk.Config{URLs: []string{"http://127.0.0.1:1"}, Project: "rides", Meter: m})
 			return err

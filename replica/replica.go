@@ -19,6 +19,8 @@ import (
 	"featurestore/feature/definition"
 	"featurestore/feature/ondemand"
 	"featurestore/offline/flight"
+	"featurestore/offline/jobs"
+	"featurestore/offline/served"
 	"featurestore/online"
 	"featurestore/replication"
 	"featurestore/replication/peer"
@@ -35,8 +37,10 @@ type Replica struct {
 	node        *replication.Node
 	coordinates *consistency.Coordinator // set before anything runs
 	server      *server.Server
-	past        *past // nil for a store that keeps no history
+	past        *past          // nil for a store that keeps no history
 	flight      *flight.Server // nil for a store that does not serve it
+	served      *served.Log    // nil for a store that logs nothing it serves
+	jobs        *jobs.Registry
 	listener    net.Listener
 	ready       chan struct{}
 	ran         bool
@@ -73,8 +77,16 @@ func New(cfg Config) (_ *Replica, err error) {
 	if r.store, err = online.Open(r.onlineConfig()); err != nil {
 		return nil, err
 	}
+	if r.jobs, err = jobs.New(jobs.Config{Prefix: r.cfg.Store, Wall: r.cfg.Wall, Logger: r.telemetry.log.With("room", "jobs")}); err != nil {
+		return nil, err
+	}
 	if r.cfg.History {
-		if r.past, err = r.openHistory(context.Background()); err != nil {
+		if err = r.newPast(context.Background()); err != nil {
+			return nil, err
+		}
+	}
+	if r.cfg.ServedLog > 0 {
+		if r.served, err = served.New(r.servedConfig()); err != nil {
 			return nil, err
 		}
 	}
@@ -137,7 +149,7 @@ func (r *Replica) serverConfig(secret []byte) (server.Config, error) {
 	}
 	c.Forward = r.cfg.Forward
 	if r.past != nil {
-		c.Exports = r.past.exports
+		c.Exports, c.ExportJobs = r.past, exportJobs{r.past}
 	}
 	if r.cfg.Links != nil {
 		c.Links = edgeLinks{r.cfg.Links}
@@ -146,8 +158,11 @@ func (r *Replica) serverConfig(secret []byte) (server.Config, error) {
 		c.Eraser = r.past
 	}
 	c.LogAge = r.cfg.Replication.WithDefaults().LogMaxAge
+	if r.served != nil {
+		c.Served = r.served
+	}
 	c.URL = r.reachable()
-	c.Online = r.store
+	c.Online, c.Jobs = r.store, r.jobs
 	c.Ready = r.Started
 	c.Logger = r.telemetry.log.With("room", "server")
 	c.Meter = r.telemetry.meter("server")
@@ -253,9 +268,18 @@ func (r *Replica) Run(ctx context.Context) error {
 	defer stopPast()
 	var past errgroup.Group
 	if r.past != nil {
+		r.past.life = ctx
 		past.Go(func() error { r.keepHistory(pastCtx); return nil })
 	}
+	if r.served != nil {
+		past.Go(func() error { return r.served.Run(pastCtx) })
+	}
+	// Jobs use the edge, and end with the first who stops it.
+	var work errgroup.Group
+	work.Go(func() error { return r.jobs.Run(ctx) })
 	err := r.serve(ctx)
+	stopServing()
+	err = errors.Join(err, work.Wait())
 	stopNode()
 	err = errors.Join(err, node.Wait())
 	stopPast()

@@ -10,6 +10,7 @@ import (
 	"featurestore/offline/export"
 	"featurestore/offline/flight"
 	"featurestore/offline/history"
+	"featurestore/offline/served"
 	"featurestore/replication"
 )
 
@@ -63,6 +64,7 @@ var settings = []Setting{
 		c.History, err = strconv.ParseBool(s)
 		return plain(err, s, "true or false")
 	}},
+	{Key: "history_bucket", Help: "keep them in an S3 bucket instead, such as s3://lake/rides?region=eu-central-1 or ?endpoint=http://127.0.0.1:9000", set: text(func(c *Config) *string { return &c.HistoryBucket })},
 	{Key: "history_every", Default: plainDuration(history.DefaultMaxAge), Help: "how long rows may wait for their history", set: duration(func(c *Config) *time.Duration { return &c.HistoryEvery })},
 	{Key: "history_retain", Default: "0s", Help: "how long rows stay in history, by event time; 0s is for ever", set: duration(func(c *Config) *time.Duration { return &c.HistoryRetain })},
 	{Key: "export_memory", Default: plainBytes(export.DefaultMemory), Help: "memory for each export that runs, at least 64MiB; the rest goes through files", set: func(c *Config, s string) (err error) {
@@ -71,6 +73,7 @@ var settings = []Setting{
 	}},
 	{Key: "export_threads", Default: strconv.Itoa(DefaultExportThreads), Help: "goroutines of each export that work at once", set: count(func(c *Config) *int { return &c.Exports.Threads })},
 	{Key: "export_running", Default: strconv.Itoa(export.DefaultRunning), Help: "exports that run at once; one more is refused", set: count(func(c *Config) *int { return &c.Exports.Running })},
+	{Key: "export_dir", path: true, Default: "<data>/exports", Help: "folder of the files that export jobs write", set: text(func(c *Config) *string { return &c.Exports.Dir })},
 	{Key: "max_export_bytes", Default: plainBytes(export.DefaultStreamBytes), Help: "entity rows that are sent as an Arrow stream", set: func(c *Config, s string) (err error) {
 		c.Exports.MaxBytes, err = ParseBytes(s)
 		return err
@@ -81,6 +84,15 @@ var settings = []Setting{
 	}},
 	{Key: "flight_listen", Help: "address that serves history over Arrow Flight, such as 127.0.0.1:8815; needs history", set: text(func(c *Config) *string { return &c.FlightListen })},
 	{Key: "flight_streams", Default: strconv.Itoa(flight.DefaultStreams), Help: "Flight streams that run at once; of them export_running join rows", set: count(func(c *Config) *int { return &c.FlightStreams })},
+	{Key: "served_log", Default: "0", Help: "part of the lookups whose answers are logged in the data directory, for verify, 0 to 1", set: func(c *Config, s string) (err error) {
+		c.ServedLog, err = strconv.ParseFloat(s, 64)
+		return plain(err, s, "a number from 0 to 1")
+	}},
+	{Key: "served_log_max_bytes", Default: plainBytes(served.DefaultMaxBytes), Help: "size of that log; the oldest go", set: func(c *Config, s string) (err error) {
+		c.ServedLogMaxBytes, err = ParseBytes(s)
+		return err
+	}},
+	{Key: "served_log_retain", Default: plainDuration(served.DefaultRetain), Help: "how long it stays", set: duration(func(c *Config) *time.Duration { return &c.ServedLogRetain })},
 	{Key: "log_min_age", Default: plainDuration(replication.DefaultLogMinAge), Help: "how long log entries stay that every store has", set: duration(func(c *Config) *time.Duration { return &c.Replication.LogMinAge })},
 	{Key: "log_max_age", Default: plainDuration(replication.DefaultLogMaxAge), Help: "how long they stay for a store that is away; it is rebuilt when it misses some", set: duration(func(c *Config) *time.Duration { return &c.Replication.LogMaxAge })},
 	{Key: "log_max_bytes", Default: plainBytes(replication.DefaultLogMaxBytes), Help: "how much of a shard's log stays for a store that is away", set: func(c *Config, s string) (err error) {

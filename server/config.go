@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"featurestore/consistency"
+	"featurestore/offline/jobs"
 	"featurestore/online"
 	"featurestore/replication"
 
@@ -48,8 +49,15 @@ type Config struct {
 	LogAge time.Duration
 	// Exports makes exports of the history that this store keeps; nil: it keeps none.
 	Exports Exports
+	// ExportJobs are exports that write files, nil with Exports.
+	ExportJobs ExportJobs
+	// Jobs are what the store works on beside requests; nil: it runs none.
+	Jobs *jobs.Registry
 	// Links are those of featurestore dev, nil elsewhere.
 	Links Links
+
+	// Served takes a sample of what lookups answer; nil: nobody does.
+	Served ServedLog
 
 	// FeastProject is the project that Feast's paths serve; "" is the only one
 	// there is.

@@ -15,6 +15,7 @@ import (
 	"featurestore/feature"
 	"featurestore/meta"
 	"featurestore/offline/export"
+	"featurestore/offline/jobs"
 )
 
 // Exports makes exports of the history that a store keeps; *export.Exports does.
@@ -23,6 +24,38 @@ type Exports interface {
 	// it is read while the export runs. Fresh waits, until ctx ends, for a history
 	// with all that the store has now. The caller closes what it gets.
 	Begin(ctx context.Context, project string, r *api.ExportRequest, entityRows io.Reader, fresh bool) (*export.Begun, error)
+}
+
+// ExportJobs are exports that write files in a folder of the store; *export.Jobs are.
+type ExportJobs interface {
+	// Start begins one that writes r.Out. EntityRows, nil for none, are read before it
+	// returns; fresh is as in Exports.Begin.
+	Start(ctx context.Context, project string, r *api.ExportRequest, entityRows io.Reader, fresh bool) (jobs.Job, error)
+}
+
+// startExport serves POST /v1/projects/{project}/exports: an export as a job that writes a
+// file, for what takes longer than anybody waits. It answers with the job.
+func (s *Server) startExport(r *request) error {
+	if s.cfg.ExportJobs == nil {
+		return errNoHistory(s)
+	}
+	asked, entityRows, err := r.exportRequest()
+	if err != nil {
+		return err
+	}
+	session, err := s.awaitSeen(r)
+	if err != nil {
+		return err
+	}
+	job, err := started(s.cfg.ExportJobs.Start(r.context(), r.Param("project"), asked, entityRows, session))
+	if err != nil {
+		return export.Problem(err)
+	}
+	if err := s.mergeSession(r); err != nil {
+		return err
+	}
+	r.Response().Header().Set("Location", "/v1/projects/"+r.Param("project")+"/jobs/"+string(job.ID))
+	return s.answerJob(r, http.StatusAccepted, job)
 }
 
 // maxTrailer is the longest trailer that is sent: net/http's client takes 4 KiB of all of
@@ -42,7 +75,7 @@ func (s *Server) export(r *request) error {
 	if asked.Out != "" {
 		return api.Problemf(api.CodeInvalidRequest, "out", "this answers with the rows themselves; POST …/exports starts a job that writes a file")
 	}
-	session, err := s.awaitSession(r)
+	session, err := s.awaitSeen(r)
 	if err != nil {
 		return err
 	}
@@ -149,9 +182,9 @@ func (r *request) exportRequest() (*api.ExportRequest, io.Reader, error) {
 	return asked, &upload{r, http.NewResponseController(r.Response())}, nil
 }
 
-// awaitSession waits until this store has what the request's session has seen, whatever
-// group it is of; it reports whether there is a session.
-func (s *Server) awaitSession(r *request) (bool, error) {
+// awaitSeen waits until this store has what the request's session has seen, of whatever
+// group; it reports whether there is a session.
+func (s *Server) awaitSeen(r *request) (bool, error) {
 	token, err := s.sessionOf(r)
 	if err != nil || token.IsEmpty() {
 		return false, err
@@ -165,10 +198,5 @@ func (s *Server) awaitSession(r *request) (bool, error) {
 		}
 		targets = append(targets, t)
 	}
-	read := consistency.Read{
-		Alternatives: []consistency.Alternative{{Level: consistency.Session}}, Token: token,
-		Fallback: consistency.Fallback{Wait: time.Until(r.deadline()), Unmet: consistency.Fail},
-	}
-	_, err = s.cfg.Coordinator.AdmitRead(r.context(), &read, targets)
-	return true, err
+	return true, s.awaitSession(r, targets)
 }

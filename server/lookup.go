@@ -33,6 +33,10 @@ type lookup struct {
 	// conflicts says that a value has siblings beside it, keepSession that the
 	// token names all that was seen, however old: a siblings feature was read.
 	conflicts, keepSession bool
+	// sampled says that the answer will be logged, beheld then up to where the logs of
+	// each shard were when it began to read.
+	sampled bool
+	beheld  []beheld
 	// uncomputed counts, for each of plan.derived, entities it failed for.
 	uncomputed []int64
 	out        []byte
@@ -51,6 +55,7 @@ func (l *lookup) release() {
 		return
 	}
 	clear(l.cells) // values alias the batch
+	clear(l.beheld)
 	l.batch.Reset()
 	l.plan = nil
 	lookups.Put(l)
@@ -150,6 +155,7 @@ func (s *Server) admit(l *lookup, r *request) (consistency.Met, bool, error) {
 // rows come to.
 func (s *Server) read(l *lookup, r *request) error {
 	l.batch.MaxBytes = s.cfg.Limits.AnswerBytes
+	l.sample(s, r)
 	if err := s.readRows(l, r); err != nil {
 		return l.tooMuch(err)
 	}

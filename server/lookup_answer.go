@@ -196,8 +196,13 @@ func (s *Server) answerLookup(r *request, l *lookup, met consistency.Met) error 
 		h[api.HeaderSession] = []string{string(l.token)}
 	}
 	r.Response().WriteHeader(http.StatusOK)
-	_, err := r.Response().Write(l.out)
-	return err
+	if _, err := r.Response().Write(l.out); err != nil || !l.sampled {
+		return err
+	}
+	if err := s.logServed(l, r, met); err != nil { // it was answered all the same
+		s.cfg.Logger.Error("a served lookup cannot be logged", "request", r.id, "error", err)
+	}
+	return nil
 }
 
 func (p *plan) hasKey(name []byte) bool {

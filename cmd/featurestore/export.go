@@ -25,6 +25,7 @@ type exporting struct {
 	request    export.TrainingRequest
 	knownAsOf  string
 	entityRows string
+	query      exportQuery
 	out        string
 	memory     string
 	threads    int
@@ -33,7 +34,7 @@ type exporting struct {
 func newExport(a *app) *cobra.Command {
 	var e exporting
 	cmd := &cobra.Command{
-		Use:   "export (--service NAME | --features VIEW:FEATURE,…) --entity-rows FILE --out FILE",
+		Use:   "export (--service NAME | --features VIEW:FEATURE,…) (--entity-rows FILE | --keys-of VIEW) (--out FILE | --emit DIALECT)",
 		Short: "Make a training set of a store's history",
 		Long: `Export joins entity rows with features as they were at each row's time, and
 writes them to a file: .parquet, .arrow or .csv, by its ending. There is one row
@@ -45,7 +46,21 @@ a store would have served at that time which had every write of an event by
 then, whenever it came; what was older than the view's ttl, or not there, is its
 default, or null. --known-as-of leaves out what was accepted later.
 --as-served-in takes what the region really had at that time instead, late rows
-and the lag of replication included.
+and the lag of replication included. With --differences it is compared with what
+was true then: a table says how many cells of each feature differ, by cause.
+
+Entity rows can be asked of the history instead: --keys-of takes every key that
+it has of a view, --at given times, --every so long --from one time --to another,
+or at --each-write; with --existing only while the view had a row of it. They
+come by key, then by time.
+
+One view can be joined several times, by other columns of the entity rows:
+--alias origin=place_stats,city=from_city lets --features name origin:demand,
+whose column is origin__demand.
+
+--emit prints the join as a query over the files of history, for machines that
+are larger than one: as spark-sql, trino-sql or duckdb-sql. What SQL cannot say
+of these files is refused.
 
 It reads the history that a store keeps in its data directory (setting history),
 beside the store or while it runs, and asks no store. What was written last may
@@ -57,9 +72,21 @@ Memory is bounded by --memory, but for the rows of one entity and of the files
 that are read at a time; the rest goes through temporary files.`,
 		Example: `  featurestore export --data ./data --service driver_v1 --entity-rows rows.parquet --out train.parquet
   featurestore export --data ./data --features driver_stats:conv_rate --entity-rows rows.csv \
-    --event-time at --as-served-in eu --out train.csv`,
+    --event-time at --as-served-in eu --out train.csv
+  featurestore export --data ./data --service driver_v1 --out train.parquet \
+    --keys-of driver_stats --every 24h --from 2026-08-01T00:00:00Z --to 2026-08-31T00:00:00Z --existing
+  featurestore export --data ./data --entity-rows rides.parquet --out train.parquet \
+    --features origin:demand,destination:demand \
+    --alias origin=place_stats,city=from_city --alias destination=place_stats,city=to_city`,
 		Args: wantArgs(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if e.query.emit != "" {
+				text, err := e.print(cmd.Context())
+				if err == nil {
+					_, err = fmt.Fprint(a.out, text)
+				}
+				return err
+			}
 			m, err := e.run(cmd.Context())
 			if err != nil {
 				return err
@@ -71,7 +98,7 @@ that are read at a time; the rest goes through temporary files.`,
 			for _, view := range slices.Sorted(maps.Keys(m.Matched)) {
 				text += fmt.Sprintf("%d rows met one of view %s\n", m.Matched[view], view)
 			}
-			_, err = fmt.Fprint(a.out, text)
+			_, err = fmt.Fprint(a.out, text+differencesTable(m.Differences))
 			return err
 		},
 	}
@@ -81,16 +108,18 @@ that are read at a time; the rest goes through temporary files.`,
 	f.StringVar(&e.request.Service, "service", "", "feature service whose features are added")
 	f.StringSliceVar(&e.request.Features, "features", nil, "features to add, as view:feature")
 	f.StringVar(&e.entityRows, "entity-rows", "", "file of entity rows")
+	e.query.flags(cmd)
 	f.StringVar(&e.request.EventTime, "event-time", "event_timestamp", "their column of times")
 	f.StringVar(&e.out, "out", "", "file to write")
 	f.StringVar(&e.knownAsOf, "known-as-of", "", "leave out what was accepted after this time, such as 2026-08-21T12:00:00Z")
 	f.StringVar(&e.request.ServedIn, "as-served-in", "", "take what this region had at each row's time; the history must be its own")
+	f.BoolVar(&e.request.Differences, "differences", false, "with --as-served-in: count the cells that differ from what was true, by cause")
 	f.BoolVar(&e.request.FullNames, "full-feature-names", false, "call columns view__feature")
 	f.StringVar(&e.memory, "memory", "1GiB", "memory for the join, at least 64MiB")
 	f.IntVar(&e.threads, "threads", 0, "goroutines that work at once; 0 is one a processor")
 	wantFlags(cmd, "--service NAME or --features VIEW:FEATURE,…, what to add", "service", "features")
-	wantFlags(cmd, "--entity-rows FILE, the rows to add features to", "entity-rows")
-	wantFlags(cmd, "--out FILE, the file to write", "out")
+	wantFlags(cmd, "--entity-rows FILE or --keys-of VIEW, the rows to add features to", "entity-rows", "keys-of")
+	wantFlags(cmd, "--out FILE, the file to write, or --emit DIALECT", "out", "emit")
 	return cmd
 }
 
@@ -99,25 +128,12 @@ func (e *exporting) run(ctx context.Context) (*api.ExportManifest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--memory: %w", err)
 	}
-	if e.knownAsOf != "" {
-		if e.request.KnownAsOf, err = time.Parse(time.RFC3339Nano, e.knownAsOf); err != nil {
-			return nil, fmt.Errorf("--known-as-of is %q: write a time such as 2026-08-21T12:00:00Z", e.knownAsOf)
-		}
-	}
-	dir := replica.HistoryDir(e.data)
-	if _, err := os.Stat(dir); err != nil {
-		return nil, fmt.Errorf("%s has no history: %w; a store with the setting history keeps one", e.data, err)
-	}
-	past, err := export.Open(ctx, history.NewDisk(dir))
+	past, training, err := e.open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer past.Close()
-	training, err := past.Training(ctx, e.request)
-	if err != nil {
-		return nil, asFlag(err)
-	}
-	entityRows, err := training.OpenEntityRows(ctx, e.entityRows)
+	entityRows, err := e.query.open(ctx, training, e.entityRows)
 	if err != nil {
 		return nil, err
 	}
@@ -128,6 +144,43 @@ func (e *exporting) run(ctx context.Context) (*api.ExportManifest, error) {
 	return m, nil
 }
 
+// print returns the query that makes the training set.
+func (e *exporting) print(ctx context.Context) (string, error) {
+	past, training, err := e.open(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer past.Close()
+	return e.query.print(ctx, training, e.data, e.entityRows)
+}
+
+// open resolves the request against the history. The caller closes it.
+func (e *exporting) open(ctx context.Context) (*export.Past, *export.Training, error) {
+	var err error
+	if e.request.Aliases, err = e.query.parseAliases(); err != nil {
+		return nil, nil, err
+	}
+	if e.knownAsOf != "" {
+		if e.request.KnownAsOf, err = time.Parse(time.RFC3339Nano, e.knownAsOf); err != nil {
+			return nil, nil, fmt.Errorf("--known-as-of is %q: write a time such as 2026-08-21T12:00:00Z", e.knownAsOf)
+		}
+	}
+	dir := replica.HistoryDir(e.data)
+	if _, err := os.Stat(dir); err != nil {
+		return nil, nil, fmt.Errorf("%s has no history: %w; a store with the setting history keeps one", e.data, err)
+	}
+	past, err := export.Open(ctx, history.NewDisk(dir))
+	if err != nil {
+		return nil, nil, err
+	}
+	training, err := past.Training(ctx, e.request)
+	if err != nil {
+		past.Close()
+		return nil, nil, asFlag(err)
+	}
+	return past, training, nil
+}
+
 // asFlag names the flag in the place of the field.
 func asFlag(err error) error {
 	var field *export.FieldError
@@ -135,5 +188,8 @@ func asFlag(err error) error {
 		return err
 	}
 	name, _, _ := strings.Cut(field.Field, "[")
+	if name == "aliases" {
+		name = "alias"
+	}
 	return fmt.Errorf("--%s: %w", strings.ReplaceAll(name, "_", "-"), field.Err)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -13,13 +14,14 @@ import (
 	"featurestore/offline/pit"
 )
 
-// EntityRows makes the entity rows of a training set, once it is known what they need.
-type EntityRows func(*Training) (array.RecordReader, error)
+// OpenRows makes the entity rows of a training set, once it is known what they need.
+type OpenRows func(*Training) (array.RecordReader, error)
 
 // Ask resolves a request as REST, jobs and Flight have it. EntityRows gives those of a
 // training set that the request does not bring itself; nil where there are none. What
-// is at fault is named by a FieldError or a Problem.
-func (p *Past) Ask(ctx context.Context, project string, r *api.ExportRequest, entityRows EntityRows, c pit.Config) (Export, error) {
+// is at fault is named by a FieldError or a Problem. An Export that is an io.Closer is
+// closed by the caller, whether it ran or not.
+func (p *Past) Ask(ctx context.Context, project string, r *api.ExportRequest, entityRows OpenRows, c pit.Config) (Export, error) {
 	kind, err := kindOfRequest(r)
 	if err != nil {
 		return nil, err
@@ -31,14 +33,24 @@ func (p *Past) Ask(ctx context.Context, project string, r *api.ExportRequest, en
 	if err != nil {
 		return nil, err
 	}
-	if r.EntityRows != nil {
-		if entityRows != nil {
-			return nil, &FieldError{"entity_rows", errors.New("entity rows came in two ways: send them in one")}
+	if count(r.EntityRows != nil, r.KeysOf != nil, entityRows != nil) > 1 {
+		return nil, &FieldError{"entity_rows", errors.New("entity rows came in two ways: send them, or ask for keys_of")}
+	}
+	if r.KeysOf != nil {
+		keys, err := training.KeysOf(ctx, *r.KeysOf, c.SpillDir)
+		if err != nil {
+			return nil, err
 		}
+		if err := training.check(keys.Schema()); err != nil {
+			return nil, errors.Join(err, keys.Close())
+		}
+		return &closedAfter{training.Of(c, keys), keys}, nil
+	}
+	if r.EntityRows != nil {
 		entityRows = func(t *Training) (array.RecordReader, error) { return t.EntityRowsOf(r.EntityRows) }
 	}
 	if entityRows == nil {
-		return nil, &FieldError{"entity_rows", errors.New("they are missing: a training set needs the rows to add features to")}
+		return nil, &FieldError{"entity_rows", errors.New("they are missing: a training set needs the rows to add features to, or keys_of")}
 	}
 	rows, err := entityRows(training)
 	if err != nil {
@@ -73,6 +85,7 @@ func (p *Past) askView(kind, project string, r *api.ExportRequest, part *api.Exp
 func (p *Past) askTraining(ctx context.Context, project string, r *api.ExportRequest) (*Training, error) {
 	t := TrainingRequest{
 		Project: project, Service: r.Service, Features: r.Features, EventTime: r.EventTime, ServedIn: r.AsServedIn, FullNames: r.FullNames,
+		Aliases: r.Aliases, Differences: r.Differences,
 	}
 	if t.EventTime == "" {
 		t.EventTime = history.ColumnEvent
@@ -82,6 +95,12 @@ func (p *Past) askTraining(ctx context.Context, project string, r *api.ExportReq
 		return nil, err
 	}
 	return p.Training(ctx, t)
+}
+
+// closedAfter is an export with what it reads.
+type closedAfter struct {
+	Export
+	io.Closer
 }
 
 // kindOfRequest says what is asked for, and refuses fields of another kind.
@@ -110,6 +129,7 @@ func kindOfRequest(r *api.ExportRequest) (kind string, err error) {
 		of    bool
 	}{
 		{"entity_rows", r.EntityRows != nil, isTraining}, {"event_time", r.EventTime != "", isTraining},
+		{"keys_of", r.KeysOf != nil, isTraining}, {"aliases", len(r.Aliases) > 0, isTraining}, {"differences", r.Differences, isTraining},
 		{"known_as_of", r.KnownAsOf != "", isTraining}, {"as_served_in", r.AsServedIn != "", isTraining},
 		{"full_feature_names", r.FullNames, isTraining}, {"served_at", r.ServedAt != "", !isTraining}, {"since", r.Since != nil, !isTraining},
 	} {

@@ -124,7 +124,7 @@ func (x *Exports) Begin(ctx context.Context, project string, r *api.ExportReques
 		return nil, err
 	}
 	b.closers = append(b.closers, past.Close)
-	var rows EntityRows
+	var rows OpenRows
 	if entityRows != nil {
 		rows = func(*Training) (array.RecordReader, error) {
 			stream, err := NewEntityStream(context.WithoutCancel(ctx), entityRows, x.cfg.Streams)
@@ -136,6 +136,9 @@ func (x *Exports) Begin(ctx context.Context, project string, r *api.ExportReques
 		}
 	}
 	b.Export, err = past.Ask(ctx, project, r, rows, x.cfg.Join)
+	if c, ok := b.Export.(io.Closer); ok {
+		b.closers = append(b.closers, func() { _ = c.Close() }) // it was only read
+	}
 	return b, err
 }
 
@@ -148,6 +151,9 @@ func (x *Exports) Await(ctx context.Context) error {
 		lacks := x.lacks(heads)
 		if lacks == nil {
 			return nil
+		}
+		if err := x.cfg.History.Ended(); err != nil {
+			return err // as ErrNoHistory: nothing more comes
 		}
 		x.cfg.Hurry()
 		select {

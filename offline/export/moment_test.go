@@ -57,7 +57,7 @@ func TestPartsAreAllRows(t *testing.T) {
 	}
 	p := h.past()
 	want := h.run(p.Rows(ViewRequest{View: "driver_stats"}, h.config())).rows
-	outline, err := p.Outline(t.Context(), "", &api.ExportRequest{Rows: "driver_stats"})
+	outline, err := p.Outline(t.Context(), "", &api.ExportRequest{Rows: "driver_stats"}, h.config())
 	if err != nil || outline.Rows != int64(len(want)) || outline.Parts < 6 {
 		t.Fatalf("outline %+v, %v, of %d rows", outline, err, len(want))
 	}

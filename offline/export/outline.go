@@ -2,6 +2,7 @@ package export
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,15 +28,15 @@ type Outline struct {
 }
 
 // Outline describes what Ask makes. Errors are those of Ask.
-func (p *Past) Outline(ctx context.Context, project string, r *api.ExportRequest) (Outline, error) {
+func (p *Past) Outline(ctx context.Context, project string, r *api.ExportRequest, c pit.Config) (Outline, error) {
 	kind, err := kindOfRequest(r)
 	if err != nil {
 		return Outline{}, err
 	}
 	if kind == api.ExportTraining {
-		return p.outlineTraining(ctx, project, r)
+		return p.outlineTraining(ctx, project, r, c)
 	}
-	e, err := p.askView(kind, project, r, nil, pit.Config{})
+	e, err := p.askView(kind, project, r, nil, c)
 	if err != nil {
 		return Outline{}, err
 	}
@@ -54,10 +55,18 @@ func (p *Past) Outline(ctx context.Context, project string, r *api.ExportRequest
 	return out, nil
 }
 
-func (p *Past) outlineTraining(ctx context.Context, project string, r *api.ExportRequest) (out Outline, err error) {
+func (p *Past) outlineTraining(ctx context.Context, project string, r *api.ExportRequest, c pit.Config) (out Outline, err error) {
 	t, err := p.askTraining(ctx, project, r)
 	if err != nil {
 		return Outline{}, err
+	}
+	if r.KeysOf != nil {
+		keys, err := t.KeysOf(ctx, *r.KeysOf, c.SpillDir)
+		if err != nil {
+			return Outline{}, err
+		}
+		schema, err := t.request.Schema(keys.Schema())
+		return Outline{Schema: schema, Rows: -1, Parts: 1}, errors.Join(err, keys.Close())
 	}
 	if r.EntityRows == nil {
 		out.Rows = -1

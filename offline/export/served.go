@@ -39,6 +39,9 @@ func ServedSchema(v *feature.ResolvedView, deleted bool) *arrow.Schema {
 // Manifest implements Export.
 func (e *served) Manifest() (*api.ExportManifest, error) { return (*viewExport)(e).Manifest() }
 
+// Progress implements Export.
+func (e *served) Progress() (done, total int64) { return (*viewExport)(e).Progress() }
+
 // Run joins what each entity's rows brought, entity after entity.
 func (e *served) Run(ctx context.Context, yield func(arrow.Record) error) (m *api.ExportManifest, err error) {
 	v := (*viewExport)(e)

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -14,6 +15,7 @@ import (
 
 	"featurestore/api"
 	"featurestore/feature"
+	"featurestore/offline/history"
 	"featurestore/offline/pit"
 	"featurestore/offline/training"
 )
@@ -25,12 +27,16 @@ type TrainingRequest struct {
 	// Service or Features, as view:feature, are what is added to entity rows.
 	Service  string
 	Features []string
+	// Aliases are views under other names, for Features to name.
+	Aliases map[string]api.ExportAlias
 	// EventTime is the entity rows' column of times.
 	EventTime string
 	// KnownAsOf leaves out what was accepted later; the zero Time is no limit.
 	KnownAsOf time.Time
 	// ServedIn takes what this region had at each row's time; "": what was true.
 	ServedIn string
+	// Differences has it compared with what was true; it needs ServedIn.
+	Differences bool
 	// FullNames calls columns view__feature.
 	FullNames bool
 }
@@ -54,9 +60,13 @@ func (p *Past) Training(ctx context.Context, asked TrainingRequest) (*Training, 
 	if t.request.Features, err = asked.resolve(catalog); err != nil {
 		return nil, err
 	}
+	if asked.ServedIn == "" && asked.Differences {
+		return nil, &FieldError{"differences", errors.New("they are those of what a region had: give as_served_in, too")}
+	}
 	if asked.ServedIn == "" {
 		return t, nil
 	}
+	t.request.Differences = asked.Differences
 	if asked.ServedIn != p.region {
 		return nil, &FieldError{"as_served_in", fmt.Errorf("it is %q: the history is that of region %s, and knows no other's", asked.ServedIn, p.region)}
 	}
@@ -70,8 +80,20 @@ func (r *TrainingRequest) resolve(c *feature.Catalog) ([]training.Feature, error
 	if err != nil {
 		return nil, err
 	}
+	aliases, err := r.resolveAliases(c)
+	if err != nil {
+		return nil, err
+	}
 	var out []training.Feature
 	for i, ref := range references {
+		if a, ok := aliases[ref.View]; ok {
+			f, err := a.feature(ref.Feature, c)
+			if err != nil {
+				return nil, &FieldError{fmt.Sprintf("features[%d]", i), err}
+			}
+			out = append(out, f)
+			continue
+		}
 		if _, err := c.TypeOf(ref); err != nil {
 			return nil, &FieldError{fmt.Sprintf("features[%d]", i), err}
 		}
@@ -129,8 +151,14 @@ func (t *Training) entityTypes() map[string]feature.Type {
 		}
 	}
 	for _, f := range t.request.Features {
-		if f.OnDemand == nil {
+		if f.OnDemand == nil && f.Keys == nil {
 			keys(f.View)
+			continue
+		}
+		if f.OnDemand == nil {
+			for i, column := range f.Keys {
+				types[column] = f.View.Keys[i].Type
+			}
 			continue
 		}
 		for _, ref := range f.OnDemand.Inputs {
@@ -169,14 +197,60 @@ func (t *Training) check(schema *arrow.Schema) error {
 // Of returns the training set of entity rows, which are read once and stay the
 // caller's.
 func (t *Training) Of(c pit.Config, entityRows array.RecordReader) Export {
-	return &trainingSet{t, c, entityRows}
+	return &trainingSet{Training: t, config: c, entityRows: &countedRows{RecordReader: entityRows}}
+}
+
+// countedRows counts the entity rows that were read.
+type countedRows struct {
+	array.RecordReader
+	rows atomic.Int64
+}
+
+// Next implements array.RecordReader.
+func (r *countedRows) Next() bool {
+	if !r.RecordReader.Next() {
+		return false
+	}
+	r.rows.Add(r.Record().NumRows())
+	return true
 }
 
 // trainingSet is a training set with its entity rows.
 type trainingSet struct {
 	*Training
 	config     pit.Config
-	entityRows array.RecordReader
+	entityRows *countedRows
+	made       atomic.Int64 // rows that were yielded
+}
+
+// Progress implements Export: of each view, history is read once for each choice of keys
+// under which it is joined, and then come the rows themselves.
+func (s *trainingSet) Progress() (done, total int64) {
+	type joined struct {
+		view *feature.ResolvedView
+		keys string
+	}
+	seen := map[joined]bool{}
+	count := func(v *feature.ResolvedView, keys []string) {
+		if j := (joined{v, strings.Join(keys, "\x00")}); !seen[j] {
+			seen[j] = true
+			for _, f := range s.past.in.Files(v.ID, history.AllTime) {
+				total += f.Rows
+			}
+		}
+	}
+	for _, f := range s.request.Features {
+		if f.OnDemand == nil {
+			count(f.View, f.Keys)
+			continue
+		}
+		for _, ref := range f.OnDemand.Inputs {
+			if v, ok := s.catalog.View(ref.View); ok {
+				count(v, nil)
+			}
+		}
+	}
+	return min(s.past.in.RowsRead(), total) + s.made.Load(), total + s.entityRows.rows.Load()
 }
 
 // Run joins.
@@ -191,13 +265,20 @@ func (s *trainingSet) Run(ctx context.Context, yield func(arrow.Record) error) (
 	}
 	report, err := training.Join(ctx, s.config, s.past.in, s.entityRows, s.request, func(rec arrow.Record) error {
 		m.Rows += rec.NumRows()
+		s.made.Add(rec.NumRows())
 		return yield(rec)
 	})
 	if err != nil {
 		return nil, err
 	}
 	for i, view := range report.Views {
-		m.Matched[view] = report.Matched[i]
+		m.Matched[s.asked.nameOf(view, report.Keys[i], s.request.Features)] += report.Matched[i]
+	}
+	if rows, ok := s.entityRows.RecordReader.(*KeyRows); ok {
+		m.KeysOf = &rows.asked
+	}
+	for i := range report.Differences {
+		m.Differences = append(m.Differences, exportedDifference(&report.Differences[i]))
 	}
 	if m.Rows == 0 {
 		if err := yield(emptyRecord(schema)); err != nil {
@@ -205,6 +286,14 @@ func (s *trainingSet) Run(ctx context.Context, yield func(arrow.Record) error) (
 		}
 	}
 	return m, nil
+}
+
+func exportedDifference(d *training.Difference) api.ExportedDifference {
+	out := api.ExportedDifference{Column: d.Column, Cells: d.Cells, Differing: d.Differing(), Causes: map[string]int64{}}
+	for cause, cells := range d.Causes {
+		out.Causes[cause.String()] = cells
+	}
+	return out
 }
 
 // Manifest implements Export.
@@ -227,7 +316,7 @@ func (t *Training) Manifest() (*api.ExportManifest, error) {
 		} else if ref.View = f.View.Name; f.View.TTL > 0 {
 			one.TTL = f.View.TTL.String()
 		}
-		one.Feature = ref.String()
+		one.Feature, one.Keys = ref.String(), f.Keys
 		if t, err := t.catalog.TypeOf(ref); err == nil {
 			one.Type = t.String()
 		}

@@ -155,6 +155,14 @@ func (p *Past) sinceOf(m *api.HistoryManifest) (map[feature.Shard]hlc.Vector, er
 	return since, nil
 }
 
+// Progress implements Export.
+func (e *viewExport) Progress() (done, total int64) {
+	for _, f := range e.files() {
+		total += f.Rows
+	}
+	return min(e.past.in.RowsRead(), total), total
+}
+
 // isNew reports whether an entry of a shard came after since.
 func (e *viewExport) isNew(shard feature.Shard, at hlc.Position) bool {
 	return e.since == nil || !e.since[shard].CoversPosition(at)
@@ -221,6 +229,9 @@ type rows viewExport
 
 // Manifest implements Export.
 func (e *rows) Manifest() (*api.ExportManifest, error) { return (*viewExport)(e).Manifest() }
+
+// Progress implements Export.
+func (e *rows) Progress() (done, total int64) { return (*viewExport)(e).Progress() }
 
 // Run copies the files, column by column.
 func (e *rows) Run(ctx context.Context, yield func(arrow.Record) error) (*api.ExportManifest, error) {

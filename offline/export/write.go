@@ -15,6 +15,10 @@ import (
 type Export interface {
 	// Manifest returns what is known before it runs: all but counts and sums.
 	Manifest() (*api.ExportManifest, error)
+	// Progress returns how many rows are done, of history's that are to be read and of
+	// entity rows, and how many there are, as far as is known. It may be called while
+	// the export runs.
+	Progress() (done, total int64)
 	// Run calls yield with the records in order, all of one schema: at least one,
 	// without rows where there are none (EX4). Each is yield's for the time of the call. It returns when all were taken, with a manifest that
 	// lacks the file; or with the first error, of yield, of ctx or its own. It runs

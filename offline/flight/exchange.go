@@ -59,6 +59,7 @@ func (s *Server) exchange(stream flight.FlightService_DoExchangeServer) error {
 	if err != nil {
 		return err
 	}
+	defer closeExport(e)
 	if in == nil {
 		return &export.FieldError{Field: "descriptor", Err: errors.New("DoExchange adds features to entity rows: read what a view has with DoGet")}
 	}

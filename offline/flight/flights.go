@@ -34,7 +34,7 @@ func (s *Server) open(ctx context.Context, r api.FlightRequest) (*export.Past, e
 // set whose entity rows are not in the request has none: they come with DoExchange.
 func (s *Server) flightOf(ctx context.Context, p *export.Past, r api.FlightRequest) (*flight.FlightInfo, error) {
 	r = pinned(r, p)
-	outline, err := p.Outline(ctx, r.Project, &r.ExportRequest)
+	outline, err := p.Outline(ctx, r.Project, &r.ExportRequest, s.cfg.Join)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +49,7 @@ func (s *Server) flightOf(ctx context.Context, p *export.Past, r api.FlightReque
 	parts := min(outline.Parts, maxParts)
 	if r.Part != nil {
 		parts, info.TotalRecords = 1, unknown
-		if _, err := s.ask(ctx, p, r); err != nil {
+		if _, err := p.AskPart(r.Project, &r.ExportRequest, *r.Part, s.cfg.Join); err != nil {
 			return nil, err
 		}
 	}

@@ -160,7 +160,15 @@ func (s *Server) get(ticket []byte, to sink) error {
 	if err != nil {
 		return err
 	}
+	defer closeExport(e)
 	return s.send(to, pinned(r, p), e)
+}
+
+// closeExport lets go of what an export reads besides history.
+func closeExport(e export.Export) {
+	if c, ok := e.(io.Closer); ok {
+		_ = c.Close() // it was only read
+	}
 }
 
 // DoPut takes nothing: a training set is an exchange, and rows are pushed over REST.

@@ -26,6 +26,7 @@ import (
 type plain struct{}
 
 func (plain) Manifest() (*api.ExportManifest, error) { return &api.ExportManifest{}, nil }
+func (plain) Progress() (done, total int64)          { return 0, 0 }
 
 // endless is an export that ends with its context.
 type endless struct {
@@ -169,6 +170,7 @@ func TestAClientThatSendsNothingIsLetGoOf(t *testing.T) {
 type exportFunc func(context.Context, func(arrow.Record) error) (*api.ExportManifest, error)
 
 func (f exportFunc) Manifest() (*api.ExportManifest, error) { return plain{}.Manifest() }
+func (f exportFunc) Progress() (done, total int64)          { return 0, 0 }
 
 func (f exportFunc) Run(ctx context.Context, yield func(arrow.Record) error) (*api.ExportManifest, error) {
 	return f(ctx, yield)

@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -68,7 +69,8 @@ func (d *Disk) Create(ctx context.Context, name string, contents []byte) (err er
 	if _, err := os.Lstat(to); err == nil {
 		return d.exists(name)
 	}
-	part := to + partEnding
+	// Of its own: another process may make the same file at once.
+	part := to + "." + rand.Text()[:8] + partEnding
 	if err := d.write(part, name, contents); err != nil {
 		return err
 	}
@@ -109,7 +111,7 @@ func (d *Disk) write(part, name string, contents []byte) (err error) {
 	if err := d.before("create", name); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, fileMode)
+	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
 	if err != nil {
 		return err
 	}

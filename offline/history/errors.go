@@ -1,13 +1,18 @@
 package history
 
-import "errors"
+import (
+	"errors"
+	"io/fs"
+)
 
 // Errors to act on.
 var (
-	// ErrExists reports a file that is there already; it is as it was.
-	ErrExists = errors.New("file exists")
+	// ErrExists reports a file that is there already; it is as it was. It and
+	// ErrNotExist are those of the standard library, so that what holds a history
+	// need not know of it.
+	ErrExists = fs.ErrExist
 	// ErrNotExist reports a file that is not there.
-	ErrNotExist = errors.New("file does not exist")
+	ErrNotExist = fs.ErrNotExist
 	// ErrCorrupt reports a file whose contents are not what was written. Nothing
 	// was read from it.
 	ErrCorrupt = errors.New("history is damaged")

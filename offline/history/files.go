@@ -8,7 +8,8 @@ import (
 
 // Files is where a history lies: a folder, or what a bucket has below a prefix.
 // Names are slash-separated paths. Files are made whole, are never changed, and
-// go whole. Methods are safe for concurrent use, except on one name.
+// go whole. Methods are safe for concurrent use, by several processes too; but what
+// is removed is not created or opened at once.
 type Files interface {
 	// Create makes a file of these contents and returns when it is durable. With
 	// ErrExists nothing changed, and the file that is there is durable. After
@@ -24,7 +25,7 @@ type Files interface {
 }
 
 // File is a file to read, from one goroutine.
-type File interface {
+type File = interface {
 	io.ReaderAt
 	io.ReadSeeker
 	io.Closer

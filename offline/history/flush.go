@@ -74,28 +74,32 @@ func (in *Ingester) covered(s *state) map[feature.Shard]hlc.Vector {
 }
 
 // draft makes the files of a commit, and says them.
-func (in *Ingester) draft(ctx context.Context, s *state, steps []Step) (*Manifest, error) {
-	m := &Manifest{Progress: in.covered(s), Gaps: in.gaps}
+func (in *Ingester) draft(ctx context.Context, s *state, steps []Step) (m *Manifest, err error) {
+	m = &Manifest{Progress: in.covered(s), Gaps: in.gaps}
 	number := s.number + 1
 	views := viewsOf(in.cfg.Log.Registry())
+	files := in.scraps.batch(ctx)
+	defer func() { // whatever happened: none is made any more after this
+		if not := files.wait(); err == nil {
+			err = not
+		}
+	}()
 	for _, id := range in.buffer.ids() {
 		place := views[id.view]
 		if place.view != nil && !place.view.Offline {
 			continue
 		}
-		files, err := in.writePart(ctx, id, place, number)
+		added, err := in.writePart(files, id, place, number)
 		if err != nil {
 			return nil, err
 		}
-		m.Added = append(m.Added, files...)
+		m.Added = append(m.Added, added...)
 	}
 	if len(steps) > 0 {
 		data := encodeSteps(steps)
 		f := StepFile{SizeBytes: int64(len(data)), Sum: sha256.Sum256(data)}
 		f.Name = stepsName(number, f.Sum)
-		if err := in.scraps.create(ctx, f.Name, data); err != nil {
-			return nil, err
-		}
+		files.create(f.Name, data)
 		m.Steps = []StepFile{f}
 	}
 	return m, nil
@@ -103,7 +107,7 @@ func (in *Ingester) draft(ctx context.Context, s *state, steps []Step) (*Manifes
 
 // writePart makes the file of one view and day, and another one for rows whose
 // keys are not those of the view.
-func (in *Ingester) writePart(ctx context.Context, id partID, place place, number uint64) ([]DataFile, error) {
+func (in *Ingester) writePart(making *batch, id partID, place place, number uint64) ([]DataFile, error) {
 	rows := in.buffer.parts[id]
 	slices.SortFunc(rows, compareHeld)
 	c := columnsOf(place.view)
@@ -126,9 +130,7 @@ func (in *Ingester) writePart(ctx context.Context, id partID, place place, numbe
 		}
 		f.View, f.Day = id.view, id.day
 		f.Name = dataName(p.project, p.name(), id.view, id.day, number, f.Sum)
-		if err := in.scraps.create(ctx, f.Name, data); err != nil {
-			return nil, err
-		}
+		making.create(f.Name, data)
 		files = append(files, f)
 	}
 	return files, nil

@@ -38,7 +38,11 @@ type Wanted func(at hlc.Position, key func() feature.Key) bool
 // A record is valid until the next. It ends after an error.
 func (r *Reader) Records(ctx context.Context, v *feature.ResolvedView, f DataFile, wanted Wanted) iter.Seq2[arrow.Record, error] {
 	return func(yield func(arrow.Record, error) bool) {
+		read := int64(0)
+		defer func() { r.read.Add(max(0, f.Rows-read)) }() // those that were not wanted
 		err := r.eachRecord(ctx, v, f, wanted, func(rec arrow.Record) error {
+			read += rec.NumRows()
+			r.read.Add(rec.NumRows())
 			if !yield(rec, nil) {
 				return errEnough
 			}

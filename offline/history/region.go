@@ -20,9 +20,15 @@ func (h *History) KeepRegion(ctx context.Context, region string) error {
 	if !errors.Is(err, ErrExists) {
 		return err
 	}
-	is, err := Region(ctx, h.cfg.Files)
-	if err == nil && is != region {
-		err = fmt.Errorf("%w: it is of region %s, not of %s", ErrRegion, is, region)
+	return CheckRegion(ctx, h.cfg.Files, region)
+}
+
+// CheckRegion returns ErrRegion where a history is another region's than this. Who
+// opens one to write asks first, for Open takes it from whoever has it.
+func CheckRegion(ctx context.Context, files Files, region string) error {
+	is, err := Region(ctx, files)
+	if err == nil && is != "" && is != region {
+		err = fmt.Errorf("%w: it is of region %s, not of %s; each region has its own place", ErrRegion, is, region)
 	}
 	return err
 }

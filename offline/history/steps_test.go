@@ -174,6 +174,7 @@ func TestStepsSurviveACommitWhoseAnswerWasLost(t *testing.T) {
 	if _, err := in.pull(ctx); err != nil {
 		t.Fatal(err)
 	}
+	errLost := errors.New("the answer was lost")
 	files.create = func(ctx context.Context, name string, contents []byte) error {
 		if err := d.Create(ctx, name, contents); err != nil || !strings.HasPrefix(name, commitsFolder) {
 			return err

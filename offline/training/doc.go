@@ -37,4 +37,10 @@
 //	    each entity row, the same on every run (pit, B1 and B5).
 //	U5. A feature that is computed on demand is what a store would compute of the
 //	    features above, and of the entity row's columns in the place of the request.
+//	U6. The entity rows of a query over history (KeysOf) are those of each key that
+//	    it has of a view, and was known, once for each time that is asked: by the
+//	    encoded key, then by time, the same on every run.
+//	U7. With Request.Differences every cell that a region had otherwise than it was true
+//	    is counted once, under the one cause that the rows tell (Cause), and no other
+//	    cell is; the training set is the same to the byte.
 package training

@@ -17,10 +17,15 @@ import (
 )
 
 // Report says what a join did, and the views that Matched counts, in its order: those of
-// computed features' inputs are among them.
+// computed features' inputs are among them. Keys are the entity rows' columns for the
+// join keys of each.
 type Report struct {
 	*pit.Report
 	Views []string
+	Keys  [][]string
+	// Differences has one element for each feature of the request, in its order, when
+	// Request.Differences wanted them.
+	Differences []Difference
 }
 
 // Join calls yield with the entity rows, in their order, each record with the
@@ -69,28 +74,30 @@ func Join(ctx context.Context, c pit.Config, in *history.Reader, entityRows arra
 		mem = memory.NewGoAllocator()
 	}
 	own := entityRows.Schema().NumFields()
+	count := newTally(&r, p, outputs)
 	joined, err := pit.Join(ctx, c, entityRows, request, func(rec arrow.Record) error {
-		out, err := p.finish(rec, own, r.EventTime, mem)
-		if err != nil {
-			return err
-		}
-		defer out.Release()
-		if outputs == nil {
-			return yield(out)
-		}
-		all, err := outputs.finish(out, own, mem)
-		if err != nil {
-			return err
-		}
-		defer all.Release()
-		return yield(all)
+		return p.served(rec, own, r.EventTime, mem).use(outputs, func(stored, all arrow.Record) error {
+			if count == nil {
+				return yield(all)
+			}
+			err := p.true(rec, own, r.EventTime, mem).use(outputs, func(trueStored, trueAll arrow.Record) error {
+				return count.add(rec, own, [2]arrow.Record{stored, trueStored}, [2]arrow.Record{all, trueAll})
+			})
+			if err != nil {
+				return err
+			}
+			return yield(all)
+		})
 	})
 	if err != nil {
 		return nil, err
 	}
 	report = &Report{Report: joined}
 	for _, j := range p.views {
-		report.Views = append(report.Views, j.view.Name)
+		report.Views, report.Keys = append(report.Views, j.view.Name), append(report.Keys, j.keys)
+	}
+	if count != nil {
+		report.Differences, report.Matched = count.differences, count.matched
 	}
 	return report, nil
 }
@@ -106,10 +113,12 @@ type plan struct {
 }
 
 // wanted is one feature of a request: view and column of its states, and which of
-// the join's features has its event times, -1 for none.
+// the join's features has its event times, -1 for none; and where states are compared,
+// which have the true values, their event times, and the causes.
 type wanted struct {
-	view     *joined
-	at, ages int
+	view                           *joined
+	at, ages                       int
+	truth, truthAges, cause, shows int
 }
 
 func viewName(i int) string { return fmt.Sprint("view ", i) }
@@ -121,7 +130,7 @@ func newPlan(r *Request) *plan {
 		at := slices.IndexFunc(p.views, func(j *joined) bool { return j.view == f.View && slices.Equal(j.keys, keys) })
 		if at < 0 {
 			at = len(p.views)
-			p.views = append(p.views, &joined{view: f.View, keys: keys})
+			p.views = append(p.views, &joined{view: f.View, keys: keys, compared: r.Differences})
 		}
 		j := p.views[at]
 		field, _ := f.View.Field(f.Name)
@@ -138,54 +147,23 @@ func newPlan(r *Request) *plan {
 		if !w.view.ages() {
 			continue
 		}
-		view, name := viewName(slices.Index(p.views, w.view)), colAge(w.at)
-		w.ages = slices.IndexFunc(p.features, func(f pit.Feature) bool { return f.View == view && f.Name == name })
-		if w.ages < 0 {
-			w.ages = len(p.features)
-			p.features = append(p.features, pit.Feature{View: view, Name: name, As: fmt.Sprintf("\x00%s %s", view, name)})
+		w.ages = p.besides(w.view, colAge(w.at))
+		if w.view.compared {
+			w.truth, w.truthAges = p.besides(w.view, colTruth(w.at)), p.besides(w.view, colTruthAge(w.at))
+			w.cause, w.shows = p.besides(w.view, colCause(w.at)), p.besides(w.view, colShows)
 		}
 	}
 	return p
 }
 
-// finish makes features what would be served of them, and takes out the columns that
-// tell.
-func (p *plan) finish(rec arrow.Record, own int, eventTime string, mem memory.Allocator) (arrow.Record, error) {
-	times := rec.Column(rec.Schema().FieldIndices(eventTime)[0]).(*array.Timestamp)
-	columns, fields := slices.Clone(rec.Columns()[:own]), slices.Clone(rec.Schema().Fields()[:own])
-	var made []arrow.Array
-	defer func() {
-		for _, a := range made {
-			a.Release()
-		}
-	}()
-	for i, w := range p.wanted {
-		column := rec.Column(own + i)
-		if w.ages >= 0 {
-			var err error
-			field := w.view.wanted[w.at]
-			if column, err = served(column, rec.Column(own+w.ages).(*array.Int64), times, w.view.view.TTL, field.Default, mem); err != nil {
-				return nil, err
-			}
-			made = append(made, column)
-		}
-		column = typed(column, history.ArrowType(w.view.wanted[w.at].Type))
-		made = append(made, column)
-		columns, fields = append(columns, column), append(fields, arrow.Field{Name: rec.ColumnName(own + i), Type: column.DataType(), Nullable: true})
+// besides returns which of the join's features is a column of a view's states that was not
+// asked for.
+func (p *plan) besides(j *joined, column string) int {
+	view := viewName(slices.Index(p.views, j))
+	at := slices.IndexFunc(p.features, func(f pit.Feature) bool { return f.View == view && f.Name == column })
+	if at < 0 {
+		at = len(p.features)
+		p.features = append(p.features, pit.Feature{View: view, Name: column, As: fmt.Sprintf("\x00%s %s", view, column)})
 	}
-	meta := rec.Schema().Metadata()
-	return array.NewRecord(arrow.NewSchema(fields, &meta), columns, rec.NumRows()), nil
-}
-
-// typed gives a column the type of its feature: lists come from Parquet with elements
-// that are called otherwise, and could be null. The caller releases it.
-func typed(column arrow.Array, t arrow.DataType) arrow.Array {
-	if arrow.TypeEqual(column.DataType(), t) {
-		column.Retain()
-		return column
-	}
-	d := column.Data()
-	data := array.NewData(t, d.Len(), d.Buffers(), d.Children(), d.NullN(), d.Offset())
-	defer data.Release()
-	return array.MakeFromData(data)
+	return at
 }

@@ -25,6 +25,9 @@ type Request struct {
 	// ServedIn makes each entity row see what a region had at its time: that of
 	// these steps. Nil: what was true at its time.
 	ServedIn *history.Steps
+	// Differences has it compared with what was true, cell by cell: Report.Differences.
+	// It needs ServedIn.
+	Differences bool
 	// Catalog resolves the inputs of on-demand features; nil without any.
 	Catalog *feature.Catalog
 }
@@ -75,6 +78,9 @@ func (r Request) Validate() error {
 	if r.EventTime == "" {
 		fault("EventTime is empty: it must name the entity rows' column of times")
 	}
+	if r.Differences && r.ServedIn == nil {
+		fault("Differences are those of what a region had: ServedIn must say of which")
+	}
 	if len(r.Features) == 0 {
 		fault("Features is empty: name at least one")
 	}
@@ -110,22 +116,30 @@ type joined struct {
 	keys []string
 	// wanted are the features, each once; columns of the states' file.
 	wanted []*feature.Field
+	// compared says that both sides of each state are in it: Request.Differences.
+	compared bool
 }
 
 // ages reports whether it has to be known of each feature when it was written: for its
 // ttl, or for a default where it was not.
 func (j *joined) ages() bool {
-	return j.view.TTL > 0 || slices.ContainsFunc(j.wanted, func(f *feature.Field) bool { return !f.Default.IsNull() })
+	return j.compared || j.view.TTL > 0 || slices.ContainsFunc(j.wanted, func(f *feature.Field) bool { return !f.Default.IsNull() })
 }
 
 // Names of the states' columns beside the join keys. Features and their event times
 // are numbered: a feature may have any name.
 const (
-	colFrom = "from"
+	colFrom  = "from"
+	colShows = "shows"
 )
 
 func colFeature(i int) string { return fmt.Sprint("feature ", i) }
 func colAge(i int) string     { return fmt.Sprint("event time ", i) }
+
+// Those of the other side, where states are compared.
+func colTruth(i int) string    { return fmt.Sprint("true feature ", i) }
+func colTruthAge(i int) string { return fmt.Sprint("true event time ", i) }
+func colCause(i int) string    { return fmt.Sprint("cause ", i) }
 
 // schema is that of the states' file.
 func (j *joined) schema() *arrow.Schema {
@@ -134,13 +148,23 @@ func (j *joined) schema() *arrow.Schema {
 		fields = append(fields, arrow.Field{Name: colKey(i), Type: history.ArrowKeyType(k)})
 	}
 	fields = append(fields, arrow.Field{Name: colFrom, Type: arrow.PrimitiveTypes.Int64})
-	for i, f := range j.wanted {
-		fields = append(fields, arrow.Field{Name: colFeature(i), Type: history.ArrowType(f.Type), Nullable: true})
-	}
-	if j.ages() {
-		for i := range j.wanted {
-			fields = append(fields, arrow.Field{Name: colAge(i), Type: arrow.PrimitiveTypes.Int64, Nullable: true})
+	side := func(value, age func(int) string) {
+		for i, f := range j.wanted {
+			fields = append(fields, arrow.Field{Name: value(i), Type: history.ArrowType(f.Type), Nullable: true})
 		}
+		if j.ages() {
+			for i := range j.wanted {
+				fields = append(fields, arrow.Field{Name: age(i), Type: arrow.PrimitiveTypes.Int64, Nullable: true})
+			}
+		}
+	}
+	side(colFeature, colAge)
+	if j.compared {
+		side(colTruth, colTruthAge)
+		for i := range j.wanted {
+			fields = append(fields, arrow.Field{Name: colCause(i), Type: arrow.PrimitiveTypes.Int32, Nullable: true})
+		}
+		fields = append(fields, arrow.Field{Name: colShows, Type: arrow.FixedWidthTypes.Boolean, Nullable: true})
 	}
 	return arrow.NewSchema(fields, nil)
 }

@@ -89,26 +89,36 @@ func asServed(rows []history.Row, readable func(hlc.Position) (nanos int64, ok b
 	}
 }
 
-// counts replaces the totals of counters, by row and feature. An origin's total
+// counts are the increments of counters, by row and feature. An origin's total
 // counts all that it accepted before, of whatever event time; what a counter was at an event
 // time is made of increments.
-type counts map[int]map[feature.FeatureID][]feature.Total
+type counts map[int]map[feature.FeatureID]increment
 
-// increments returns, for each row of an entity in order of event time, running
-// sums of the increments up to it: under one made-up origin, the later replacing the
-// earlier, apart for each epoch.
+// increment is what one row adds to a counter in an epoch.
+type increment struct {
+	epoch feature.Version
+	added feature.Value
+	// running is the sum of the increments up to the row, under one made-up origin,
+	// the later replacing the earlier.
+	running feature.Total
+}
+
+// increments returns those of an entity's rows, which are in order of event time. What
+// was logged again adds what it added the first time, and is in running sums once.
 func increments(rows []history.Row) counts {
 	type logged struct {
 		row   int
 		id    feature.FeatureID
 		epoch feature.Version
 		total feature.Total
+		added feature.Value
+		again bool
 	}
 	var all []logged
 	for i, r := range rows {
 		for _, c := range r.Delta.Cells {
 			for _, t := range c.Totals {
-				all = append(all, logged{i, c.Feature, c.Epoch, t})
+				all = append(all, logged{row: i, id: c.Feature, epoch: c.Epoch, total: t})
 			}
 		}
 	}
@@ -118,37 +128,40 @@ func increments(rows []history.Row) counts {
 	slices.SortStableFunc(all, func(a, b logged) int {
 		return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.total.Origin, b.total.Origin), cmp.Compare(a.total.At, b.total.At), cmp.Compare(a.row, b.row))
 	})
-	added := make([]feature.Value, len(all))
-	for i, l := range all {
-		added[i] = l.total.Sum
+	joined := -1 // the last total of the same log that was joined: it is in the next one
+	for i := range all {
+		l := &all[i]
+		l.added = l.total.Sum
 		if i == 0 || all[i-1].id != l.id || all[i-1].total.Origin != l.total.Origin {
+			joined = -1
+		} else if all[i-1].total.At == l.total.At {
+			l.added, l.again = all[i-1].added, true
 			continue
 		}
-		switch before := all[i-1]; {
-		case before.total.At == l.total.At: // logged again
-			added[i] = feature.Value{}
-		case before.epoch == l.epoch:
-			added[i] = feature.Increment(before.total.Sum, l.total.Sum)
+		if joined >= 0 && all[joined].epoch == l.epoch {
+			l.added = feature.Increment(all[joined].total.Sum, l.total.Sum)
+		}
+		if !rows[l.row].LogOnly {
+			joined = i
 		}
 	}
-	order := make([]int, len(all))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(all[a].row, all[b].row) })
+	slices.SortStableFunc(all, func(a, b logged) int { return cmp.Compare(a.row, b.row) })
 	type running struct {
 		id    feature.FeatureID
 		epoch feature.Version
 	}
 	sums, out := map[running]feature.Value{}, counts{}
-	for n, i := range order {
-		l := &all[i]
+	for n := range all {
+		l := &all[n]
 		key := running{l.id, l.epoch}
-		sums[key] = feature.Sum(sums[key], added[i])
-		if out[l.row] == nil {
-			out[l.row] = map[feature.FeatureID][]feature.Total{}
+		if !l.again {
+			sums[key] = feature.Sum(sums[key], l.added)
 		}
-		out[l.row][l.id] = []feature.Total{{Origin: 1, At: hlc.Timestamp(n + 1), Sum: sums[key]}}
+		if out[l.row] == nil {
+			out[l.row] = map[feature.FeatureID]increment{}
+		}
+		added := feature.Sum(out[l.row][l.id].added, l.added)
+		out[l.row][l.id] = increment{l.epoch, added, feature.Total{Origin: 1, At: hlc.Timestamp(n + 1), Sum: sums[key]}}
 	}
 	return out
 }
@@ -160,8 +173,8 @@ func (c counts) delta(i int, d feature.Row) feature.Row {
 	}
 	d.Cells = slices.Clone(d.Cells)
 	for n := range d.Cells {
-		if totals, ok := c[i][d.Cells[n].Feature]; ok {
-			d.Cells[n].Totals = totals
+		if one, ok := c[i][d.Cells[n].Feature]; ok {
+			d.Cells[n].Totals = []feature.Total{one.running}
 		}
 	}
 	return d

@@ -41,11 +41,16 @@ func (r *Request) states(j *joined, rows []history.Row) iter.Seq[state] {
 	if r.ServedIn == nil {
 		return byEvent(rows)
 	}
+	return asServed(rows, r.readable(j, rows))
+}
+
+// readable tells since when an entry of an entity's rows was readable in the region.
+func (r *Request) readable(j *joined, rows []history.Row) func(hlc.Position) (nanos int64, ok bool) {
 	shard := j.view.Shard(rows[0].Key)
-	return asServed(rows, func(p hlc.Position) (int64, bool) {
+	return func(p hlc.Position) (int64, bool) {
 		_, at, ok := r.ServedIn.AppliedAt(shard, p)
 		return at * 1e6, ok
-	})
+	}
 }
 
 // known yields the rows that were accepted in time.
@@ -83,6 +88,14 @@ func (r *Request) writeStates(ctx context.Context, j *joined, in *history.Reader
 		}
 		if err := ctx.Err(); err != nil {
 			return err
+		}
+		if j.compared {
+			for c := range compare(rows, r.readable(j, rows)) {
+				if err := w.addCompared(rows[0].Key, c); err != nil {
+					return err
+				}
+			}
+			continue
 		}
 		for s := range r.states(j, rows) {
 			if err := w.add(rows[0].Key, s); err != nil {
@@ -124,8 +137,34 @@ func caught(err *error) {
 	}
 }
 
+// add writes a state of the entity with a key.
 func (w *stateWriter) add(key feature.Key, s state) (err error) {
 	defer caught(&err)
+	if err := w.begin(key, s.from); err != nil {
+		return err
+	}
+	w.side(len(w.keys)+1, s.row)
+	return w.end()
+}
+
+// addCompared writes both sides of it.
+func (w *stateWriter) addCompared(key feature.Key, c compared) (err error) {
+	defer caught(&err)
+	if err := w.begin(key, c.from); err != nil {
+		return err
+	}
+	at, n := len(w.keys)+1, len(w.wanted)
+	w.side(at, c.sides.served)
+	w.side(at+2*n, c.sides.truth)
+	for i, f := range w.wanted {
+		w.build.Field(at + 4*n + i).(*array.Int32Builder).Append(int32(c.cause(f)))
+	}
+	w.build.Field(at + 5*n).(*array.BooleanBuilder).Append(c.sides.shows)
+	return w.end()
+}
+
+// begin writes the columns of the key and the time.
+func (w *stateWriter) begin(key feature.Key, from int64) (err error) {
 	if string(key) != string(w.key) {
 		if w.keys, err = feature.DecodeKey(key); err != nil {
 			return err
@@ -138,15 +177,20 @@ func (w *stateWriter) add(key feature.Key, s state) (err error) {
 	for i, v := range w.keys {
 		history.AppendArrow(w.build.Field(i), v)
 	}
-	at := len(w.keys)
-	w.build.Field(at).(*array.Int64Builder).Append(s.from)
+	w.build.Field(len(w.keys)).(*array.Int64Builder).Append(from)
+	return nil
+}
+
+// side writes the features of a row into columns from at on, and behind them their event
+// times.
+func (w *stateWriter) side(at int, row feature.Row) {
 	for i, f := range w.wanted {
-		value, age := w.build.Field(at+1+i), (*array.Int64Builder)(nil)
+		value, age := w.build.Field(at+i), (*array.Int64Builder)(nil)
 		if w.ages() {
-			age = w.build.Field(at + 1 + len(w.wanted) + i).(*array.Int64Builder)
+			age = w.build.Field(at + len(w.wanted) + i).(*array.Int64Builder)
 		}
-		c, ok := s.row.Cell(f.ID)
-		if !ok || c.Kind != f.Type.Kind || c.Shape != f.Type.Shape {
+		c, ok := cellOf(row, f)
+		if !ok {
 			value.AppendNull()
 			if age != nil {
 				age.AppendNull()
@@ -158,6 +202,9 @@ func (w *stateWriter) add(key feature.Key, s state) (err error) {
 			age.Append(c.Version.EventTime)
 		}
 	}
+}
+
+func (w *stateWriter) end() error {
 	if w.pending++; w.pending == recordRows {
 		return w.flush()
 	}

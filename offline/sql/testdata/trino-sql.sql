@@ -1,0 +1,160 @@
+-- A row for each entity row, with features of stats, places as they were at its time; in no order.
+-- Counters of decimals are added, and decimals compared, to nine places.
+-- Set hive.timestamp-precision to NANOSECONDS and hive.parquet.use-column-names to true. Each view is a table:
+-- 
+-- CREATE TABLE "rides"."stats" ("driver_id" BIGINT, "event_timestamp" TIMESTAMP(9), "rate" DOUBLE, "seen" TIMESTAMP(9), "trips" BIGINT, "spent" VARCHAR, "top" DOUBLE, "low" BIGINT, "tags" ARRAY(VARCHAR), "mark" VARCHAR, "_at" BIGINT, "_origin" BIGINT, "_generation" INTEGER, "_deleted" BOOLEAN, "_nulls" ARRAY(BIGINT), "event_date" VARCHAR)
+--   WITH (format = 'PARQUET', partitioned_by = ARRAY['event_date'], external_location = 's3://bucket/it''s/rides/stats');
+-- CALL system.sync_partition_metadata('rides', 'stats', 'FULL');
+-- 
+-- CREATE TABLE "rides"."places" ("city" VARCHAR, "zone" BIGINT, "event_timestamp" TIMESTAMP(9), "kind" VARCHAR, "taste" ARRAY(REAL), "_at" BIGINT, "_origin" BIGINT, "_generation" INTEGER, "_deleted" BOOLEAN, "_nulls" ARRAY(BIGINT), "event_date" VARCHAR)
+--   WITH (format = 'PARQUET', partitioned_by = ARRAY['event_date'], external_location = 's3://bucket/it''s/rides/places');
+-- CALL system.sync_partition_metadata('rides', 'places', 'FULL');
+-- 
+-- The entity rows are a table entity_rows with the columns driver_id, origin's `id", city, zone, at; times are TIMESTAMP(9).
+WITH entity AS (
+  SELECT
+    "driver_id" AS c0,
+    "origin's `id""" AS c1,
+    "city" AS c2,
+    "zone" AS c3,
+    "at" AS c4,
+    CAST("at" AS TIMESTAMP(9)) AS t
+  FROM entity_rows
+), rows0 AS ( -- what each write to stats brought
+  SELECT
+    "driver_id" AS k0,
+    CAST("event_timestamp" AS TIMESTAMP(9)) AS event,
+    "_generation" AS g,
+    "_at" AS a,
+    "_origin" AS o,
+    "_deleted" AS deleted,
+    "rate" AS v0,
+    coalesce("rate" IS NOT NULL OR contains("_nulls", CAST(1 AS BIGINT)), false) AS s0,
+    "seen" AS v1,
+    coalesce("seen" IS NOT NULL OR contains("_nulls", CAST(2 AS BIGINT)), false) AS s1,
+    "trips" AS v2,
+    coalesce("trips" IS NOT NULL OR contains("_nulls", CAST(3 AS BIGINT)), false) AS s2,
+    "spent" AS v3,
+    coalesce("spent" IS NOT NULL OR contains("_nulls", CAST(4 AS BIGINT)), false) AS s3,
+    "top" AS v4,
+    coalesce("top" IS NOT NULL OR contains("_nulls", CAST(5 AS BIGINT)), false) AS s4,
+    "low" AS v5,
+    coalesce("low" IS NOT NULL OR contains("_nulls", CAST(6 AS BIGINT)), false) AS s5,
+    "tags" AS v6,
+    coalesce("tags" IS NOT NULL OR contains("_nulls", CAST(7 AS BIGINT)), false) AS s6,
+    "mark" AS v7,
+    coalesce("mark" IS NOT NULL OR contains("_nulls", CAST(8 AS BIGINT)), false) AS s7
+  FROM "rides"."stats"
+  WHERE "_at" <= 117133384089665535
+), ranked0 AS ( -- which of two writes counts
+  SELECT
+    k0,
+    event,
+    deleted,
+    row_number() OVER (PARTITION BY k0 ORDER BY g, event, a, o) AS by_event,
+    v0,
+    s0,
+    row_number() OVER (PARTITION BY k0 ORDER BY g, a, o, event) AS by_write,
+    v1,
+    s1,
+    v2 - coalesce(lag(v2) OVER (PARTITION BY k0, o, v2 IS NULL ORDER BY a, event), CAST(0 AS BIGINT)) AS v2,
+    s2,
+    CAST(v3 AS DECIMAL(27, 9)) - coalesce(lag(CAST(v3 AS DECIMAL(27, 9))) OVER (PARTITION BY k0, o, v3 IS NULL ORDER BY a, event), CAST(0 AS DECIMAL(27, 9))) AS v3,
+    s3,
+    row_number() OVER (PARTITION BY k0 ORDER BY CASE WHEN v4 IS NULL THEN 0 ELSE CASE WHEN v4 = CAST('NaN' AS DOUBLE) OR v4 <> v4 THEN 1 ELSE 2 END END, v4, g, event, a, o) AS r4,
+    v4,
+    s4,
+    row_number() OVER (PARTITION BY k0 ORDER BY CASE WHEN v5 IS NULL THEN 0 ELSE 2 END, v5 DESC, g, event, a, o) AS r5,
+    v5,
+    s5,
+    v6,
+    s6,
+    row_number() OVER (PARTITION BY k0 ORDER BY a, o, g, event) AS by_dot,
+    v7,
+    s7
+  FROM rows0
+), states0 AS ( -- what holds from event, and before next
+  SELECT
+    k0,
+    event,
+    lead(event) OVER (PARTITION BY k0 ORDER BY event, by_event) AS next,
+    max_by(v0, CASE WHEN s0 OR deleted THEN by_event END) OVER w AS v0,
+    max_by(CASE WHEN s0 THEN event END, CASE WHEN s0 OR deleted THEN by_event END) OVER w AS e0,
+    max_by(v1, CASE WHEN s1 OR deleted THEN by_write END) OVER w AS v1,
+    max_by(CASE WHEN s1 THEN event END, CASE WHEN s1 OR deleted THEN by_write END) OVER w AS e1,
+    CAST(sum(v2) OVER w AS BIGINT) AS v2,
+    CASE WHEN max(CASE WHEN deleted THEN 1 ELSE 0 END) OVER w = 0 THEN max(CASE WHEN s2 THEN event END) OVER w END AS e2,
+    CAST(sum(v3) OVER w AS DECIMAL(38, 9)) AS v3,
+    CASE WHEN max(CASE WHEN deleted THEN 1 ELSE 0 END) OVER w = 0 THEN max(CASE WHEN s3 THEN event END) OVER w END AS e3,
+    max_by(v4, CASE WHEN s4 THEN r4 END) OVER w AS v4,
+    CASE WHEN max(CASE WHEN deleted THEN 1 ELSE 0 END) OVER w = 0 THEN max_by(event, CASE WHEN s4 THEN r4 END) OVER w END AS e4,
+    max_by(v5, CASE WHEN s5 THEN r5 END) OVER w AS v5,
+    CASE WHEN max(CASE WHEN deleted THEN 1 ELSE 0 END) OVER w = 0 THEN max_by(event, CASE WHEN s5 THEN r5 END) OVER w END AS e5,
+    array_distinct(flatten(array_agg(coalesce(v6, CAST(ARRAY[] AS ARRAY(VARCHAR)))) OVER w)) AS v6,
+    CASE WHEN max(CASE WHEN deleted THEN 1 ELSE 0 END) OVER w = 0 THEN max(CASE WHEN s6 THEN event END) OVER w END AS e6,
+    max_by(v7, CASE WHEN s7 THEN by_dot END) OVER w AS v7,
+    CASE WHEN max(CASE WHEN deleted THEN 1 ELSE 0 END) OVER w = 0 THEN max_by(event, CASE WHEN s7 THEN by_dot END) OVER w END AS e7
+  FROM ranked0
+  WINDOW w AS (PARTITION BY k0 ORDER BY event, by_event ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+), rows1 AS ( -- what each write to places brought
+  SELECT
+    "city" AS k0,
+    "zone" AS k1,
+    CAST("event_timestamp" AS TIMESTAMP(9)) AS event,
+    "_generation" AS g,
+    "_at" AS a,
+    "_origin" AS o,
+    "_deleted" AS deleted,
+    "kind" AS v0,
+    coalesce("kind" IS NOT NULL OR contains("_nulls", CAST(1 AS BIGINT)), false) AS s0,
+    "taste" AS v1,
+    coalesce("taste" IS NOT NULL OR contains("_nulls", CAST(2 AS BIGINT)), false) AS s1
+  FROM "rides"."places"
+  WHERE "_at" <= 117133384089665535
+), ranked1 AS ( -- which of two writes counts
+  SELECT
+    k0,
+    k1,
+    event,
+    deleted,
+    row_number() OVER (PARTITION BY k0, k1 ORDER BY g, event, a, o) AS by_event,
+    v0,
+    s0,
+    v1,
+    s1
+  FROM rows1
+), states1 AS ( -- what holds from event, and before next
+  SELECT
+    k0,
+    k1,
+    event,
+    lead(event) OVER (PARTITION BY k0, k1 ORDER BY event, by_event) AS next,
+    max_by(v0, CASE WHEN s0 OR deleted THEN by_event END) OVER w AS v0,
+    max_by(CASE WHEN s0 THEN event END, CASE WHEN s0 OR deleted THEN by_event END) OVER w AS e0,
+    max_by(v1, CASE WHEN s1 OR deleted THEN by_event END) OVER w AS v1,
+    max_by(CASE WHEN s1 THEN event END, CASE WHEN s1 OR deleted THEN by_event END) OVER w AS e1
+  FROM ranked1
+  WINDOW w AS (PARTITION BY k0, k1 ORDER BY event, by_event ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+)
+SELECT
+  e.c0 AS "driver_id",
+  e.c1 AS "origin's `id""",
+  e.c2 AS "city",
+  e.c3 AS "zone",
+  e.c4 AS "at",
+  CASE WHEN j0.e0 >= e.t - INTERVAL '90.000' SECOND THEN j0.v0 END AS "rate",
+  CASE WHEN j0.e1 >= e.t - INTERVAL '90.000' SECOND THEN j0.v1 END AS "seen",
+  CASE WHEN j0.e2 >= e.t - INTERVAL '90.000' SECOND THEN j0.v2 ELSE CAST('0' AS BIGINT) END AS "trips",
+  CASE WHEN j0.e3 >= e.t - INTERVAL '90.000' SECOND THEN j0.v3 END AS "spent",
+  CASE WHEN j0.e4 >= e.t - INTERVAL '90.000' SECOND THEN j0.v4 END AS "top",
+  CASE WHEN j0.e5 >= e.t - INTERVAL '90.000' SECOND THEN j0.v5 END AS "low",
+  CASE WHEN j0.e6 >= e.t - INTERVAL '90.000' SECOND THEN j0.v6 END AS "tags",
+  CASE WHEN j0.e7 >= e.t - INTERVAL '90.000' SECOND THEN j0.v7 END AS "mark",
+  CASE WHEN j1.e0 >= e.t - INTERVAL '90.000' SECOND THEN j1.v0 END AS "origin__rate",
+  CASE WHEN j2.e0 IS NOT NULL THEN j2.v0 ELSE 'it''s \ here' END AS "kind",
+  CASE WHEN j2.e1 IS NOT NULL THEN j2.v1 END AS "taste"
+FROM entity e
+LEFT JOIN states0 j0 ON j0.k0 = e.c0 AND j0.event <= e.t AND (j0.next IS NULL OR e.t < j0.next)
+LEFT JOIN states0 j1 ON j1.k0 = e.c1 AND j1.event <= e.t AND (j1.next IS NULL OR e.t < j1.next)
+LEFT JOIN states1 j2 ON j2.k0 = e.c2 AND j2.k1 = e.c3 AND j2.event <= e.t AND (j2.next IS NULL OR e.t < j2.next)
+;
