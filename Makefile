@@ -12,7 +12,7 @@ TOOL     := go tool -modfile=tools/go.mod
 
 .DEFAULT_GOAL := help
 .PHONY: help check fmt vet lint shape generated test race fuzz golden
-.PHONY: bench peers cover crash sim s3 doc run generate proto
+.PHONY: bench duckdb peers cover crash sim s3 doc run generate proto
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
@@ -51,6 +51,9 @@ bench: ## benchmarks of PKG=./...; OLD=file compares with a former run
 	go test -run '^$$' -bench '$(BENCH)' -count $(COUNT) $(PKG) \
 	  | tee bench.out
 	$(TOOL) benchstat $(OLD) bench.out
+
+duckdb: ## joins, files and SQL beside DuckDB; needs a C compiler, fetches it
+	cd tools/duckdb && go run . check && go run . training -first $(FIRST)
 
 peers: ## writes and reads beside Redis and MariaDB; fetches both
 	benchmarks/peers/run -json peers.out

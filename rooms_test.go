@@ -77,6 +77,12 @@ var rooms = []room{
 		may:  []string{"hlc", "feature", "offline/history"},
 	},
 
+	{
+		path: "offline/verify", // what was served, recomputed from history
+		may:  []string{"hlc", "feature", "feature/definition", "feature/ondemand", "offline/history", "offline/training", "offline/served"},
+		test: []string{"online", "replication/oplog", "meta"},
+	},
+
 	// Edges: what the world and other stores talk to.
 	{path: "relay"}, // links between regions on one machine: delay, loss, cuts
 	{path: "api", may: []string{"hlc", "feature"}, test: []string{"feature/definition"}},
@@ -88,8 +94,8 @@ var rooms = []room{
 	},
 	{
 		path: "offline/export", // what leaves a history, whichever way
-		may:  []string{"hlc", "feature", "feature/definition", "offline/jobs", "offline/history", "offline/pit", "offline/training", "offline/sql", "api"},
-		test: []string{"online"},
+		may:  []string{"hlc", "feature", "feature/definition", "offline/bucket", "offline/jobs", "offline/history", "offline/pit", "offline/training", "offline/sql", "api"},
+		test: []string{"online", "offline/bucket/buckettest"},
 	},
 	{
 		path: "server",
@@ -137,9 +143,9 @@ var rooms = []room{
 		path: "cmd/featurestore",
 		may: []string{
 			"hlc", "feature", "feature/definition", "feature/ondemand", "replication/oplog",
-			"online", "consistency", "offline/source", "offline/history", "offline/pit", "offline/training", "offline/sql", "offline/export", "api", "probe", "sdk", "sdk/training", "replica", "relay", "meta",
+			"online", "consistency", "offline/source", "offline/bucket", "offline/history", "offline/pit", "offline/training", "offline/sql", "offline/export", "api", "probe", "sdk", "sdk/training", "replica", "relay", "meta", "offline/verify",
 		},
-		test: []string{"server", "simulation"},
+		test: []string{"server", "simulation", "offline/bucket/buckettest"},
 	},
 	{path: "benchmarks/...", may: []string{anything}},
 	{path: "examples/...", may: []string{anything}},

@@ -15,15 +15,15 @@ var _ server.Eraser = (*past)(nil)
 
 // Erase waits until history has what there is, and takes the rows out.
 func (p *past) Erase(ctx context.Context, e server.Erasure) (api.ErasedHistory, error) {
-	return p.erasing(ctx, e, p.upkeep.Erase)
+	return p.erasing(ctx, e, (*history.Upkeep).Erase)
 }
 
 // Left waits likewise, and counts what is left of them.
 func (p *past) Left(ctx context.Context, e server.Erasure) (api.ErasedHistory, error) {
-	return p.erasing(ctx, e, p.upkeep.Count)
+	return p.erasing(ctx, e, (*history.Upkeep).Count)
 }
 
-func (p *past) erasing(ctx context.Context, e server.Erasure, do func(context.Context, []feature.ViewID, ...feature.Key) (history.Erased, error)) (api.ErasedHistory, error) {
+func (p *past) erasing(ctx context.Context, e server.Erasure, do func(*history.Upkeep, context.Context, []feature.ViewID, ...feature.Key) (history.Erased, error)) (api.ErasedHistory, error) {
 	if err := p.await(ctx); err != nil {
 		return api.ErasedHistory{}, err
 	}
@@ -32,7 +32,7 @@ func (p *past) erasing(ctx context.Context, e server.Erasure, do func(context.Co
 			return api.ErasedHistory{}, fmt.Errorf("history has not come to what the store has: %w", err)
 		}
 	}
-	done, err := do(ctx, []feature.ViewID{e.View}, e.Keys...)
+	done, err := do(p.upkeep, ctx, []feature.ViewID{e.View}, e.Keys...)
 	if err != nil {
 		return api.ErasedHistory{}, err
 	}

@@ -17,22 +17,22 @@ import (
 	"featurestore/offline/served"
 )
 
-// noted is a served log in memory.
-type noted struct {
+// takenDown is a served log in memory.
+type takenDown struct {
 	fraction float64
 	lookups  []*served.Lookup
 	leftOut  int
 }
 
-func (n *noted) Samples(id string) bool { return served.Samples(id, n.fraction) }
+func (n *takenDown) Samples(id string) bool { return served.Samples(id, n.fraction) }
 
-func (n *noted) Offer(_ context.Context, x *served.Lookup, leftOut int) {
+func (n *takenDown) Offer(_ context.Context, x *served.Lookup, leftOut int) {
 	n.lookups, n.leftOut = append(n.lookups, x), n.leftOut+leftOut
 }
 
-func marketNoted(t *testing.T, fraction float64) (*house, *noted) {
+func marketNoted(t *testing.T, fraction float64) (*house, *takenDown) {
 	t.Helper()
-	log := &noted{fraction: fraction}
+	log := &takenDown{fraction: fraction}
 	h := newHouse(t, func(c *Config) { c.Served = log })
 	d, err := definition.Parse("market.yaml", strings.NewReader(market))
 	if err == nil {
@@ -143,7 +143,7 @@ func TestOnlyTheSampleIsLogged(t *testing.T) {
 
 // Of a lookup of very many cells the first entities are logged, whole.
 func TestALargeLookupIsLoggedInPart(t *testing.T) {
-	log := &noted{fraction: 1}
+	log := &takenDown{fraction: 1}
 	h := newHouse(t, func(c *Config) { c.Served = log })
 	c, _ := h.store.Registry().Catalog("rides")
 	v, _ := c.View("driver_stats")

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -14,14 +13,13 @@ import (
 
 	"featurestore/api"
 	"featurestore/offline/export"
-	"featurestore/offline/history"
 	"featurestore/offline/pit"
 	"featurestore/replica"
 )
 
 // exporting makes a training set of a store's history.
 type exporting struct {
-	data       string
+	place      historyPlace
 	request    export.TrainingRequest
 	knownAsOf  string
 	entityRows string
@@ -62,11 +60,15 @@ whose column is origin__demand.
 are larger than one: as spark-sql, trino-sql or duckdb-sql. What SQL cannot say
 of these files is refused.
 
-It reads the history that a store keeps in its data directory (setting history),
-beside the store or while it runs, and asks no store. What was written last may
-not be there yet: see history_every. Beside FILE, FILE.manifest.json says what
-the training set is made of, up to where history was, and the sum of its
-contents.
+It reads the history that a store keeps in its data directory (setting history)
+or in a bucket (history_bucket), beside the store or while it runs, and asks no
+store. What was written last may not be there yet: see history_every. Beside
+FILE, FILE.manifest.json says what the training set is made of, up to where
+history was, and the sum of its contents.
+
+Both files may be in a bucket, as s3://BUCKET/PATH?region=NAME or, on another
+server than AWS, ?endpoint=URL; credentials are those of the AWS configuration,
+such as AWS_ACCESS_KEY_ID. A file there appears when it is complete.
 
 Memory is bounded by --memory, but for the rows of one entity and of the files
 that are read at a time; the rest goes through temporary files.`,
@@ -77,7 +79,9 @@ that are read at a time; the rest goes through temporary files.`,
     --keys-of driver_stats --every 24h --from 2026-08-01T00:00:00Z --to 2026-08-31T00:00:00Z --existing
   featurestore export --data ./data --entity-rows rides.parquet --out train.parquet \
     --features origin:demand,destination:demand \
-    --alias origin=place_stats,city=from_city --alias destination=place_stats,city=to_city`,
+    --alias origin=place_stats,city=from_city --alias destination=place_stats,city=to_city
+  featurestore export --history s3://lake/rides --service driver_v1 \
+    --entity-rows s3://lake/rows.parquet --out s3://lake/train.parquet`,
 		Args: wantArgs(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if e.query.emit != "" {
@@ -103,7 +107,7 @@ that are read at a time; the rest goes through temporary files.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&e.data, "data", "data", "data directory of the store that keeps the history")
+	e.place.flags(cmd)
 	f.StringVar(&e.request.Project, "project", a.variable("FEATURESTORE_PROJECT"), "project; FEATURESTORE_PROJECT; needless when there is one")
 	f.StringVar(&e.request.Service, "service", "", "feature service whose features are added")
 	f.StringSliceVar(&e.request.Features, "features", nil, "features to add, as view:feature")
@@ -151,7 +155,7 @@ func (e *exporting) print(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer past.Close()
-	return e.query.print(ctx, training, e.data, e.entityRows)
+	return e.query.print(ctx, training, &e.place, e.entityRows)
 }
 
 // open resolves the request against the history. The caller closes it.
@@ -165,13 +169,13 @@ func (e *exporting) open(ctx context.Context) (*export.Past, *export.Training, e
 			return nil, nil, fmt.Errorf("--known-as-of is %q: write a time such as 2026-08-21T12:00:00Z", e.knownAsOf)
 		}
 	}
-	dir := replica.HistoryDir(e.data)
-	if _, err := os.Stat(dir); err != nil {
-		return nil, nil, fmt.Errorf("%s has no history: %w; a store with the setting history keeps one", e.data, err)
-	}
-	past, err := export.Open(ctx, history.NewDisk(dir))
+	files, err := e.place.open(ctx)
 	if err != nil {
 		return nil, nil, err
+	}
+	past, err := export.Open(ctx, files)
+	if err != nil {
+		return nil, nil, fmt.Errorf("history in %s: %w", &e.place, err)
 	}
 	training, err := past.Training(ctx, e.request)
 	if err != nil {

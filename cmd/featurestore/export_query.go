@@ -12,7 +12,6 @@ import (
 	"featurestore/api"
 	"featurestore/offline/export"
 	"featurestore/offline/sql"
-	"featurestore/replica"
 )
 
 // exportQuery is what an export asks beside features: aliases, entity rows of history
@@ -94,7 +93,7 @@ func (q *exportQuery) open(ctx context.Context, t *export.Training, file string)
 
 // print returns the query. A file of entity rows that is no Parquet has to be made a
 // table.
-func (q *exportQuery) print(ctx context.Context, t *export.Training, data, file string) (string, error) {
+func (q *exportQuery) print(ctx context.Context, t *export.Training, place *historyPlace, file string) (string, error) {
 	d, err := sql.Named(q.emit)
 	if err != nil {
 		return "", fmt.Errorf("--emit: %w", err)
@@ -112,14 +111,15 @@ func (q *exportQuery) print(ctx context.Context, t *export.Training, data, file 
 	}
 	location := q.location
 	if location == "" {
-		if location, err = filepath.Abs(replica.HistoryDir(data)); err != nil {
+		if location, err = bareLocation(place.String()); err != nil {
 			return "", err
 		}
 	}
+	if file, err = bareLocation(file); err != nil {
+		return "", err
+	}
 	if filepath.Ext(file) != ".parquet" {
 		file = ""
-	} else if file, err = filepath.Abs(file); err != nil {
-		return "", err
 	}
 	return t.SQL(ctx, d, location, schema, file)
 }

@@ -48,6 +48,7 @@ func TestScripts(t *testing.T) {
 			"write":  scriptWrite,
 			"await":  scriptAwait,
 			"flight": scriptFlight,
+			"bucket": scriptBucket,
 		},
 	})
 }
@@ -164,6 +165,7 @@ func scriptStart(ts *testscript.TestScript, neg bool, args []string) {
 	binary, err := exec.LookPath("featurestore")
 	ts.Check(err)
 	environ := []string{"TMPDIR=" + ts.Getenv("WORK"), "HOME=" + ts.Getenv("WORK"), "PATH=" + ts.Getenv("PATH")}
+	environ = append(environ, awsVariables(ts)...)
 	p, err := startProcess(binary, ts.MkAbs("."), environ, append(args, "--listen", "127.0.0.1:0")...)
 	ts.Check(err)
 	ts.Setenv("FEATURESTORE_URL", p.url)

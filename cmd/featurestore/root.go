@@ -46,7 +46,7 @@ func newRoot(a *app) *cobra.Command {
 	})
 	root.AddGroup(&cobra.Group{ID: "store", Title: "Stores:"}, &cobra.Group{ID: "client", Title: "Clients of a store:"},
 		&cobra.Group{ID: "deployment", Title: "Clients of several regions:"})
-	for _, c := range []*cobra.Command{newDev(a), newInit(a), newServe(a), newExport(a), newInspect(a)} {
+	for _, c := range []*cobra.Command{newDev(a), newInit(a), newServe(a), newExport(a), newVerify(a), newInspect(a)} {
 		c.GroupID = "store"
 		root.AddCommand(c)
 	}

@@ -37,7 +37,7 @@ func (b *Bucket) explain(err error) error {
 		return fmt.Errorf("%w: create %s, or correct the URL", ErrNoBucket, b.at.Bucket)
 	case code == "NoSuchKey" || code == "NotFound":
 		return fs.ErrNotExist
-	case code == "InvalidAccessKeyId" || code == "SignatureDoesNotMatch" || code == "InvalidToken" || code == "ExpiredToken" || code == "TokenRefreshRequired":
+	case isStranger[code]:
 		return fmt.Errorf("%w: the server does not know these credentials (%s): see AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_PROFILE", ErrDenied, code)
 	case code == "RequestTimeTooSkewed":
 		return fmt.Errorf("%w: this machine's clock is off from the server's: set it right", ErrDenied)
@@ -53,6 +53,12 @@ func (b *Bucket) explain(err error) error {
 		return b.unreachable(err)
 	}
 	return err
+}
+
+// isStranger are the codes that say that the credentials are not known.
+var isStranger = map[string]bool{
+	"InvalidAccessKeyId": true, "SignatureDoesNotMatch": true, "InvalidToken": true, "ExpiredToken": true, "TokenRefreshRequired": true,
+	"XAdminUserNotFound": true, // versitygw's, with the status 404
 }
 
 // unreachable tells how the server failed to answer.

@@ -75,7 +75,7 @@ func TestAnObjectsURLIsSplit(t *testing.T) {
 }
 
 func TestOpenWantsARegion(t *testing.T) {
-	buckettest.Environment(t)
+	buckettest.SetEnvironment(t)
 	if _, err := bucket.Open(t.Context(), "s3://lake/a", bucket.Options{}); err == nil || !strings.Contains(err.Error(), "region") {
 		t.Errorf("got %v, want that the region is not known", err)
 	}

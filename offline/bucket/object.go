@@ -54,15 +54,19 @@ func (b *Bucket) Open(ctx context.Context, name string) (File, error) {
 	if err != nil {
 		return nil, b.failed("open", name, err)
 	}
-	o := &object{bucket: b, ctx: ctx, name: name, key: key, ahead: blockBytes, last: 1}
+	o := newObject(ctx, b, name, key)
 	head, err := o.first()
+	if err == nil {
+		o.blocks, err = newSpool(b.spoolDir, o.size, head)
+	}
 	if err != nil {
 		return nil, b.failed("open", name, err)
 	}
-	if o.blocks, err = newSpool(b.spoolDir, o.size, head); err != nil {
-		return nil, b.failed("open", name, err)
-	}
 	return o, nil
+}
+
+func newObject(ctx context.Context, b *Bucket, name, key string) *object {
+	return &object{bucket: b, ctx: ctx, name: name, key: key, ahead: blockBytes, last: 1}
 }
 
 // first reads the first block, and learns how large the object is and which one.

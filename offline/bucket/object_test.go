@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -135,6 +137,37 @@ func TestWhatIsReadLeavesNothingBehind(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left are %v, %v", left, err)
+	}
+}
+
+// A fetched object is a file with its ending; one that fails leaves none.
+func TestFetchMakesAFile(t *testing.T) {
+	s := buckettest.New(t)
+	dir := t.TempDir()
+	for _, size := range []int{0, 5, 3*bucket.BlockBytes + 1} {
+		s.Replace("p/rows.csv.gz", noise(size))
+		file, err := bucket.Fetch(t.Context(), strings.Replace(s.URL("p"), "/p?", "/p/rows.csv.gz?", 1), dir)
+		if err != nil || !strings.HasSuffix(file, "-rows.csv.gz") {
+			t.Fatalf("got %s, %v", file, err)
+		}
+		if got, err := os.ReadFile(file); err != nil || !bytes.Equal(got, noise(size)) {
+			t.Fatalf("%d bytes were fetched, %d others are there: %v", size, len(got), err)
+		}
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := open(t, s.URL("p"))
+	b.Hurry(2, patient)
+	if _, err := b.Fetch(t.Context(), "none.csv", dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v, want fs.ErrNotExist", err)
+	}
+	s.SetFault(func(buckettest.Request) buckettest.Fault { return buckettest.Half })
+	if _, err := b.Fetch(t.Context(), "rows.csv.gz", dir); !errors.Is(err, bucket.ErrUnreachable) {
+		t.Errorf("got %v, want ErrUnreachable", err)
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("left are %v, %v", left, err)

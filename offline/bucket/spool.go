@@ -28,18 +28,25 @@ func newSpool(dir string, size int64, head []byte) (_ *spool, err error) {
 	if s.count() <= 1 {
 		return s, nil
 	}
-	if s.file, err = os.CreateTemp(dir, "featurestore-object-*"); err != nil {
+	file, err := os.CreateTemp(dir, "featurestore-object-*")
+	if err != nil {
 		return nil, err
 	}
 	// Nobody else needs its name, and without one it goes with the process.
-	if os.Remove(s.file.Name()) != nil {
-		s.left = s.file.Name()
+	if os.Remove(file.Name()) != nil {
+		s.left = file.Name()
 	}
-	if _, err = s.file.WriteAt(head, 0); err != nil {
-		return nil, errors.Join(err, s.close())
+	return s, s.moveTo(file)
+}
+
+// moveTo has the blocks in a file. After an error it is closed.
+func (s *spool) moveTo(file *os.File) error {
+	s.file = file
+	if _, err := s.file.WriteAt(s.head, 0); err != nil {
+		return errors.Join(err, s.close())
 	}
 	s.head = nil
-	return s, nil
+	return nil
 }
 
 func (s *spool) count() int64 { return (s.size + blockBytes - 1) / blockBytes }

@@ -148,11 +148,11 @@ func (j *Jobs) Start(ctx context.Context, project string, request *api.ExportReq
 	if err != nil {
 		return jobs.Job{}, err
 	}
-	return j.begin(r, past, sent)
+	return j.begin(ctx, r, past, sent)
 }
 
 // begin makes a job durable and starts it. It takes over past.
-func (j *Jobs) begin(r *record, past *Past, sent string) (jobs.Job, error) {
+func (j *Jobs) begin(ctx context.Context, r *record, past *Past, sent string) (jobs.Job, error) {
 	started := make(chan struct{})
 	job, err := j.cfg.Jobs.Start(j.spec(r, past, started))
 	if err != nil {
@@ -167,7 +167,7 @@ func (j *Jobs) begin(r *record, past *Past, sent string) (jobs.Job, error) {
 		}
 		text, err := json.Marshal(r)
 		if err == nil {
-			err = replaceFile(j.path(r, recordEnding), text)
+			err = replaceFile(context.WithoutCancel(ctx), j.path(r, recordEnding), text)
 		}
 		return err
 	}()

@@ -2,13 +2,13 @@ package export
 
 import (
 	"bufio"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
 	"io"
-	"os"
 	"path/filepath"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -23,7 +23,7 @@ import (
 // name when it is complete, and not before.
 type Output struct {
 	path   string
-	file   *os.File
+	to     sink // nil once it ended
 	buffer *bufio.Writer
 	sum    hash.Hash
 	bytes  int64
@@ -32,21 +32,19 @@ type Output struct {
 	finish func() error
 }
 
-// filePerm are the permissions of what is made.
-const filePerm = 0o644
-
-// Create begins a file. Rows with schema will be written to it. The caller commits
-// or abandons it.
-func Create(path string, schema *arrow.Schema) (_ *Output, err error) {
-	begin, ok := formats[filepath.Ext(path)]
+// Create begins a file, of this machine or, under a URL, in a bucket. Rows with
+// schema will be written to it. The caller commits or abandons it; where it is in a
+// bucket, the end of ctx ends it.
+func Create(ctx context.Context, path string, schema *arrow.Schema) (_ *Output, err error) {
+	begin, ok := formats[filepath.Ext(bareName(path))]
 	if !ok {
 		return nil, fmt.Errorf("%w: %s; let it end in .parquet, .arrow or .csv", ErrFormat, path)
 	}
 	o := &Output{path: path, sum: sha256.New()}
-	if o.file, err = os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.part"); err != nil {
+	if o.to, err = beginFile(ctx, path); err != nil {
 		return nil, err
 	}
-	o.buffer = bufio.NewWriterSize(io.MultiWriter(o.file, o.sum, counter{&o.bytes}), 1<<20)
+	o.buffer = bufio.NewWriterSize(io.MultiWriter(o.to, o.sum, counter{&o.bytes}), 1<<20)
 	defer caught(&err)
 	if o.write, o.finish, err = begin(o.buffer, schema); err != nil {
 		o.Abandon()
@@ -133,41 +131,23 @@ func (o *Output) Commit() (w Written, err error) {
 		o.Abandon()
 		return Written{}, fmt.Errorf("write %s: %w", o.path, err)
 	}
-	err = errors.Join(o.buffer.Flush(), o.file.Chmod(filePerm), o.file.Sync(), o.file.Close())
-	if err == nil {
-		err = os.Rename(o.file.Name(), o.path)
+	if err = o.buffer.Flush(); err == nil {
+		err = o.to.Commit()
 	}
 	if err != nil {
 		o.Abandon()
 		return Written{}, fmt.Errorf("write %s: %w", o.path, err)
 	}
-	o.file = nil
+	o.to = nil
 	return Written{o.rows, o.bytes, hex.EncodeToString(o.sum.Sum(nil))}, nil
 }
 
 // Abandon removes what there is of a file that was not committed.
 func (o *Output) Abandon() {
-	if o.file != nil {
-		_ = o.file.Close() // it goes
-		_ = os.Remove(o.file.Name())
-		o.file = nil
+	if o.to != nil {
+		o.to.Abandon()
+		o.to = nil
 	}
-}
-
-// replaceFile writes a file beside and gives it its name.
-func replaceFile(path string, contents []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.part")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(contents)
-	if err = errors.Join(err, f.Chmod(filePerm), f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		err = errors.Join(err, os.Remove(f.Name()))
-	}
-	return err
 }
 
 // caught turns a panic of the library into an error: it panics where others

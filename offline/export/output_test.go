@@ -37,7 +37,7 @@ func TestAnExportComesBackFromItsFile(t *testing.T) {
 	for _, name := range []string{"out.parquet", "out.arrow", "out.csv"} {
 		path := filepath.Join(t.TempDir(), name)
 		in := cityRecord()
-		o, err := Create(path, in.Schema())
+		o, err := Create(t.Context(), path, in.Schema())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,10 +92,10 @@ func TestAnExportComesBackFromItsFile(t *testing.T) {
 func TestAnExportThatFailsLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
 	schema := arrow.NewSchema([]arrow.Field{{Name: "a", Type: arrow.PrimitiveTypes.Int64}}, nil)
-	if _, err := Create(filepath.Join(dir, "out.xlsx"), schema); !errors.Is(err, ErrFormat) {
+	if _, err := Create(t.Context(), filepath.Join(dir, "out.xlsx"), schema); !errors.Is(err, ErrFormat) {
 		t.Errorf("got %v, want %v", err, ErrFormat)
 	}
-	o, err := Create(filepath.Join(dir, "out.parquet"), schema)
+	o, err := Create(t.Context(), filepath.Join(dir, "out.parquet"), schema)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func TestListsAreWrittenOrNamed(t *testing.T) {
 		".parquet": `list<float32>|list<string>|[0.1,"NaN"]|[]|(null)|["say \"hi\"","a,b"]`,
 	} {
 		path := filepath.Join(t.TempDir(), "out"+ending)
-		o, err := Create(path, schema)
+		o, err := Create(t.Context(), path, schema)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -167,7 +167,7 @@ func TestListsAreWrittenOrNamed(t *testing.T) {
 	}
 	odd := arrow.NewSchema([]arrow.Field{{Name: "point", Type: arrow.StructOf(arrow.Field{Name: "x", Type: arrow.PrimitiveTypes.Int64})}}, nil)
 	dir := t.TempDir()
-	if _, err := Create(filepath.Join(dir, "out.csv"), odd); err == nil || !strings.Contains(err.Error(), "column point is struct<x: int64>") {
+	if _, err := Create(t.Context(), filepath.Join(dir, "out.csv"), odd); err == nil || !strings.Contains(err.Error(), "column point is struct<x: int64>") {
 		t.Errorf("got %v", err)
 	}
 	if left, _ := os.ReadDir(dir); len(left) > 0 {

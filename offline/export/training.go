@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -15,6 +16,7 @@ import (
 
 	"featurestore/api"
 	"featurestore/feature"
+	"featurestore/offline/bucket"
 	"featurestore/offline/history"
 	"featurestore/offline/pit"
 	"featurestore/offline/training"
@@ -135,10 +137,17 @@ func (r *TrainingRequest) references(c *feature.Catalog) ([]feature.Reference, e
 	return out, nil
 }
 
-// OpenEntityRows opens a .parquet, .arrow or .csv file of entity rows; of text, join
-// keys, times and what on-demand features take from the request have their types. The
-// caller closes it.
-func (t *Training) OpenEntityRows(ctx context.Context, path string) (*training.EntityRows, error) {
+// OpenEntityRows opens a .parquet, .arrow or .csv file of entity rows, of this machine
+// or, under a URL, in a bucket; of text, join keys, times and what on-demand features
+// take from the request have their types. The caller closes it.
+func (t *Training) OpenEntityRows(ctx context.Context, path string) (_ *training.EntityRows, err error) {
+	if bucket.IsURL(path) {
+		if path, err = bucket.Fetch(ctx, path, ""); err != nil {
+			return nil, err
+		}
+		// Once it is open, nobody needs its name.
+		defer func() { err = errors.Join(err, os.Remove(path)) }()
+	}
 	return training.OpenEntityRows(ctx, path, t.entityTypes())
 }
 

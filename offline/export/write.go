@@ -3,8 +3,6 @@ package export
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"os"
 
 	"github.com/apache/arrow/go/v17/arrow"
 
@@ -27,10 +25,14 @@ type Export interface {
 }
 
 // ManifestName returns the name of the manifest of a file.
-func ManifestName(path string) string { return path + ".manifest.json" }
+func ManifestName(path string) string {
+	name := bareName(path)
+	return name + ".manifest.json" + path[len(name):]
+}
 
-// Write writes an export to a file, in the format of the file's ending, and then its
-// manifest beside it (EX1). What was there under these names is replaced.
+// Write writes an export to a file, of this machine or, under a URL, in a bucket, in
+// the format of its ending, and then its manifest beside it (EX1). What was there
+// under these names is replaced.
 func Write(ctx context.Context, e Export, path string) (m *api.ExportManifest, err error) {
 	var out *Output
 	defer func() {
@@ -41,7 +43,7 @@ func Write(ctx context.Context, e Export, path string) (m *api.ExportManifest, e
 	m, err = e.Run(ctx, func(rec arrow.Record) error {
 		if out == nil {
 			var err error
-			if out, err = Create(path, rec.Schema()); err != nil {
+			if out, err = Create(ctx, path, rec.Schema()); err != nil {
 				return err
 			}
 		}
@@ -51,7 +53,7 @@ func Write(ctx context.Context, e Export, path string) (m *api.ExportManifest, e
 		return nil, err
 	}
 	// A manifest beside a file that it is not of would be worse than none.
-	if err := os.Remove(ManifestName(path)); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := removeFile(ctx, ManifestName(path)); err != nil {
 		return nil, err
 	}
 	w, err := out.Commit()
@@ -59,13 +61,13 @@ func Write(ctx context.Context, e Export, path string) (m *api.ExportManifest, e
 		return nil, err
 	}
 	m.File, m.Rows, m.Bytes, m.SHA256 = path, w.Rows, w.Bytes, w.SHA256
-	return m, writeManifest(ManifestName(path), m)
+	return m, writeManifest(ctx, ManifestName(path), m)
 }
 
-func writeManifest(path string, m *api.ExportManifest) error {
+func writeManifest(ctx context.Context, path string, m *api.ExportManifest) error {
 	text, err := json.MarshalIndent(m, "", "  ")
 	if err == nil {
-		err = replaceFile(path, append(text, '\n'))
+		err = replaceFile(ctx, path, append(text, '\n'))
 	}
 	return err
 }

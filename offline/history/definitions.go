@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"iter"
+	"slices"
 	"strings"
 
 	"featurestore/feature"
@@ -41,40 +43,53 @@ func (h *History) KeepDefinitions(ctx context.Context, v feature.RegistryVersion
 
 // Definitions returns the latest definitions that were kept, nil for none.
 func Definitions(ctx context.Context, files Files) ([]byte, error) {
-	return definitionsWith(ctx, files, definitionsFolder)
-}
-
-// DefinitionsAt returns the definitions of an epoch and revision that were kept, or
-// ErrGone: they are of another history, or have not come here yet.
-func DefinitionsAt(ctx context.Context, files Files, epoch, revision uint64) ([]byte, error) {
-	encoded, err := definitionsWith(ctx, files, fmt.Sprintf("%s%020d-%020d-", definitionsFolder, epoch, revision))
-	if err == nil && encoded == nil {
-		return nil, fmt.Errorf("%w: it has no definitions of epoch %d, revision %d", ErrGone, epoch, revision)
+	names, err := definitionsNames(ctx, files)
+	if err != nil || len(names) == 0 {
+		return nil, err
 	}
-	return encoded, err
+	return readDefinitions(ctx, files, names[len(names)-1])
 }
 
-// definitionsWith returns the latest definitions with a prefix, nil for none.
-func definitionsWith(ctx context.Context, files Files, prefix string) ([]byte, error) {
-	latest := ""
-	for name, err := range files.List(ctx, prefix) {
+// EveryDefinitions yields all definitions that were kept, in the order in which they were
+// in force. It ends after an error.
+func EveryDefinitions(ctx context.Context, files Files) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		names, err := definitionsNames(ctx, files)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for _, name := range names {
+			encoded, err := readDefinitions(ctx, files, name)
+			if !yield(encoded, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// definitionsNames are the names of definitions, by age.
+func definitionsNames(ctx context.Context, files Files) (names []string, err error) {
+	for name, err := range files.List(ctx, definitionsFolder) {
 		if err != nil {
 			return nil, fmt.Errorf("list definitions: %w", err)
 		}
 		if strings.HasSuffix(name, definitionsEnding) {
-			latest = max(latest, name)
+			names = append(names, name)
 		}
 	}
-	if latest == "" {
-		return nil, nil
-	}
-	encoded, err := readAll(ctx, files, latest)
+	slices.Sort(names)
+	return names, nil
+}
+
+func readDefinitions(ctx context.Context, files Files, name string) ([]byte, error) {
+	encoded, err := readAll(ctx, files, name)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", latest, err)
+		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	sum := sha256.Sum256(encoded)
-	if !strings.HasSuffix(latest, "-"+hex.EncodeToString(sum[:])+definitionsEnding) {
-		return nil, fmt.Errorf("%s: %w: its contents are not those of its name", latest, ErrCorrupt)
+	if !strings.HasSuffix(name, "-"+hex.EncodeToString(sum[:])+definitionsEnding) {
+		return nil, fmt.Errorf("%s: %w: its contents are not those of its name", name, ErrCorrupt)
 	}
 	return encoded, nil
 }

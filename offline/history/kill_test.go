@@ -13,11 +13,24 @@ import (
 	"time"
 
 	"featurestore/feature"
+	"featurestore/offline/bucket"
+	"featurestore/offline/bucket/buckettest"
 	"featurestore/online"
 )
 
-// victimDir, when set, makes the test binary a victim in that directory.
-const victimDir = "HISTORY_VICTIM_DIR"
+// victimDir, when set, makes the test binary a victim in that directory, whose history
+// lies there as well, or in the bucket of victimBucket.
+const (
+	victimDir    = "HISTORY_VICTIM_DIR"
+	victimBucket = "HISTORY_VICTIM_BUCKET"
+)
+
+func victimFiles(dir, url string) (Files, error) {
+	if url == "" {
+		return NewDisk(filepath.Join(dir, "history")), nil
+	}
+	return bucket.Open(context.Background(), url, bucket.Options{Dir: dir})
+}
 
 func openVictim(dir string) (*online.Store, error) {
 	return online.Open(online.Config{
@@ -36,7 +49,11 @@ func victim(dir string) error {
 	if _, err := s.Apply(ctx, rides(), nil); err != nil {
 		return err
 	}
-	h, err := Open(ctx, Config{Files: NewDisk(filepath.Join(dir, "history")), CompactFiles: 2, Keep: time.Nanosecond, WholeEvery: 4})
+	files, err := victimFiles(dir, os.Getenv(victimBucket))
+	if err != nil {
+		return err
+	}
+	h, err := Open(ctx, Config{Files: files, CompactFiles: 2, Keep: time.Nanosecond, WholeEvery: 4})
 	if err != nil {
 		return err
 	}
@@ -74,12 +91,18 @@ func victim(dir string) error {
 }
 
 // Z3 with a real process, killed at random moments, over one store and history.
-func TestHistoryIsTheLogAfterKills(t *testing.T) {
+func TestHistoryIsTheLogAfterKills(t *testing.T) { killVictims(t, "") }
+
+func TestHistoryInABucketIsTheLogAfterKills(t *testing.T) {
+	killVictims(t, buckettest.New(t).URL("h"))
+}
+
+func killVictims(t *testing.T, url string) {
 	dir := t.TempDir()
 	random := rand.New(rand.NewPCG(1, 9))
 	for range 4 {
 		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), victimDir+"="+dir)
+		cmd.Env = append(os.Environ(), victimDir+"="+dir, victimBucket+"="+url)
 		out, err := cmd.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -106,7 +129,10 @@ func TestHistoryIsTheLogAfterKills(t *testing.T) {
 	}
 	s := &storeHouse{TB: t, Store: store}
 	s.runs()
-	d := NewDisk(filepath.Join(dir, "history"))
+	d, err := victimFiles(dir, url)
+	if err != nil {
+		t.Fatal(err)
+	}
 	h := open(t, d)
 	if len(h.Progress(s.Shards("eu")[0])) == 0 {
 		t.Fatal("nothing was in history before the kills")

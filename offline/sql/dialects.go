@@ -132,7 +132,7 @@ func (f folder) table(d *Dialect, q *Query) []string {
 	}
 	for _, c := range []struct{ name, typ string }{
 		{history.ColumnAt, "BIGINT"}, {history.ColumnOrigin, "BIGINT"}, {history.ColumnGeneration, "INTEGER"},
-		{history.ColumnDeleted, "BOOLEAN"}, {history.ColumnNulls, "ARRAY(BIGINT)"}, {partition, "VARCHAR"},
+		{history.ColumnDeleted, "BOOLEAN"}, {history.ColumnLogOnly, "BOOLEAN"}, {history.ColumnNulls, "ARRAY(BIGINT)"}, {partition, "VARCHAR"},
 	} {
 		add(c.name, c.typ)
 	}

@@ -100,7 +100,7 @@ func (p *printer) rows(f *folder) []string {
 		out = append(out, fmt.Sprintf("%s AS k%d", d.name(k.Name), i))
 	}
 	out = append(out, d.time(d.name(history.ColumnEvent), history.ArrowType(feature.ScalarOf(feature.Timestamp)).(*arrow.TimestampType))+" AS event",
-		d.name(history.ColumnGeneration)+" AS g", d.name(history.ColumnAt)+" AS a", d.name(history.ColumnOrigin)+" AS o", d.name(history.ColumnDeleted)+" AS deleted")
+		d.name(history.ColumnGeneration)+" AS g", d.name(history.ColumnAt)+" AS a", d.name(history.ColumnOrigin)+" AS o", d.name(history.ColumnDeleted)+" AS deleted", d.name(history.ColumnLogOnly)+" AS l")
 	for i, c := range f.features {
 		value := d.literal(feature.Value{}, c.Type)
 		switch len(c.names) {
@@ -149,8 +149,12 @@ func (p *printer) ranked(f *folder, by string) []string {
 		value := fmt.Sprintf("v%d", i)
 		if c.Rule == feature.Counter {
 			total := p.number(i, c)
-			before := fmt.Sprintf("lag(%s) OVER (PARTITION BY %s, o, v%d IS NULL ORDER BY a, event)", total, by, i)
-			value = fmt.Sprintf("%s - coalesce(%s, CAST(0 AS %s)) AS v%d", total, before, p.numberType(c), i)
+			none := fmt.Sprintf("CAST(0 AS %s)", p.numberType(c))
+			origin := fmt.Sprintf("PARTITION BY %s, o, v%d IS NULL ORDER BY a, event", by, i)
+			// What was for history alone is not in the totals that follow, and what was
+			// logged again, or stands in two files, adds nothing.
+			before := fmt.Sprintf("%s(%s, CASE WHEN NOT l THEN a END) OVER (%s ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)", p.d.maxBy, total, origin)
+			value = fmt.Sprintf("CASE WHEN lag(a) OVER (%s) = a THEN %s ELSE %s - coalesce(%s, %s) END AS v%d", origin, none, total, before, none, i)
 		}
 		out = append(out, value, fmt.Sprintf("s%d", i))
 	}

@@ -68,9 +68,13 @@ func drawWrites(t *rapid.T) []written {
 		if err != nil {
 			t.Fatal(err)
 		}
-		current[origin] = feature.JoinRow(current[origin], delta)
+		logOnly := rapid.IntRange(0, 5).Draw(t, "for history alone") == 0
+		if !logOnly {
+			current[origin] = feature.JoinRow(current[origin], delta)
+		}
 		w.row = history.Row{
-			Key: c.Key, Log: position, Delta: delta,
+			LogOnly: logOnly,
+			Key:     c.Key, Log: position, Delta: delta,
 			Version: feature.Version{EventTime: c.EventTime, At: position.At, Origin: origin},
 		}
 		out = append(out, w)

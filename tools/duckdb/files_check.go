@@ -85,7 +85,7 @@ func (w *world) differs(wr wrote, row map[string]any) string {
 	if date, ok := row["event_date"].(time.Time); !ok || date.Format(time.DateOnly) != event.Format(time.DateOnly) {
 		return "lies in another day's folder"
 	}
-	if row[history.ColumnDeleted] != wr.change.Delete || row[history.ColumnGeneration] != int32(wr.change.Generation) || row[history.ColumnLogOnly] != false {
+	if row[history.ColumnDeleted] != wr.change.Delete || row[history.ColumnGeneration] != int32(wr.change.Generation) || row[history.ColumnLogOnly] != wr.logOnly {
 		return "is a delete or none, of a generation or log-only against what was written"
 	}
 	for i, k := range wr.view.Keys {

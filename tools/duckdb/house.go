@@ -95,9 +95,10 @@ func (h *house) catalog() *feature.Catalog {
 	return c
 }
 
-// write appends a change at one store, and returns its version.
-func (h *house) write(ctx context.Context, store int, c feature.Change, shard feature.Shard) (feature.Version, error) {
-	receipt, err := h.stores[store].Append(ctx, online.Write{Changes: []online.Placed{{Change: c, Shard: shard}}})
+// write appends a change at one store, for history alone or to be served as well, and
+// returns its version.
+func (h *house) write(ctx context.Context, store int, c feature.Change, shard feature.Shard, logOnly bool) (feature.Version, error) {
+	receipt, err := h.stores[store].Append(ctx, online.Write{Changes: []online.Placed{{Change: c, Shard: shard}}, LogOnly: logOnly})
 	if err != nil {
 		return feature.Version{}, err
 	}

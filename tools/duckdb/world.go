@@ -58,6 +58,7 @@ type wrote struct {
 	key     []feature.Value
 	change  feature.Change
 	version feature.Version
+	logOnly bool // it is in history alone, and was never served
 }
 
 // world is a random history, and what was meant by it.
@@ -191,7 +192,8 @@ func (w *world) write1(ctx context.Context) error {
 		}
 	}
 	var err error
-	if out.version, err = w.write(ctx, w.rng.IntN(2), out.change, v.Shard(out.change.Key)); err != nil {
+	out.logOnly = w.rng.IntN(10) == 0
+	if out.version, err = w.write(ctx, w.rng.IntN(2), out.change, v.Shard(out.change.Key), out.logOnly); err != nil {
 		return fmt.Errorf("write %s: %w", v.Name, err)
 	}
 	w.writes = append(w.writes, out)

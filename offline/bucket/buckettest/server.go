@@ -69,27 +69,41 @@ const (
 // the test.
 func New(t testing.TB) *Server {
 	t.Helper()
-	Environment(t)
-	s := &Server{}
-	s.mu.objects, s.mu.uploads = map[string]object{}, map[string]*upload{}
-	s.web = httptest.NewServer(s)
-	t.Cleanup(func() {
-		s.web.CloseClientConnections()
-		s.web.Close()
-	})
+	SetEnvironment(t)
+	s := Start()
+	t.Cleanup(s.Close)
 	return s
 }
 
-// Environment sets the credentials that a Server wants, and nothing else that this
-// machine may have configured.
-func Environment(t testing.TB) {
+// Start starts a server for other processes. The caller closes it.
+func Start() *Server {
+	s := &Server{}
+	s.mu.objects, s.mu.uploads = map[string]object{}, map[string]*upload{}
+	s.web = httptest.NewServer(s)
+	return s
+}
+
+// Close ends the server.
+func (s *Server) Close() {
+	s.web.CloseClientConnections()
+	s.web.Close()
+}
+
+// SetEnvironment is Environment, until the end of the test.
+func SetEnvironment(t testing.TB) {
 	t.Helper()
-	for name, value := range map[string]string{
+	for name, value := range Environment() {
+		t.Setenv(name, value)
+	}
+}
+
+// Environment has the credentials that a Server wants, and nothing else that this
+// machine may have configured.
+func Environment() map[string]string {
+	return map[string]string{
 		"AWS_ACCESS_KEY_ID": AccessKey, "AWS_SECRET_ACCESS_KEY": SecretKey, "AWS_SESSION_TOKEN": "",
 		"AWS_REGION": "", "AWS_DEFAULT_REGION": "", "AWS_PROFILE": "", "AWS_ENDPOINT_URL": "", "AWS_ENDPOINT_URL_S3": "",
 		"AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent", "AWS_EC2_METADATA_DISABLED": "true",
-	} {
-		t.Setenv(name, value)
 	}
 }
 

@@ -2,11 +2,11 @@
 -- Counters of decimals are added, and decimals compared, to nine places.
 -- Set hive.timestamp-precision to NANOSECONDS and hive.parquet.use-column-names to true. Each view is a table:
 -- 
--- CREATE TABLE "rides"."stats" ("driver_id" BIGINT, "event_timestamp" TIMESTAMP(9), "rate" DOUBLE, "seen" TIMESTAMP(9), "trips" BIGINT, "spent" VARCHAR, "top" DOUBLE, "low" BIGINT, "tags" ARRAY(VARCHAR), "mark" VARCHAR, "_at" BIGINT, "_origin" BIGINT, "_generation" INTEGER, "_deleted" BOOLEAN, "_nulls" ARRAY(BIGINT), "event_date" VARCHAR)
+-- CREATE TABLE "rides"."stats" ("driver_id" BIGINT, "event_timestamp" TIMESTAMP(9), "rate" DOUBLE, "seen" TIMESTAMP(9), "trips" BIGINT, "spent" VARCHAR, "top" DOUBLE, "low" BIGINT, "tags" ARRAY(VARCHAR), "mark" VARCHAR, "_at" BIGINT, "_origin" BIGINT, "_generation" INTEGER, "_deleted" BOOLEAN, "_log_only" BOOLEAN, "_nulls" ARRAY(BIGINT), "event_date" VARCHAR)
 --   WITH (format = 'PARQUET', partitioned_by = ARRAY['event_date'], external_location = 's3://bucket/it''s/rides/stats');
 -- CALL system.sync_partition_metadata('rides', 'stats', 'FULL');
 -- 
--- CREATE TABLE "rides"."places" ("city" VARCHAR, "zone" BIGINT, "event_timestamp" TIMESTAMP(9), "kind" VARCHAR, "taste" ARRAY(REAL), "_at" BIGINT, "_origin" BIGINT, "_generation" INTEGER, "_deleted" BOOLEAN, "_nulls" ARRAY(BIGINT), "event_date" VARCHAR)
+-- CREATE TABLE "rides"."places" ("city" VARCHAR, "zone" BIGINT, "event_timestamp" TIMESTAMP(9), "kind" VARCHAR, "taste" ARRAY(REAL), "_at" BIGINT, "_origin" BIGINT, "_generation" INTEGER, "_deleted" BOOLEAN, "_log_only" BOOLEAN, "_nulls" ARRAY(BIGINT), "event_date" VARCHAR)
 --   WITH (format = 'PARQUET', partitioned_by = ARRAY['event_date'], external_location = 's3://bucket/it''s/rides/places');
 -- CALL system.sync_partition_metadata('rides', 'places', 'FULL');
 -- 
@@ -28,6 +28,7 @@ WITH entity AS (
     "_at" AS a,
     "_origin" AS o,
     "_deleted" AS deleted,
+    "_log_only" AS l,
     "rate" AS v0,
     coalesce("rate" IS NOT NULL OR contains("_nulls", CAST(1 AS BIGINT)), false) AS s0,
     "seen" AS v1,
@@ -57,9 +58,9 @@ WITH entity AS (
     row_number() OVER (PARTITION BY k0 ORDER BY g, a, o, event) AS by_write,
     v1,
     s1,
-    v2 - coalesce(lag(v2) OVER (PARTITION BY k0, o, v2 IS NULL ORDER BY a, event), CAST(0 AS BIGINT)) AS v2,
+    CASE WHEN lag(a) OVER (PARTITION BY k0, o, v2 IS NULL ORDER BY a, event) = a THEN CAST(0 AS BIGINT) ELSE v2 - coalesce(max_by(v2, CASE WHEN NOT l THEN a END) OVER (PARTITION BY k0, o, v2 IS NULL ORDER BY a, event ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), CAST(0 AS BIGINT)) END AS v2,
     s2,
-    CAST(v3 AS DECIMAL(27, 9)) - coalesce(lag(CAST(v3 AS DECIMAL(27, 9))) OVER (PARTITION BY k0, o, v3 IS NULL ORDER BY a, event), CAST(0 AS DECIMAL(27, 9))) AS v3,
+    CASE WHEN lag(a) OVER (PARTITION BY k0, o, v3 IS NULL ORDER BY a, event) = a THEN CAST(0 AS DECIMAL(27, 9)) ELSE CAST(v3 AS DECIMAL(27, 9)) - coalesce(max_by(CAST(v3 AS DECIMAL(27, 9)), CASE WHEN NOT l THEN a END) OVER (PARTITION BY k0, o, v3 IS NULL ORDER BY a, event ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), CAST(0 AS DECIMAL(27, 9))) END AS v3,
     s3,
     row_number() OVER (PARTITION BY k0 ORDER BY CASE WHEN v4 IS NULL THEN 0 ELSE CASE WHEN v4 = CAST('NaN' AS DOUBLE) OR v4 <> v4 THEN 1 ELSE 2 END END, v4, g, event, a, o) AS r4,
     v4,
@@ -105,6 +106,7 @@ WITH entity AS (
     "_at" AS a,
     "_origin" AS o,
     "_deleted" AS deleted,
+    "_log_only" AS l,
     "kind" AS v0,
     coalesce("kind" IS NOT NULL OR contains("_nulls", CAST(1 AS BIGINT)), false) AS s0,
     "taste" AS v1,
