@@ -1,13 +1,16 @@
 package flight
 
 import (
+	"encoding/json"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/flight"
 	"github.com/apache/arrow/go/v17/arrow/memory"
+	"google.golang.org/grpc/codes"
 
 	"featurestore/api"
 	"featurestore/offline/export"
@@ -110,5 +113,45 @@ func TestAnExchangeIsATrainingSet(t *testing.T) {
 				t.Errorf("manifest %+v, want %+v", got.manifest, want.manifest)
 			}
 		}
+	}
+}
+
+// A training set whose entity rows are in the request, or asked of history, has a ticket
+// like any other flight.
+func TestATicketMayBringItsEntityRows(t *testing.T) {
+	h := open(t)
+	h.write(2000)
+	client := h.serve()
+	at := noon.Add(-time.Hour).Format(time.RFC3339)
+	for name, asked := range map[string]api.ExportRequest{
+		"in the request": {Service: "driver_v1", EntityRows: &api.EntityRows{Rows: []json.RawMessage{
+			json.RawMessage(`{"driver_id": 7, "event_timestamp": "` + at + `", "label": "a"}`), json.RawMessage(`{"driver_id": 1000, "event_timestamp": "` + at + `"}`),
+		}}},
+		"of history": {Service: "driver_v1", KeysOf: &api.ExportKeysOf{View: "driver_stats", At: []string{at}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e, err := h.past().Ask(t.Context(), "rides", &asked, nil, pit.Config{SpillDir: t.TempDir()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer closeExport(e)
+			want := h.exported(e, err)
+			info, err := client.GetFlightInfo(t.Context(), command(t, asked))
+			if err != nil || len(info.Endpoint) != 1 {
+				t.Fatalf("%+v, %v: want one endpoint", info, err)
+			}
+			schema, err := flight.DeserializeSchema(info.Schema, memory.NewGoAllocator())
+			if err != nil || !schema.Equal(want.schema) {
+				t.Errorf("schema %v, %v, want %v", schema, err, want.schema)
+			}
+			h.write(100) // it is of the commit it was given for
+			got, err := get(t.Context(), client, info.Endpoint[0].Ticket)
+			if err != nil || !slices.Equal(got.rows, want.rows) || len(got.rows) < 2 || got.manifest.Rows != int64(len(got.rows)) {
+				t.Errorf("got %d rows, %v, want %d", len(got.rows), err, len(want.rows))
+			}
+			_, rec := entityRecords(2)
+			_, err = exchange(t.Context(), client, command(t, asked), rec, 1)
+			wantStatus(t, "entity rows twice", err, codes.InvalidArgument, "two ways")
+		})
 	}
 }
