@@ -16,6 +16,7 @@ import (
 	"featurestore/consistency"
 	"featurestore/meta"
 	"featurestore/offline/bucket"
+	"featurestore/offline/flight"
 	"featurestore/offline/history"
 	"featurestore/offline/outside"
 	"featurestore/offline/served"
@@ -89,6 +90,11 @@ type Config struct {
 	// Reader is the program that reads files of batch sources, where it is not this one:
 	// see outside.Config.
 	Reader outside.Config
+	// FlightListen is the address that serves history over Arrow Flight; "" serves it to
+	// nobody. Port 0 takes a free port: see Replica.FlightAddr. FlightStreams bounds
+	// the streams that run at once; 0 is flight.DefaultStreams.
+	FlightListen  string
+	FlightStreams int
 	// ServedLog is the fraction of lookups whose answers are logged in the folder served of
 	// Data, 0 to 1; ServedLogMaxBytes and ServedLogRetain bound the folder, 0 being the
 	// defaults of served.Config. A lookup waits for its file for HistoryEvery.
@@ -174,7 +180,7 @@ func (c Config) Validate() error {
 	if err := checkListen("listen", c.withDefaults().Listen, c.AllowInsecure); err != nil {
 		errs = append(errs, err)
 	}
-	errs = append(errs, c.validatePeers(), c.validateLog())
+	errs = append(errs, c.validatePeers(), c.validateLog(), c.validateFlight())
 	if c.URL != "" {
 		u, err := url.Parse(c.URL)
 		fault(err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "", "url is %q: write it as http://features.eu.example:8080", c.URL)
@@ -246,6 +252,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.BatchMemory == 0 {
 		c.BatchMemory = outside.DefaultMemoryBytes
+	}
+	if c.FlightStreams == 0 {
+		c.FlightStreams = flight.DefaultStreams
 	}
 	if c.ServedLogMaxBytes == 0 {
 		c.ServedLogMaxBytes = served.DefaultMaxBytes

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"featurestore/offline/export"
+	"featurestore/offline/flight"
 	"featurestore/offline/history"
 	"featurestore/offline/outside"
 	"featurestore/offline/served"
@@ -87,6 +88,8 @@ var settings = []Setting{
 		c.BatchMemory, err = ParseBytes(s)
 		return err
 	}},
+	{Key: "flight_listen", Help: "address that serves history over Arrow Flight, such as 127.0.0.1:8815; needs history", set: text(func(c *Config) *string { return &c.FlightListen })},
+	{Key: "flight_streams", Default: strconv.Itoa(flight.DefaultStreams), Help: "Flight streams that run at once; of them export_running join rows", set: count(func(c *Config) *int { return &c.FlightStreams })},
 	{Key: "served_log", Default: "0", Help: "part of the lookups whose answers are logged in the data directory, for verify, 0 to 1", set: func(c *Config, s string) (err error) {
 		c.ServedLog, err = strconv.ParseFloat(s, 64)
 		return plain(err, s, "a number from 0 to 1")
