@@ -118,7 +118,9 @@ func isForeign(err error) bool {
 
 // isCredentials reports that none could be had to sign a request with. The SDK has
 // no type for that.
-func isCredentials(err error) bool { return strings.Contains(err.Error(), "get identity: get credentials: ") }
+func isCredentials(err error) bool {
+	return strings.Contains(err.Error(), "get identity: get credentials: ")
+}
 
 // statusOf is the status of the answer, 0 for none.
 func statusOf(err error) int {
