@@ -5,19 +5,36 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 
 	"featurestore/api"
 	"featurestore/offline/batch"
+	"featurestore/offline/bucket"
 	"featurestore/offline/outside"
 )
 
+// sources are where batch sources lie.
+type sources interface {
+	batch.Files
+	io.Closer
+}
+
+func (r *Replica) openSources(ctx context.Context) (sources, error) {
+	if bucket.IsURL(r.cfg.BatchSources) {
+		return batch.OpenBucket(ctx, r.cfg.BatchSources, bucket.Options{Meter: r.telemetry.meter("batch")})
+	}
+	return batch.OpenDisk(r.cfg.BatchSources)
+}
+
 // openBatches opens the folder of batch sources, and what materializes them.
-func (r *Replica) openBatches() (err error) {
-	if r.sources, err = batch.OpenDisk(r.cfg.BatchSources); err != nil {
+func (r *Replica) openBatches(ctx context.Context) error {
+	files, err := r.openSources(ctx)
+	if err != nil {
 		return fmt.Errorf("batch_sources: %w", err)
 	}
+	r.sources = files
 	r.batches, err = batch.New(batch.Config{
 		Files: r.sources, Edge: ownEdge{r}, Rows: r.store, Registry: r.store.Registry, May: r.mayMaterialize,
 		Outside: outside.Config{Program: r.cfg.Reader.Program, Args: r.cfg.Reader.Args, MemoryBytes: r.cfg.BatchMemory},

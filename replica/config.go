@@ -82,8 +82,8 @@ type Config struct {
 	HistoryEvery, HistoryRetain time.Duration
 	// Exports bound what exports of history may take.
 	Exports Exports
-	// BatchSources is the folder beneath which the files of batch sources lie; "" reads
-	// none. BatchMemory bounds what reading a file may take; 0 is
+	// BatchSources is the folder, or the URL of a bucket's prefix, beneath which the files
+	// of batch sources lie; "" reads none. BatchMemory bounds what reading a file may take; 0 is
 	// outside.DefaultMemoryBytes.
 	BatchSources string
 	BatchMemory  int64
@@ -186,6 +186,11 @@ func (c Config) Validate() error {
 		fault(err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "", "url is %q: write it as http://features.eu.example:8080", c.URL)
 	}
 	fault(c.LogFormat != "" && c.LogFormat != LogText && c.LogFormat != LogJSON, "log_format is %q: use text or json", c.LogFormat)
+	if bucket.IsURL(c.BatchSources) {
+		if _, err := bucket.Parse(c.BatchSources); err != nil {
+			errs = append(errs, fmt.Errorf("batch_sources: %w", err))
+		}
+	}
 	if c.HistoryBucket != "" {
 		fault(!c.History, "history_bucket is set, and history is not: add history: true, for the store to keep one there")
 		if _, err := bucket.Parse(c.HistoryBucket); err != nil {

@@ -42,7 +42,7 @@ type Replica struct {
 	flight      *flight.Server // nil for a store that does not serve it
 	served      *served.Log    // nil for a store that logs nothing it serves
 	jobs        *jobs.Registry
-	sources     *batch.Disk         // nil for a store that reads no batch sources
+	sources     sources             // nil for a store that reads no batch sources
 	batches     *batch.Materializer // the same
 	listener    net.Listener
 	ready       chan struct{}
@@ -97,7 +97,7 @@ func New(cfg Config) (_ *Replica, err error) {
 		return nil, err
 	}
 	if r.cfg.BatchSources != "" {
-		if err := r.openBatches(); err != nil {
+		if err := r.openBatches(context.Background()); err != nil {
 			return nil, err
 		}
 	}
