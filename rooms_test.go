@@ -131,7 +131,7 @@ var rooms = []room{
 			"online", "consistency", "replication", "offline", "offline/jobs", "offline/source", "offline/bucket", "offline/history", "offline/pit", "offline/export", "offline/served", "offline/batch", "offline/outside",
 			"api", "server", "replication/peer", "offline/flight", "relay", "fault",
 		},
-		test: []string{"sdk", "probe", "offline/bucket/buckettest"},
+		test: []string{"offline/verify", "sdk", "probe", "offline/bucket/buckettest"},
 	},
 	{
 		path: "sdk",
