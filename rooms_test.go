@@ -86,7 +86,13 @@ var rooms = []room{
 	// Edges: what the world and other stores talk to.
 	{path: "relay"}, // links between regions on one machine: delay, loss, cuts
 	{path: "api", may: []string{"hlc", "feature"}, test: []string{"feature/definition"}},
-	{path: "probe", may: []string{"api"}, pure: true}, // what a canary saw, judged
+	{path: "probe", may: []string{"api"}, pure: true},                            // what a canary saw, judged
+	{path: "offline/outside", may: []string{"feature", "offline/source", "api"}}, // files of others, read by a child process
+	{
+		path: "offline/batch", // files of others become rows, through the edge
+		may:  []string{"feature", "offline/jobs", "offline/outside", "api"},
+		test: []string{"hlc", "feature/definition", "online", "offline/source", "consistency", "meta"},
+	},
 	{
 		path: "offline/sql", // the same join, as text for engines that read the files
 		may:  []string{"hlc", "feature", "offline/history", "offline/training"},
@@ -101,7 +107,7 @@ var rooms = []room{
 		path: "server",
 		may: []string{
 			"hlc", "feature", "feature/definition", "feature/ondemand", "replication/oplog", "meta",
-			"online", "consistency", "replication", "offline", "offline/jobs", "offline/source", "offline/served", "offline/export", "api",
+			"online", "consistency", "replication", "offline", "offline/jobs", "offline/source", "offline/served", "offline/export", "api", "offline/batch",
 		},
 		test: []string{"offline/history"},
 	},
@@ -113,8 +119,8 @@ var rooms = []room{
 	},
 	{
 		path: "offline/flight",
-		may:  []string{"hlc", "feature", "offline", "offline/export", "offline/pit", "api"},
-		test: []string{"online", "feature/definition"},
+		may:  []string{"hlc", "feature", "offline", "offline/pit", "offline/export", "api"},
+		test: []string{"online", "feature/definition", "offline/history"},
 	},
 
 	// One running store, and its clients. Their tests run the real server.
@@ -122,7 +128,7 @@ var rooms = []room{
 		path: "replica",
 		may: []string{
 			"hlc", "feature", "feature/definition", "feature/ondemand", "replication/oplog", "meta",
-			"online", "consistency", "replication", "offline", "offline/jobs", "offline/source", "offline/bucket", "offline/history", "offline/pit", "offline/export", "offline/served",
+			"online", "consistency", "replication", "offline", "offline/jobs", "offline/source", "offline/bucket", "offline/history", "offline/pit", "offline/export", "offline/served", "offline/batch", "offline/outside",
 			"api", "server", "replication/peer", "offline/flight", "relay", "fault",
 		},
 		test: []string{"sdk", "probe", "offline/bucket/buckettest"},
@@ -143,7 +149,7 @@ var rooms = []room{
 		path: "cmd/featurestore",
 		may: []string{
 			"hlc", "feature", "feature/definition", "feature/ondemand", "replication/oplog",
-			"online", "consistency", "offline/source", "offline/bucket", "offline/history", "offline/pit", "offline/training", "offline/sql", "offline/export", "api", "probe", "sdk", "sdk/training", "replica", "relay", "meta", "offline/verify",
+			"online", "consistency", "offline/source", "offline/outside", "offline/bucket", "offline/history", "offline/pit", "offline/training", "offline/sql", "offline/export", "api", "probe", "sdk", "sdk/training", "replica", "relay", "meta", "offline/verify",
 		},
 		test: []string{"server", "simulation", "offline/bucket/buckettest"},
 	},
@@ -164,7 +170,7 @@ var libraries = []library{
 	{path: "cel.dev/cel-go", home: []string{"feature/ondemand"}},
 	{path: "github.com/VictoriaMetrics/fastcache", test: []string{"online"}},  // what the hot tier is measured against
 	{path: "github.com/anishathalye/porcupine", home: []string{"simulation"}}, // judges histories
-	{path: "github.com/apache/arrow/go/v17", home: []string{"offline/...", "sdk/training"}, test: []string{"cmd/featurestore", "offline/pit", "offline/source", "offline/history", "offline/training", "offline/export", "offline/served", "offline/flight"}},
+	{path: "github.com/apache/arrow/go/v17", home: []string{"offline/...", "sdk/training"}, test: []string{"cmd/featurestore", "offline/pit", "offline/source", "offline/history", "offline/training", "offline/export", "offline/served", "offline/flight", "replica"}},
 	{path: "github.com/aws/aws-sdk-go-v2", home: []string{"offline/bucket"}},
 	{path: "github.com/aws/smithy-go", home: []string{"offline/bucket"}},
 	{path: "github.com/cockroachdb/apd/v3", home: []string{"feature"}},
@@ -188,7 +194,7 @@ var libraries = []library{
 	{path: "go.opentelemetry.io/contrib/instrumentation/runtime", home: []string{"replica"}},
 	{
 		path: "go.opentelemetry.io/otel", // the API: instruments and spans
-		home: []string{"online", "consistency", "replication", "replication/peer", "offline", "offline/bucket", "offline/history", "offline/served", "offline/flight", "probe", "server", "sdk", "replica"},
+		home: []string{"online", "consistency", "replication", "replication/peer", "offline", "offline/bucket", "offline/history", "offline/served", "offline/flight", "probe", "server", "sdk", "replica", "offline/batch"},
 	},
 	{path: "go.opentelemetry.io/otel/exporters", home: []string{"replica"}},
 	{
@@ -199,8 +205,8 @@ var libraries = []library{
 	{path: "go.opentelemetry.io/proto/otlp", test: []string{"replica"}}, // a collector to export to
 	{path: "go.uber.org/goleak", test: []string{anything}},
 	{path: "golang.org/x/sync", home: []string{"online", "replication", "replication/peer", "offline/...", "offline/history", "server", "sdk", "replica", "cmd/featurestore"}},
-	{path: "google.golang.org/grpc", home: []string{"replication/peer", "replication/peer/wire", "offline/flight"}, test: []string{"replica"}},
-	{path: "google.golang.org/protobuf", home: []string{"replication/peer", "replication/peer/wire"}},
+	{path: "google.golang.org/grpc", home: []string{"replication/peer", "replication/peer/wire", "offline/flight"}, test: []string{"replica", "cmd/featurestore"}},
+	{path: "google.golang.org/protobuf", home: []string{"replication/peer", "replication/peer/wire"}, test: []string{"offline/flight"}},
 	{path: "pgregory.net/rapid", test: []string{anything}},
 }
 

@@ -25,8 +25,10 @@ type ExportManifest struct {
 	// Definition is what they say of the views that the export is made of, as YAML that
 	// can be applied.
 	Definition string `json:"definition,omitempty"`
-	// View is what was exported, "" for a training set.
+	// View is what was exported, "" for a training set; Part the part of its rows, where
+	// it is not all.
 	View     string            `json:"view,omitempty"`
+	Part     *ExportPart       `json:"part,omitempty"`
 	Features []ExportedFeature `json:"features"`
 	// EventTime is the entity rows' column of times.
 	EventTime string `json:"event_time"`

@@ -12,6 +12,8 @@ import (
 	"go.opentelemetry.io/otel/metric/noop"
 
 	"featurestore/offline/bucket"
+	"featurestore/offline/export"
+	"featurestore/offline/flight"
 	"featurestore/offline/history"
 	"featurestore/offline/served"
 	"featurestore/online"
@@ -43,6 +45,7 @@ func TestMetricsPageIsCurrent(t *testing.T) {
 			_, err := bucket.Open(t.Context(), "s3://lake/rides?region=eu", bucket.Options{Meter: m})
 			return err
 		}},
+		{"offline/flight", "Arrow Flight, of a store that serves its history.", withFlight},
 		{"offline/served", "The log of what is served, of a store that keeps one.", func(m metric.Meter) error {
 			_, err := served.New(served.Config{Files: history.NewDisk(t.TempDir()), Region: "eu", Store: "eu-1", Meter: m})
 			return err
@@ -144,6 +147,14 @@ func withHistory(t *testing.T, m metric.Meter) error {
 	c.Meter = m
 	_, err = history.NewIngester(c)
 	return err
+}
+
+func withFlight(m metric.Meter) error {
+	s, err := flight.New(flight.Config{Source: export.Source{}, Listen: "127.0.0.1:0", Meter: m})
+	if err != nil {
+		return err
+	}
+	return s.Close()
 }
 
 func withPeers(m metric.Meter) error {

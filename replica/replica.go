@@ -18,6 +18,8 @@ import (
 	"featurestore/feature"
 	"featurestore/feature/definition"
 	"featurestore/feature/ondemand"
+	"featurestore/offline/batch"
+	"featurestore/offline/flight"
 	"featurestore/offline/jobs"
 	"featurestore/offline/served"
 	"featurestore/online"
@@ -36,9 +38,12 @@ type Replica struct {
 	node        *replication.Node
 	coordinates *consistency.Coordinator // set before anything runs
 	server      *server.Server
-	past        *past       // nil for a store that keeps no history
-	served      *served.Log // nil for a store that logs nothing it serves
+	past        *past          // nil for a store that keeps no history
+	flight      *flight.Server // nil for a store that does not serve it
+	served      *served.Log    // nil for a store that logs nothing it serves
 	jobs        *jobs.Registry
+	sources     *batch.Disk         // nil for a store that reads no batch sources
+	batches     *batch.Materializer // the same
 	listener    net.Listener
 	ready       chan struct{}
 	ran         bool
@@ -88,11 +93,22 @@ func New(cfg Config) (_ *Replica, err error) {
 			return nil, err
 		}
 	}
+	if r.jobs, err = jobs.New(jobs.Config{Prefix: r.cfg.Store, Wall: r.cfg.Wall, Logger: r.telemetry.log.With("room", "jobs")}); err != nil {
+		return nil, err
+	}
+	if r.cfg.BatchSources != "" {
+		if err := r.openBatches(); err != nil {
+			return nil, err
+		}
+	}
 	// Before the edge, which tells the address; nobody is answered until Run.
 	if r.listener = r.cfg.Listener; r.listener == nil {
 		if r.listener, err = new(net.ListenConfig).Listen(context.Background(), "tcp", r.cfg.Listen); err != nil {
 			return nil, fmt.Errorf("%w; set listen to another address, port 0 for a free one", err)
 		}
+	}
+	if r.flight, err = r.openFlight(); err != nil {
+		return nil, err
 	}
 	// The secret is made only now: a directory in use is not touched.
 	secret, err := loadSecret(r.cfg, r.telemetry.log)
@@ -165,7 +181,7 @@ func (r *Replica) serverConfig(secret []byte) (server.Config, error) {
 		c.Served = r.served
 	}
 	c.URL = r.reachable()
-	c.Online, c.Jobs = r.store, r.jobs
+	c.Online, c.Jobs, c.Batches = r.store, r.jobs, r.batches
 	c.Ready = r.Started
 	c.Logger = r.telemetry.log.With("room", "server")
 	c.Meter = r.telemetry.meter("server")
@@ -304,9 +320,18 @@ func (r *Replica) serve(ctx context.Context) error {
 		MaxHeaderBytes:    maxHeaderBytes,
 	}
 	var serving errgroup.Group
-	failed := make(chan struct{})
+	failed, fail := context.WithCancel(context.WithoutCancel(ctx))
+	defer fail()
+	flightCtx, stopFlight := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopFlight()
+	if r.flight != nil {
+		serving.Go(func() error {
+			defer fail()
+			return r.flight.Run(flightCtx)
+		})
+	}
 	serving.Go(func() error {
-		defer close(failed)
+		defer fail()
 		if err := edge.Serve(r.listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve %s: %w", r.Addr(), err)
 		}
@@ -315,13 +340,23 @@ func (r *Replica) serve(ctx context.Context) error {
 	err := r.begin(ctx)
 	if err == nil && ctx.Err() == nil {
 		close(r.ready)
-		r.telemetry.log.Info("ready", "url", r.URL(), "data", r.cfg.Data, "projects", r.store.Registry().Projects())
+		r.announce()
 		select {
 		case <-ctx.Done():
-		case <-failed:
+		case <-failed.Done():
 		}
 	}
+	stopFlight()
 	return errors.Join(err, r.drain(ctx, edge), serving.Wait())
+}
+
+// announce logs that the store is ready, and where.
+func (r *Replica) announce() {
+	where := []any{"url", r.URL(), "data", r.cfg.Data, "projects", r.store.Registry().Projects()}
+	if r.flight != nil {
+		where = append(where, "flight", r.FlightAddr().String())
+	}
+	r.telemetry.log.Info("ready", where...)
 }
 
 // begin waits until the store takes part, and applies its definitions.
@@ -386,8 +421,14 @@ func (r *Replica) close(ctx context.Context) error {
 			errs = append(errs, err)
 		}
 	}
+	if r.flight != nil && !r.ran {
+		errs = append(errs, r.flight.Close())
+	}
 	if r.peers != nil && !r.ran { // else its Run has closed it
 		errs = append(errs, r.peers.Close())
+	}
+	if r.sources != nil {
+		errs = append(errs, r.sources.Close())
 	}
 	if r.store != nil {
 		errs = append(errs, r.store.Close())

@@ -27,32 +27,9 @@ func (p *Past) Ask(ctx context.Context, project string, r *api.ExportRequest, en
 		return nil, err
 	}
 	if kind != api.ExportTraining {
-		v := ViewRequest{Project: project, Since: r.Since}
-		if v.ServedAt, err = parseTime("served_at", r.ServedAt); err != nil {
-			return nil, err
-		}
-		switch kind {
-		case api.ExportSnapshot:
-			v.View = r.Snapshot
-			return p.Snapshot(v, c)
-		case api.ExportChanges:
-			v.View = r.Changes
-			return p.Changes(v, c)
-		}
-		v.View = r.Rows
-		return p.Rows(v, c)
+		return p.askView(kind, project, r, nil, c)
 	}
-	t := TrainingRequest{
-		Project: project, Service: r.Service, Features: r.Features, EventTime: r.EventTime, ServedIn: r.AsServedIn, FullNames: r.FullNames,
-		Aliases: r.Aliases, Differences: r.Differences,
-	}
-	if t.EventTime == "" {
-		t.EventTime = history.ColumnEvent
-	}
-	if t.KnownAsOf, err = parseTime("known_as_of", r.KnownAsOf); err != nil {
-		return nil, err
-	}
-	training, err := p.Training(ctx, t)
+	training, err := p.askTraining(ctx, project, r)
 	if err != nil {
 		return nil, err
 	}
@@ -83,6 +60,41 @@ func (p *Past) Ask(ctx context.Context, project string, r *api.ExportRequest, en
 		return nil, err
 	}
 	return training.Of(c, rows), nil
+}
+
+// askView resolves a request for a view, or for a part of its rows.
+func (p *Past) askView(kind, project string, r *api.ExportRequest, part *api.ExportPart, c pit.Config) (Export, error) {
+	v := ViewRequest{Project: project, Since: r.Since, Part: part}
+	var err error
+	if v.ServedAt, err = parseTime("served_at", r.ServedAt); err != nil {
+		return nil, err
+	}
+	switch kind {
+	case api.ExportSnapshot:
+		v.View = r.Snapshot
+		return p.Snapshot(v, c)
+	case api.ExportChanges:
+		v.View = r.Changes
+		return p.Changes(v, c)
+	}
+	v.View = r.Rows
+	return p.Rows(v, c)
+}
+
+// askTraining resolves a request for a training set, which lacks its entity rows.
+func (p *Past) askTraining(ctx context.Context, project string, r *api.ExportRequest) (*Training, error) {
+	t := TrainingRequest{
+		Project: project, Service: r.Service, Features: r.Features, EventTime: r.EventTime, ServedIn: r.AsServedIn, FullNames: r.FullNames,
+		Aliases: r.Aliases, Differences: r.Differences,
+	}
+	if t.EventTime == "" {
+		t.EventTime = history.ColumnEvent
+	}
+	var err error
+	if t.KnownAsOf, err = parseTime("known_as_of", r.KnownAsOf); err != nil {
+		return nil, err
+	}
+	return p.Training(ctx, t)
 }
 
 // closedAfter is an export with what it reads.

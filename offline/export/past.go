@@ -49,6 +49,11 @@ func Of(ctx context.Context, in *history.Reader, files history.Files) (*Past, er
 	if encoded == nil {
 		return nil, fmt.Errorf("%w yet: it has no definitions; apply some to its store", ErrNoHistory)
 	}
+	return with(ctx, in, files, encoded)
+}
+
+// with is Of with definitions as they are kept.
+func with(ctx context.Context, in *history.Reader, files history.Files, encoded []byte) (*Past, error) {
 	registry, err := definition.DecodeRegistry(encoded)
 	if err != nil {
 		return nil, err

@@ -30,6 +30,7 @@ var codes = []struct {
 	{ErrOtherHistory, api.CodeInvalidValue},
 	{training.ErrRequest, api.CodeInvalidRequest},
 	{pit.ErrRequest, api.CodeInvalidRequest},
+	{pit.ErrEntityRows, api.CodeInvalidValue},
 	{ErrStream, api.CodeInvalidValue},
 	{ErrFormat, api.CodeInvalidValue},
 }

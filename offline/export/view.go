@@ -39,6 +39,8 @@ type ViewRequest struct {
 	// Since is the history of an earlier manifest: changes and rows are those that came
 	// after it. Changes need it; without it, rows are all.
 	Since *api.HistoryManifest
+	// Part is which part of rows is exported, nil for all; see Outline.
+	Part *api.ExportPart
 }
 
 // Snapshot returns the rows of a view as a store serves them that has come to where the
@@ -113,7 +115,7 @@ func (p *Past) view(kind string, r ViewRequest, c pit.Config) (*viewExport, erro
 	if !v.Offline {
 		return nil, &FieldError{"view", fmt.Errorf("%s keeps no history (offline: false)", r.View)}
 	}
-	if err := c.Validate(); err != nil {
+	if err := errors.Join(c.Validate(), r.checkPart(kind)); err != nil {
 		return nil, err
 	}
 	e := &viewExport{past: p, kind: kind, asked: r, catalog: catalog, view: v, config: c, now: p.in.Progress()}
@@ -169,7 +171,7 @@ func (e *viewExport) isNew(shard feature.Shard, at hlc.Position) bool {
 // files are those of the view that have something to export; none where nothing
 // came since.
 func (e *viewExport) files() []history.DataFile {
-	all := e.past.in.Files(e.view.ID, history.AllTime)
+	all := partOf(e.past.in.Files(e.view.ID, history.AllTime), e.asked.Part)
 	if e.since == nil {
 		return all
 	}
@@ -195,7 +197,7 @@ func (e *viewExport) firstNew() (first hlc.Timestamp, any bool) {
 // Manifest implements Export.
 func (e *viewExport) Manifest() (*api.ExportManifest, error) {
 	m := &api.ExportManifest{
-		Kind: e.kind, Project: e.catalog.Project(), RegistryRevision: e.catalog.Revision(), View: e.view.Name,
+		Kind: e.kind, Project: e.catalog.Project(), RegistryRevision: e.catalog.Revision(), View: e.view.Name, Part: e.asked.Part,
 		EventTime: history.ColumnEvent, Since: e.asked.Since, History: e.past.manifest(),
 	}
 	if !e.asked.ServedAt.IsZero() {

@@ -67,6 +67,9 @@ func (r *Reader) Close() { r.close() }
 // Number is that of the manifest; zero: there is no history yet.
 func (r *Reader) Number() uint64 { return r.state.number }
 
+// Sum is that of the manifest, which no other manifest has, of whatever history.
+func (r *Reader) Sum() Sum { return r.state.sum }
+
 // CommittedAt is when the manifest was made, by the clock of its store; the zero Time
 // where there is none.
 func (r *Reader) CommittedAt() time.Time {

@@ -67,6 +67,7 @@ func (r *Reader) eachRecord(ctx context.Context, v *feature.ResolvedView, f Data
 		return err
 	}
 	defer in.close()
+	in.in.Props.BatchSize = in.rowsWithin(recordBytes)
 	c, schema := columnsOf(v), RecordSchema(v)
 	from, ok := c.sources(in.columns)
 	if !ok {
@@ -94,6 +95,17 @@ func (r *Reader) eachRecord(ctx context.Context, v *feature.ResolvedView, f Data
 			return err
 		}
 	}
+}
+
+// rowsWithin returns how many rows of the file, by its footer, take about so many bytes;
+// at most copyRows.
+func (r *fileReader) rowsWithin(sizeBytes int64) int64 {
+	meta, unpacked := r.in.ParquetReader().MetaData(), int64(0)
+	for g := range meta.RowGroups {
+		unpacked += meta.RowGroup(g).TotalByteSize()
+	}
+	each := max(1, unpacked/max(1, meta.NumRows))
+	return min(max(1, sizeBytes/each), copyRows)
 }
 
 // sources says, for each column of c, which column of a file it is, -1 for none; false
