@@ -252,6 +252,7 @@ func (c Config) withDefaults() Config {
 	if c.Drain == 0 {
 		c.Drain = DefaultDrain
 	}
+	c.Exports = c.Exports.withDefaults()
 	if c.HistoryEvery == 0 {
 		c.HistoryEvery = history.DefaultMaxAge
 	}
@@ -287,5 +288,5 @@ func (c Config) online() online.Config {
 
 // server returns the configuration of the edge, without telemetry.
 func (c Config) server() server.Config {
-	return server.Config{Region: c.Region, Store: c.Store, FeastProject: c.FeastProject, Timeout: c.Timeout, MaxTimeout: c.MaxTimeout, Limits: c.Limits}
+	return server.Config{Region: c.Region, Store: c.Store, FeastProject: c.FeastProject, Timeout: c.Timeout, MaxTimeout: c.MaxTimeout, Limits: c.Limits, Stall: c.Exports.Stall}
 }
