@@ -45,7 +45,7 @@ var children = map[string]func(){
 	},
 	"panics": func() { panic("index out of range [7] with length 3") },
 	"hogs": func() {
-		if err := limitMemory(16 << 20); err != nil {
+		if err := limitProcess(16 << 20); err != nil {
 			panic(err)
 		}
 		var held [][]byte
