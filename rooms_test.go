@@ -90,8 +90,8 @@ var rooms = []room{
 	{path: "offline/outside", may: []string{"feature", "offline/source", "api"}}, // files of others, read by a child process
 	{
 		path: "offline/batch", // files of others become rows, through the edge
-		may:  []string{"feature", "offline/jobs", "offline/outside", "api"},
-		test: []string{"hlc", "feature/definition", "online", "offline/source", "consistency", "meta"},
+		may:  []string{"feature", "offline/bucket", "offline/jobs", "offline/outside", "api"},
+		test: []string{"hlc", "feature/definition", "offline/bucket/buckettest", "online", "offline/source", "consistency", "meta"},
 	},
 	{
 		path: "offline/sql", // the same join, as text for engines that read the files

@@ -10,16 +10,27 @@ import (
 
 	"featurestore/api"
 	"featurestore/offline/batch"
+	"featurestore/offline/bucket"
 	"featurestore/offline/outside"
 )
 
-// openBatches opens the folder of batch sources, and what materializes them.
-func (r *Replica) openBatches() (err error) {
-	if r.sources, err = batch.OpenDisk(r.cfg.BatchSources); err != nil {
-		return fmt.Errorf("batch_sources: %w", err)
+// openBatches opens the place of batch sources, and what materializes them.
+func (r *Replica) openBatches(ctx context.Context) (err error) {
+	var files batch.Files
+	if r.cfg.BatchBucket != "" {
+		at, err := bucket.Open(ctx, r.cfg.BatchBucket, bucket.Options{})
+		if err != nil {
+			return fmt.Errorf("batch_bucket: %w", err)
+		}
+		files = batch.NewBucket(at, "")
+	} else {
+		if r.sources, err = batch.OpenDisk(r.cfg.BatchSources); err != nil {
+			return fmt.Errorf("batch_sources: %w", err)
+		}
+		files = r.sources
 	}
 	r.batches, err = batch.New(batch.Config{
-		Files: r.sources, Edge: ownEdge{r}, Rows: r.store, Registry: r.store.Registry, May: r.mayMaterialize,
+		Files: files, Edge: ownEdge{r}, Rows: r.store, Registry: r.store.Registry, May: r.mayMaterialize,
 		Outside: outside.Config{Program: r.cfg.Reader.Program, Args: r.cfg.Reader.Args, MemoryBytes: r.cfg.BatchMemory},
 		Logger:  r.telemetry.log.With("room", "batch"), Meter: r.telemetry.meter("batch"),
 	})

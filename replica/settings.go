@@ -67,6 +67,7 @@ var settings = []Setting{
 	{Key: "history_every", Default: plainDuration(history.DefaultMaxAge), Help: "how long rows may wait for their history", set: duration(func(c *Config) *time.Duration { return &c.HistoryEvery })},
 	{Key: "history_retain", Default: "0s", Help: "how long rows stay in history, by event time; 0s is for ever", set: duration(func(c *Config) *time.Duration { return &c.HistoryRetain })},
 	{Key: "batch_sources", path: true, Help: "folder that batch sources of definitions are read from; none are without it", set: text(func(c *Config) *string { return &c.BatchSources })},
+	{Key: "batch_bucket", Help: "S3 bucket that they are read from instead, such as s3://lake/features?region=eu-central-1", set: text(func(c *Config) *string { return &c.BatchBucket })},
 	{Key: "batch_memory", Default: plainBytes(outside.DefaultMemoryBytes), Help: "memory for reading a file of a batch source, in a process of its own", set: func(c *Config, s string) (err error) {
 		c.BatchMemory, err = ParseBytes(s)
 		return err

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -15,6 +16,26 @@ import (
 // error. Objects that come or go meanwhile may be in it or not.
 func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
+		for e, err := range b.Entries(ctx, prefix) {
+			if !yield(e.Name, err) {
+				return
+			}
+		}
+	}
+}
+
+// Entry is what a listing says of an object.
+type Entry struct {
+	Name      string
+	SizeBytes int64
+	Modified  time.Time
+	// ETag is another one when the contents are.
+	ETag string
+}
+
+// Entries is List with what there is to say of the objects.
+func (b *Bucket) Entries(ctx context.Context, prefix string) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
 		in := &s3.ListObjectsV2Input{
 			Bucket: aws.String(b.at.Bucket), Prefix: aws.String(b.at.Prefix + prefix), EncodingType: types.EncodingTypeUrl,
 		}
@@ -25,14 +46,14 @@ func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[string, erro
 				return err
 			})
 			if err != nil {
-				yield("", b.failed("list", prefix, err))
+				yield(Entry{}, b.failed("list", prefix, err))
 				return
 			}
 			for _, o := range page.Contents {
 				key := aws.ToString(o.Key)
 				if page.EncodingType == types.EncodingTypeUrl {
 					if key, err = url.QueryUnescape(key); err != nil {
-						yield("", b.failed("list", prefix, err))
+						yield(Entry{}, b.failed("list", prefix, err))
 						return
 					}
 				}
@@ -40,7 +61,8 @@ func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[string, erro
 				if checkName(name) != nil {
 					continue // a marker of a folder, say: it is not ours
 				}
-				if !yield(name, nil) {
+				e := Entry{Name: name, SizeBytes: aws.ToInt64(o.Size), Modified: aws.ToTime(o.LastModified), ETag: aws.ToString(o.ETag)}
+				if !yield(e, nil) {
 					return
 				}
 			}
