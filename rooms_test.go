@@ -100,14 +100,14 @@ var rooms = []room{
 	},
 	{
 		path: "offline/export", // what leaves a history, whichever way
-		may:  []string{"hlc", "feature", "feature/definition", "offline/bucket", "offline/history", "offline/pit", "offline/training", "offline/sql", "api"},
+		may:  []string{"hlc", "feature", "feature/definition", "offline/bucket", "offline/jobs", "offline/history", "offline/pit", "offline/training", "offline/sql", "api"},
 		test: []string{"online", "offline/bucket/buckettest"},
 	},
 	{
 		path: "server",
 		may: []string{
 			"hlc", "feature", "feature/definition", "feature/ondemand", "replication/oplog", "meta",
-			"online", "consistency", "replication", "offline", "offline/jobs", "offline/batch", "offline/source", "offline/served", "offline/export", "api",
+			"online", "consistency", "replication", "offline", "offline/jobs", "offline/source", "offline/served", "offline/export", "api", "offline/batch",
 		},
 		test: []string{"offline/history"},
 	},
@@ -119,8 +119,8 @@ var rooms = []room{
 	},
 	{
 		path: "offline/flight",
-		may:  []string{"hlc", "feature", "offline", "offline/export", "offline/pit", "api"},
-		test: []string{"online", "feature/definition"},
+		may:  []string{"hlc", "feature", "offline", "offline/pit", "offline/export", "api"},
+		test: []string{"online", "feature/definition", "offline/history"},
 	},
 
 	// One running store, and its clients. Their tests run the real server.
@@ -128,7 +128,7 @@ var rooms = []room{
 		path: "replica",
 		may: []string{
 			"hlc", "feature", "feature/definition", "feature/ondemand", "replication/oplog", "meta",
-			"online", "consistency", "replication", "offline", "offline/jobs", "offline/batch", "offline/outside", "offline/source", "offline/bucket", "offline/history", "offline/export", "offline/served",
+			"online", "consistency", "replication", "offline", "offline/jobs", "offline/source", "offline/bucket", "offline/history", "offline/pit", "offline/export", "offline/served", "offline/batch", "offline/outside",
 			"api", "server", "replication/peer", "offline/flight", "relay", "fault",
 		},
 		test: []string{"sdk", "probe", "offline/bucket/buckettest"},
@@ -170,7 +170,7 @@ var libraries = []library{
 	{path: "cel.dev/cel-go", home: []string{"feature/ondemand"}},
 	{path: "github.com/VictoriaMetrics/fastcache", test: []string{"online"}},  // what the hot tier is measured against
 	{path: "github.com/anishathalye/porcupine", home: []string{"simulation"}}, // judges histories
-	{path: "github.com/apache/arrow/go/v17", home: []string{"offline/...", "sdk/training"}, test: []string{"cmd/featurestore", "offline/pit", "offline/source", "offline/history", "offline/training", "offline/export", "offline/served", "offline/flight"}},
+	{path: "github.com/apache/arrow/go/v17", home: []string{"offline/...", "sdk/training"}, test: []string{"cmd/featurestore", "offline/pit", "offline/source", "offline/history", "offline/training", "offline/export", "offline/served", "offline/flight", "replica"}},
 	{path: "github.com/aws/aws-sdk-go-v2", home: []string{"offline/bucket"}},
 	{path: "github.com/aws/smithy-go", home: []string{"offline/bucket"}},
 	{path: "github.com/cockroachdb/apd/v3", home: []string{"feature"}},
@@ -194,19 +194,19 @@ var libraries = []library{
 	{path: "go.opentelemetry.io/contrib/instrumentation/runtime", home: []string{"replica"}},
 	{
 		path: "go.opentelemetry.io/otel", // the API: instruments and spans
-		home: []string{"online", "consistency", "replication", "replication/peer", "offline", "offline/batch", "offline/history", "offline/served", "offline/flight", "probe", "server", "sdk", "replica"},
+		home: []string{"online", "consistency", "replication", "replication/peer", "offline", "offline/bucket", "offline/history", "offline/served", "offline/flight", "probe", "server", "sdk", "replica", "offline/batch"},
 	},
 	{path: "go.opentelemetry.io/otel/exporters", home: []string{"replica"}},
 	{
 		path: "go.opentelemetry.io/otel/sdk",
 		home: []string{"replica"},
-		test: []string{"online", "consistency", "replication", "replication/peer", "offline", "offline/history", "offline/served", "offline/flight", "server", "sdk"},
+		test: []string{"online", "consistency", "replication", "replication/peer", "offline", "offline/bucket", "offline/history", "offline/served", "offline/flight", "server", "sdk"},
 	},
 	{path: "go.opentelemetry.io/proto/otlp", test: []string{"replica"}}, // a collector to export to
 	{path: "go.uber.org/goleak", test: []string{anything}},
 	{path: "golang.org/x/sync", home: []string{"online", "replication", "replication/peer", "offline/...", "offline/history", "server", "sdk", "replica", "cmd/featurestore"}},
-	{path: "google.golang.org/grpc", home: []string{"replication/peer", "replication/peer/wire", "offline/flight"}, test: []string{"replica"}},
-	{path: "google.golang.org/protobuf", home: []string{"replication/peer", "replication/peer/wire"}},
+	{path: "google.golang.org/grpc", home: []string{"replication/peer", "replication/peer/wire", "offline/flight"}, test: []string{"replica", "cmd/featurestore"}},
+	{path: "google.golang.org/protobuf", home: []string{"replication/peer", "replication/peer/wire"}, test: []string{"offline/flight"}},
 	{path: "pgregory.net/rapid", test: []string{anything}},
 }
 

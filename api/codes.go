@@ -75,6 +75,8 @@ const (
 	CodeCanceled          Code = "canceled"
 	CodeOverloaded        Code = "overloaded"
 	CodeDraining          Code = "draining"
+	CodeNoHistory         Code = "no_history"         // the store keeps none
+	CodeHistoryGone       Code = "history_gone"       // what is asked for was taken away
 	CodeNotActive         Code = "not_active"         // it joins, leaves or was evicted
 	CodeNotHeld           Code = "not_held"           // the group's rows are in other regions
 	CodeLeaderUnreachable Code = "leader_unreachable" // the store that leads the rows' shard is away
@@ -150,6 +152,8 @@ var codes = []CodeInfo{
 	{CodeCanceled, statusClosed, "the client went away", "nothing: it is seen in logs and metrics only"},
 	{CodeOverloaded, http.StatusServiceUnavailable, "too much at once", "retry after Retry-After"},
 	{CodeDraining, http.StatusServiceUnavailable, "the store is stopping", "use another store"},
+	{CodeNoHistory, http.StatusMisdirectedRequest, "this store keeps no history", "ask a store that runs with the setting history"},
+	{CodeHistoryGone, http.StatusGone, "history does not have that any more", "take a new snapshot, or ask anew"},
 	{CodeNotActive, http.StatusServiceUnavailable, "this store joins, leaves or was evicted", "use another store"},
 	{CodeNotHeld, http.StatusMisdirectedRequest, "this store does not hold the group's rows", "use a store in a region that detail names"},
 	{CodeLeaderUnreachable, http.StatusGatewayTimeout, "the leader did not answer", "the rows may have been stored: repeat with the same Idempotency-Key"},

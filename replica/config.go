@@ -16,6 +16,7 @@ import (
 	"featurestore/consistency"
 	"featurestore/meta"
 	"featurestore/offline/bucket"
+	"featurestore/offline/flight"
 	"featurestore/offline/history"
 	"featurestore/offline/outside"
 	"featurestore/offline/served"
@@ -79,6 +80,8 @@ type Config struct {
 	History                     bool
 	HistoryBucket               string
 	HistoryEvery, HistoryRetain time.Duration
+	// Exports bound what exports of history may take.
+	Exports Exports
 	// BatchSources is the folder beneath which the files of batch sources lie; "" reads
 	// none. BatchBucket is the URL of a bucket that holds them instead. BatchMemory bounds
 	// what reading a file may take; 0 is outside.DefaultMemoryBytes.
@@ -88,6 +91,11 @@ type Config struct {
 	// Reader is the program that reads files of batch sources, where it is not this one:
 	// see outside.Config.
 	Reader outside.Config
+	// FlightListen is the address that serves history over Arrow Flight; "" serves it to
+	// nobody. Port 0 takes a free port: see Replica.FlightAddr. FlightStreams bounds
+	// the streams that run at once; 0 is flight.DefaultStreams.
+	FlightListen  string
+	FlightStreams int
 	// ServedLog is the fraction of lookups whose answers are logged in the folder served of
 	// Data, 0 to 1; ServedLogMaxBytes and ServedLogRetain bound the folder, 0 being the
 	// defaults of served.Config. A lookup waits for its file for HistoryEvery.
@@ -173,7 +181,7 @@ func (c Config) Validate() error {
 	if err := checkListen("listen", c.withDefaults().Listen, c.AllowInsecure); err != nil {
 		errs = append(errs, err)
 	}
-	errs = append(errs, c.validatePeers(), c.validateLog())
+	errs = append(errs, c.validatePeers(), c.validateLog(), c.validateFlight())
 	if c.URL != "" {
 		u, err := url.Parse(c.URL)
 		fault(err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "", "url is %q: write it as http://features.eu.example:8080", c.URL)
@@ -193,6 +201,7 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf("batch_bucket: %w", err))
 		}
 	}
+	errs = append(errs, c.Exports.validate())
 	fault(c.BatchMemory < 0, "batch_memory is %d: it must be positive, or zero for %d", c.BatchMemory, int64(outside.DefaultMemoryBytes))
 	fault(!(c.ServedLog >= 0 && c.ServedLog <= 1), "served_log is %v: it must be 0 to 1", c.ServedLog)
 	fault(c.ServedLogMaxBytes < 0, "served_log_max_bytes is %d: it must be positive, or zero for %d", c.ServedLogMaxBytes, served.DefaultMaxBytes)
@@ -251,6 +260,9 @@ func (c Config) withDefaults() Config {
 	if c.BatchMemory == 0 {
 		c.BatchMemory = outside.DefaultMemoryBytes
 	}
+	if c.FlightStreams == 0 {
+		c.FlightStreams = flight.DefaultStreams
+	}
 	if c.ServedLogMaxBytes == 0 {
 		c.ServedLogMaxBytes = served.DefaultMaxBytes
 	}
@@ -263,6 +275,7 @@ func (c Config) withDefaults() Config {
 	if c.OTLP.Interval == 0 {
 		c.OTLP.Interval = DefaultOTLPInterval
 	}
+	c.Exports = c.Exports.withDefaults()
 	return c
 }
 

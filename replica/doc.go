@@ -9,9 +9,9 @@
 //	    error that names the nearest known one.
 //	P2. Ready is closed only when definitions are applied and requests are
 //	    answered.
-//	P3. Stopping follows the data: the edge refuses new requests and finishes
-//	    those it has, within Config.Drain; then the committer finishes what was
-//	    accepted; then the store closes; then telemetry is flushed.
+//	P3. Stopping follows the data: the edges, REST and Flight, refuse new requests
+//	    and finish those they have, within Config.Drain; then the committer finishes
+//	    what was accepted; then the store closes; then telemetry is flushed.
 //	P4. Nothing listens beyond loopback unless AllowInsecure says so: requests
 //	    are not authenticated.
 //	P5. Only this room knows the OpenTelemetry SDK; others are handed a meter,

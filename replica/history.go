@@ -13,6 +13,7 @@ import (
 	"featurestore/hlc"
 	"featurestore/meta"
 	"featurestore/offline/bucket"
+	"featurestore/offline/export"
 	"featurestore/offline/history"
 )
 
@@ -28,6 +29,12 @@ type past struct {
 	history  *history.History
 	ingester *history.Ingester
 	upkeep   *history.Upkeep
+	exports  *export.Exports
+	jobs     *export.Jobs
+	// life ends when jobs end; set before anything runs. Resumed is closed once those of
+	// an earlier life are begun again.
+	life    context.Context
+	resumed chan struct{}
 }
 
 // openWithin is how long the begin of a store waits for its history's bucket, and
@@ -41,11 +48,11 @@ const (
 // newPast opens the history of the store, which holds the log for it. A bucket that
 // is out of reach keeps no store from serving: keepHistory goes on trying.
 func (r *Replica) newPast(ctx context.Context) error {
-	p := &past{opened: make(chan struct{})}
+	p := &past{opened: make(chan struct{}), resumed: make(chan struct{})}
 	if r.cfg.HistoryBucket == "" {
 		p.files = history.NewDisk(HistoryDir(r.cfg.Data))
 	} else {
-		b, err := bucket.Open(ctx, r.cfg.HistoryBucket, bucket.Options{})
+		b, err := bucket.Open(ctx, r.cfg.HistoryBucket, bucket.Options{Meter: r.telemetry.meter("history")})
 		if err != nil {
 			return fmt.Errorf("history_bucket: %w", err)
 		}
@@ -94,6 +101,12 @@ func (r *Replica) openHistory(ctx context.Context, p *past) error {
 	p.ingester, err = history.NewIngester(r.ingestConfig(h))
 	if err == nil {
 		p.upkeep, err = history.NewUpkeep(history.UpkeepConfig{History: h, Registry: r.store.Registry, Logger: log})
+	}
+	if err == nil {
+		p.exports, err = r.openExports(h, p)
+	}
+	if err == nil {
+		p.jobs, err = export.NewJobs(export.JobsConfig{Exports: p.exports, Jobs: r.jobs, Dir: r.cfg.exportDir()})
 	}
 	if err != nil {
 		h.Close()
@@ -169,6 +182,10 @@ func (r *Replica) keepHistory(ctx context.Context) {
 		}
 		r.telemetry.log.Info("history is reached, and kept")
 	}
+	if err := r.past.jobs.Resume(r.past.life); err != nil && r.past.life.Err() == nil {
+		r.telemetry.log.Error("exports that had not ended are not begun again", "error", err)
+	}
+	close(r.past.resumed)
 	all, ctx := errgroup.WithContext(ctx)
 	all.Go(func() error { return r.past.ingester.Run(ctx) })
 	all.Go(func() error { return r.past.upkeep.Run(ctx) })

@@ -72,7 +72,7 @@ func TestTheSecondStoreOnABucketTakesItsHistoryOver(t *testing.T) {
 	url := buckettest.New(t).URL("h")
 	var logs [2]lockedText
 	first, _ := start(t, inBucket(url, &logs[0]))
-	if _, err := first.store.Apply(t.Context(), parsed(t, keptRides), nil); err != nil {
+	if _, err := first.store.Apply(t.Context(), parsedBy(t, keptRides), nil); err != nil {
 		t.Fatal(err)
 	}
 	pushOne(t, first, 1)
@@ -83,7 +83,7 @@ func TestTheSecondStoreOnABucketTakesItsHistoryOver(t *testing.T) {
 	c := inBucket(url, &logs[1])
 	c.Region, c.Store = "eu", "eu-2"
 	second, _ := start(t, c)
-	if _, err := second.store.Apply(t.Context(), parsed(t, keptRides), nil); err != nil {
+	if _, err := second.store.Apply(t.Context(), parsedBy(t, keptRides), nil); err != nil {
 		t.Fatal(err)
 	}
 	pushOne(t, first, 2)
@@ -103,7 +103,7 @@ func TestAnotherRegionsStoreDoesNotTakeAHistoryOver(t *testing.T) {
 	if _, err := New(c); !errors.Is(err, history.ErrRegion) {
 		t.Fatalf("got %v, want ErrRegion", err)
 	}
-	if _, err := first.store.Apply(t.Context(), parsed(t, keptRides), nil); err != nil {
+	if _, err := first.store.Apply(t.Context(), parsedBy(t, keptRides), nil); err != nil {
 		t.Fatal(err)
 	}
 	pushOne(t, first, 1)
@@ -121,7 +121,7 @@ func TestAStoreServesWhileItsBucketIsAway(t *testing.T) {
 	c.Data = t.TempDir()
 	s.SetFault(away)
 	x, stop := start(t, c)
-	if _, err := x.store.Apply(t.Context(), parsed(t, keptRides), nil); err != nil {
+	if _, err := x.store.Apply(t.Context(), parsedBy(t, keptRides), nil); err != nil {
 		t.Fatal(err)
 	}
 	pushOne(t, x, 1)

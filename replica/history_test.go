@@ -132,7 +132,7 @@ func TestAHistoryThatIsTakenOverIsNotKeptAnyMore(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer h.Close()
-	if _, err := x.store.Apply(t.Context(), parsed(t, keptRides), nil); err != nil {
+	if _, err := x.store.Apply(t.Context(), parsedBy(t, keptRides), nil); err != nil {
 		t.Fatal(err)
 	}
 	push := func() {
@@ -157,7 +157,7 @@ func TestAHistoryThatIsTakenOverIsNotKeptAnyMore(t *testing.T) {
 	push()
 }
 
-func parsed(t *testing.T, text string) feature.Definitions {
+func parsedBy(t testing.TB, text string) feature.Definitions {
 	t.Helper()
 	d, err := definition.Parse("rides.yaml", strings.NewReader(text))
 	if err != nil {

@@ -11,6 +11,9 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/noop"
 
+	"featurestore/offline/bucket"
+	"featurestore/offline/export"
+	"featurestore/offline/flight"
 	"featurestore/offline/history"
 	"featurestore/offline/served"
 	"featurestore/online"
@@ -38,6 +41,11 @@ func TestMetricsPageIsCurrent(t *testing.T) {
 		{"replication", "The exchange of logs with stores of other regions; a store alone has its part of them.", func(m metric.Meter) error { return withNode(t, m) }},
 		{"replication/peer", "Connections to stores of other regions.", func(m metric.Meter) error { return withPeers(m) }},
 		{"offline/history", "History, of a store that keeps one.", func(m metric.Meter) error { return withHistory(t, m) }},
+		{"offline/bucket", "Its bucket, where it lies in one.", func(m metric.Meter) error {
+			_, err := bucket.Open(t.Context(), "s3://lake/rides?region=eu", bucket.Options{Meter: m})
+			return err
+		}},
+		{"offline/flight", "Arrow Flight, of a store that serves its history.", withFlight},
 		{"offline/served", "The log of what is served, of a store that keeps one.", func(m metric.Meter) error {
 			_, err := served.New(served.Config{Files: history.NewDisk(t.TempDir()), Region: "eu", Store: "eu-1", Meter: m})
 			return err
@@ -139,6 +147,14 @@ func withHistory(t *testing.T, m metric.Meter) error {
 	c.Meter = m
 	_, err = history.NewIngester(c)
 	return err
+}
+
+func withFlight(m metric.Meter) error {
+	s, err := flight.New(flight.Config{Source: export.Source{}, Listen: "127.0.0.1:0", Meter: m})
+	if err != nil {
+		return err
+	}
+	return s.Close()
 }
 
 func withPeers(m metric.Meter) error {

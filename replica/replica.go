@@ -19,6 +19,7 @@ import (
 	"featurestore/feature/definition"
 	"featurestore/feature/ondemand"
 	"featurestore/offline/batch"
+	"featurestore/offline/flight"
 	"featurestore/offline/jobs"
 	"featurestore/offline/served"
 	"featurestore/online"
@@ -37,8 +38,9 @@ type Replica struct {
 	node        *replication.Node
 	coordinates *consistency.Coordinator // set before anything runs
 	server      *server.Server
-	past        *past       // nil for a store that keeps no history
-	served      *served.Log // nil for a store that logs nothing it serves
+	past        *past          // nil for a store that keeps no history
+	flight      *flight.Server // nil for a store that does not serve it
+	served      *served.Log    // nil for a store that logs nothing it serves
 	jobs        *jobs.Registry
 	sources     *batch.Disk         // nil for a store that reads no batch sources of a disk
 	batches     *batch.Materializer // nil for one that reads none
@@ -78,12 +80,15 @@ func New(cfg Config) (_ *Replica, err error) {
 	if r.store, err = online.Open(r.onlineConfig()); err != nil {
 		return nil, err
 	}
+	if r.jobs, err = jobs.New(jobs.Config{Prefix: r.cfg.Store, Wall: r.cfg.Wall, Logger: r.telemetry.log.With("room", "jobs")}); err != nil {
+		return nil, err
+	}
 	if r.cfg.History {
 		if err = r.newPast(context.Background()); err != nil {
 			return nil, err
 		}
 	}
-	if r.cfg.ServedLog > 0 {
+	if r.cfg.ServedLog > 0 || r.hasServedLog() {
 		if r.served, err = served.New(r.servedConfig()); err != nil {
 			return nil, err
 		}
@@ -101,6 +106,9 @@ func New(cfg Config) (_ *Replica, err error) {
 		if r.listener, err = new(net.ListenConfig).Listen(context.Background(), "tcp", r.cfg.Listen); err != nil {
 			return nil, fmt.Errorf("%w; set listen to another address, port 0 for a free one", err)
 		}
+	}
+	if r.flight, err = r.openFlight(); err != nil {
+		return nil, err
 	}
 	// The secret is made only now: a directory in use is not touched.
 	secret, err := loadSecret(r.cfg, r.telemetry.log)
@@ -151,6 +159,9 @@ func (r *Replica) serverConfig(secret []byte) (server.Config, error) {
 		c.Replication, c.Members, c.Verify = r.node, members{r.node, r.store}, r.node.Verify
 	}
 	c.Forward = r.cfg.Forward
+	if r.past != nil {
+		c.Exports, c.ExportJobs = r.past, exportJobs{r.past}
+	}
 	if r.cfg.Links != nil {
 		c.Links = edgeLinks{r.cfg.Links}
 	}
@@ -268,6 +279,7 @@ func (r *Replica) Run(ctx context.Context) error {
 	defer stopPast()
 	var past errgroup.Group
 	if r.past != nil {
+		r.past.life = ctx
 		past.Go(func() error { r.keepHistory(pastCtx); return nil })
 	}
 	if r.served != nil {
@@ -300,9 +312,18 @@ func (r *Replica) serve(ctx context.Context) error {
 		MaxHeaderBytes:    maxHeaderBytes,
 	}
 	var serving errgroup.Group
-	failed := make(chan struct{})
+	failed, fail := context.WithCancel(context.WithoutCancel(ctx))
+	defer fail()
+	flightCtx, stopFlight := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopFlight()
+	if r.flight != nil {
+		serving.Go(func() error {
+			defer fail()
+			return r.flight.Run(flightCtx)
+		})
+	}
 	serving.Go(func() error {
-		defer close(failed)
+		defer fail()
 		if err := edge.Serve(r.listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve %s: %w", r.Addr(), err)
 		}
@@ -311,13 +332,23 @@ func (r *Replica) serve(ctx context.Context) error {
 	err := r.begin(ctx)
 	if err == nil && ctx.Err() == nil {
 		close(r.ready)
-		r.telemetry.log.Info("ready", "url", r.URL(), "data", r.cfg.Data, "projects", r.store.Registry().Projects())
+		r.announce()
 		select {
 		case <-ctx.Done():
-		case <-failed:
+		case <-failed.Done():
 		}
 	}
+	stopFlight()
 	return errors.Join(err, r.drain(ctx, edge), serving.Wait())
+}
+
+// announce logs that the store is ready, and where.
+func (r *Replica) announce() {
+	where := []any{"url", r.URL(), "data", r.cfg.Data, "projects", r.store.Registry().Projects()}
+	if r.flight != nil {
+		where = append(where, "flight", r.FlightAddr().String())
+	}
+	r.telemetry.log.Info("ready", where...)
 }
 
 // begin waits until the store takes part, and applies its definitions.
@@ -381,6 +412,9 @@ func (r *Replica) close(ctx context.Context) error {
 		if err := r.listener.Close(); !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
+	}
+	if r.flight != nil && !r.ran {
+		errs = append(errs, r.flight.Close())
 	}
 	if r.peers != nil && !r.ran { // else its Run has closed it
 		errs = append(errs, r.peers.Close())

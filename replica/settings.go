@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"featurestore/offline/export"
+	"featurestore/offline/flight"
 	"featurestore/offline/history"
 	"featurestore/offline/outside"
 	"featurestore/offline/served"
@@ -66,12 +68,29 @@ var settings = []Setting{
 	{Key: "history_bucket", Help: "keep them in an S3 bucket instead, such as s3://lake/rides?region=eu-central-1 or ?endpoint=http://127.0.0.1:9000", set: text(func(c *Config) *string { return &c.HistoryBucket })},
 	{Key: "history_every", Default: plainDuration(history.DefaultMaxAge), Help: "how long rows may wait for their history", set: duration(func(c *Config) *time.Duration { return &c.HistoryEvery })},
 	{Key: "history_retain", Default: "0s", Help: "how long rows stay in history, by event time; 0s is for ever", set: duration(func(c *Config) *time.Duration { return &c.HistoryRetain })},
+	{Key: "export_memory", Default: plainBytes(export.DefaultMemory), Help: "memory for each export that runs, at least 64MiB; the rest goes through files", set: func(c *Config, s string) (err error) {
+		c.Exports.Memory, err = ParseBytes(s)
+		return err
+	}},
+	{Key: "export_threads", Default: strconv.Itoa(DefaultExportThreads), Help: "goroutines of each export that work at once", set: count(func(c *Config) *int { return &c.Exports.Threads })},
+	{Key: "export_running", Default: strconv.Itoa(export.DefaultRunning), Help: "exports that run at once; one more is refused", set: count(func(c *Config) *int { return &c.Exports.Running })},
+	{Key: "export_dir", path: true, Help: "folder of the files that export jobs write; without it, exports in the data directory", set: text(func(c *Config) *string { return &c.Exports.Dir })},
+	{Key: "max_export_bytes", Default: plainBytes(export.DefaultStreamBytes), Help: "entity rows that are sent as an Arrow stream", set: func(c *Config, s string) (err error) {
+		c.Exports.MaxBytes, err = ParseBytes(s)
+		return err
+	}},
+	{Key: "max_export_rows", Default: strconv.Itoa(export.DefaultStreamRows), Help: "how many such rows", set: func(c *Config, s string) (err error) {
+		c.Exports.MaxRows, err = strconv.ParseInt(s, 10, 64)
+		return plain(err, s, "a whole number")
+	}},
 	{Key: "batch_sources", path: true, Help: "folder that batch sources of definitions are read from; none are without it", set: text(func(c *Config) *string { return &c.BatchSources })},
 	{Key: "batch_bucket", Help: "S3 bucket that they are read from instead, such as s3://lake/features?region=eu-central-1", set: text(func(c *Config) *string { return &c.BatchBucket })},
 	{Key: "batch_memory", Default: plainBytes(outside.DefaultMemoryBytes), Help: "memory for reading a file of a batch source, in a process of its own", set: func(c *Config, s string) (err error) {
 		c.BatchMemory, err = ParseBytes(s)
 		return err
 	}},
+	{Key: "flight_listen", Help: "address that serves history over Arrow Flight, such as 127.0.0.1:8815; needs history", set: text(func(c *Config) *string { return &c.FlightListen })},
+	{Key: "flight_streams", Default: strconv.Itoa(flight.DefaultStreams), Help: "Flight streams that run at once; of them export_running join rows", set: count(func(c *Config) *int { return &c.FlightStreams })},
 	{Key: "served_log", Default: "0", Help: "part of the lookups whose answers are logged in the data directory, for verify, 0 to 1", set: func(c *Config, s string) (err error) {
 		c.ServedLog, err = strconv.ParseFloat(s, 64)
 		return plain(err, s, "a number from 0 to 1")

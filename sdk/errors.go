@@ -49,6 +49,10 @@ const (
 	// ErrHomeUnreachable: the store that changes definitions and membership is not
 	// in reach; nothing was changed, and lookups and pushes go on.
 	ErrHomeUnreachable = api.CodeHomeUnreachable
+	// ErrNoHistory: none of the stores asked keeps the history that exports are made of.
+	ErrNoHistory = api.CodeNoHistory
+	// ErrHistoryGone: history does not reach back to what was asked for.
+	ErrHistoryGone = api.CodeHistoryGone
 	// ErrProjectNotFound and the like: the name does not exist.
 	ErrProjectNotFound = api.CodeProjectNotFound
 	ErrViewNotFound    = api.CodeViewNotFound

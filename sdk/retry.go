@@ -71,7 +71,7 @@ func (o outcome) judge(read, keyed bool) verdict {
 	switch o.code {
 	case api.CodeNotEnoughLive, api.CodeNoLeader, api.CodeNotLeader, api.CodeBehind,
 		api.CodeDependencyUnavailable, api.CodeClockFenced, api.CodeDraining, api.CodeReadOnly,
-		api.CodeNotActive, api.CodeNotHeld, api.CodeHomeUnreachable:
+		api.CodeNotActive, api.CodeNotHeld, api.CodeHomeUnreachable, api.CodeNoHistory:
 		return verdict{retry: true, elsewhere: true} // refused before anything was done
 	case api.CodeOverloaded, api.CodeLeaderUnreachable:
 		return verdict{retry: read || keyed, elsewhere: read}

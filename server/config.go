@@ -52,6 +52,10 @@ type Config struct {
 	Eraser Eraser
 	// LogAge is for how long the log keeps what it may drop.
 	LogAge time.Duration
+	// Exports makes exports of the history that this store keeps; nil: it keeps none.
+	Exports Exports
+	// ExportJobs are exports that write files, nil with Exports.
+	ExportJobs ExportJobs
 	// Links are those of featurestore dev, nil elsewhere.
 	Links Links
 
@@ -71,6 +75,9 @@ type Config struct {
 	// MaxTimeout bounds the timeout that a request may ask for; 0 is 60 s.
 	MaxTimeout time.Duration
 	Limits     Limits
+	// Stall is how long a client may take nothing of a long answer, or send nothing of
+	// a long body; 0 is 1 min.
+	Stall time.Duration
 
 	// Logger gets one debug line a request, and unforeseen errors; nil is silent.
 	Logger *slog.Logger
@@ -102,6 +109,7 @@ type Limits struct {
 func (c Config) WithDefaults() Config {
 	orDefault(&c.Timeout, 2*time.Second)
 	orDefault(&c.MaxTimeout, time.Minute)
+	orDefault(&c.Stall, time.Minute)
 	orDefault(&c.Limits.BodyBytes, 8<<20)
 	orDefault(&c.Limits.HeldBytes, 64<<20)
 	orDefault(&c.Limits.InFlight, 4096)
@@ -142,6 +150,7 @@ func (c Config) Validate() error {
 	fault(c.Signer == nil, "Signer is nil")
 	fault(d.Timeout < 0, "Timeout is %v; want a positive duration", d.Timeout)
 	fault(d.MaxTimeout < d.Timeout, "MaxTimeout is %v; want at least Timeout, %v", d.MaxTimeout, d.Timeout)
+	fault(d.Stall < 0, "Stall is %v; want a positive duration", d.Stall)
 	for _, l := range []struct {
 		name string
 		n    int

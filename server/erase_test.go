@@ -9,15 +9,15 @@ import (
 	"featurestore/api"
 )
 
-// noted is an Eraser that says what it was asked.
-type noted struct{ erased, left []Erasure }
+// notedErasures is an Eraser that says what it was asked.
+type notedErasures struct{ erased, left []Erasure }
 
-func (n *noted) Erase(_ context.Context, e Erasure) (api.ErasedHistory, error) {
+func (n *notedErasures) Erase(_ context.Context, e Erasure) (api.ErasedHistory, error) {
 	n.erased = append(n.erased, e)
 	return api.ErasedHistory{Commit: 7, Rows: 3, Files: 2}, nil
 }
 
-func (n *noted) Left(_ context.Context, e Erasure) (api.ErasedHistory, error) {
+func (n *notedErasures) Left(_ context.Context, e Erasure) (api.ErasedHistory, error) {
 	n.left = append(n.left, e)
 	return api.ErasedHistory{Commit: 7}, nil
 }
@@ -25,7 +25,7 @@ func (n *noted) Left(_ context.Context, e Erasure) (api.ErasedHistory, error) {
 // What is served is not erased; what was deleted is, and the history is told up to
 // where it must have come.
 func TestOnlyWhatWasDeletedIsErased(t *testing.T) {
-	var history noted
+	var history notedErasures
 	h := newProfiles(t, func(c *Config) { c.Eraser = &history })
 	if w := h.profile("push", "", `{"view": "plain", "rows": [{"user_id": 7, "age": 30}, {"user_id": 8, "age": 40}]}`); w.Code != http.StatusOK {
 		t.Fatal(w.Body)

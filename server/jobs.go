@@ -135,7 +135,9 @@ func (s *Server) jobOf(j jobs.Job) (api.Job, error) {
 	if j.Err != nil {
 		var p *api.Problem
 		if errors.As(j.Err, &p) {
-			out.Error = p
+			clone := *p
+			clone.Detail = j.Err.Error()
+			out.Error = &clone
 		} else {
 			out.Error = api.NewProblem(codeOf(j.Err), j.Err.Error())
 		}

@@ -38,6 +38,8 @@ func (s *Server) routeTable() []*route {
 		native(http.MethodPost, project+"delete", s.delete),
 		native(http.MethodPost, project+"erase", s.erase),
 		native(http.MethodPost, project+"conflicts", s.conflicts),
+		native(http.MethodPost, project+"export", s.export),
+		native(http.MethodPost, project+"exports", s.startExport),
 		native(http.MethodPost, project+"plan", s.planDefinitions),
 		native(http.MethodPost, project+"apply", s.applyDefinitions),
 		native(http.MethodPost, project+"materialize", s.materialize),

@@ -47,6 +47,7 @@ func TestScripts(t *testing.T) {
 			"end":    scriptEnd,
 			"write":  scriptWrite,
 			"await":  scriptAwait,
+			"flight": scriptFlight,
 			"bucket": scriptBucket,
 		},
 	})
@@ -80,6 +81,8 @@ func (o *transcript) String() string {
 	defer o.mu.Unlock()
 	return o.text.String()
 }
+
+var atFlight = regexp.MustCompile(`grpc://127\.0\.0\.1:\d+`)
 
 var atURL = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
 
@@ -169,6 +172,7 @@ func scriptStart(ts *testscript.TestScript, neg bool, args []string) {
 	for i, url := range atURL.FindAllString(p.output.String(), -1) {
 		ts.Setenv(fmt.Sprintf("URL%d", i+1), url)
 	}
+	ts.Setenv("FLIGHT", strings.TrimPrefix(atFlight.FindString(p.output.String()), "grpc://"))
 	running := true
 	scriptProcesses.Store(ts, func() {
 		if running {

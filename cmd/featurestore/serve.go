@@ -73,6 +73,10 @@ func serve(ctx context.Context, a *app, c replica.Config) error {
 
 // announce says where the store is, and that it is ready.
 func announce(a *app, c replica.Config, r *replica.Replica) error {
-	_, err := fmt.Fprintf(a.out, "store %s at %s, data in %s\nready\n", c.Store, r.URL(), c.Data)
+	where := fmt.Sprintf("store %s at %s, data in %s\n", c.Store, r.URL(), c.Data)
+	if flight := r.FlightAddr(); flight != nil {
+		where += fmt.Sprintf("history over Arrow Flight at grpc://%s\n", flight)
+	}
+	_, err := fmt.Fprint(a.out, where+"ready\n")
 	return err
 }

@@ -41,7 +41,7 @@ func (b *Bucket) Entries(ctx context.Context, prefix string) iter.Seq2[Entry, er
 		}
 		for {
 			var page *s3.ListObjectsV2Output
-			err := b.patience.try(ctx, 0, func(ctx context.Context) (err error) {
+			err := b.try(ctx, listing, 0, func(ctx context.Context) (err error) {
 				page, err = b.client.ListObjectsV2(ctx, in)
 				return err
 			})
@@ -81,7 +81,7 @@ func (b *Bucket) Remove(ctx context.Context, name string) error {
 	}
 	key, err := b.key(name)
 	if err == nil {
-		err = b.patience.try(ctx, 0, func(ctx context.Context) error {
+		err = b.try(ctx, removing, 0, func(ctx context.Context) error {
 			_, err := b.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: aws.String(b.at.Bucket), Key: aws.String(key)})
 			return err
 		})

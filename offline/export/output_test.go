@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -101,5 +102,75 @@ func TestAnExportThatFailsLeavesNothing(t *testing.T) {
 	o.Abandon()
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// Lists are JSON in CSV, and lists of floats in Parquet; what CSV has no form for is
+// named.
+func TestListsAreWrittenOrNamed(t *testing.T) {
+	mem := memory.NewGoAllocator()
+	schema := arrow.NewSchema([]arrow.Field{
+		{Name: "taste", Type: arrow.ListOfNonNullable(arrow.PrimitiveTypes.Float32), Nullable: true},
+		{Name: "tags", Type: arrow.ListOfNonNullable(arrow.BinaryTypes.String), Nullable: true},
+	}, nil)
+	b := array.NewRecordBuilder(mem, schema)
+	defer b.Release()
+	taste, tags := b.Field(0).(*array.ListBuilder), b.Field(1).(*array.ListBuilder)
+	taste.Append(true)
+	taste.ValueBuilder().(*array.Float32Builder).AppendValues([]float32{0.1, float32(math.NaN())}, nil)
+	taste.AppendNull()
+	tags.Append(true)
+	tags.Append(true)
+	tags.ValueBuilder().(*array.StringBuilder).AppendValues([]string{`say "hi"`, "a,b"}, nil)
+	rec := b.NewRecord()
+	defer rec.Release()
+	for ending, want := range map[string]string{
+		".csv":     `string|string|[0.1,"NaN"]|[]|(null)|["say \"hi\"","a,b"]`,
+		".parquet": `list<float32>|list<string>|[0.1,"NaN"]|[]|(null)|["say \"hi\"","a,b"]`,
+	} {
+		path := filepath.Join(t.TempDir(), "out"+ending)
+		o, err := Create(t.Context(), path, schema)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := o.Write(rec); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := o.Commit(); err != nil {
+			t.Fatal(err)
+		}
+		in, err := training.OpenEntityRows(t.Context(), path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, f := range in.Schema().Fields() {
+			text, _, _ := strings.Cut(f.Type.String(), "<")
+			if list, ok := f.Type.(*arrow.ListType); ok {
+				text += "<" + list.Elem().String() + ">"
+			}
+			got = append(got, strings.Replace(text, "utf8", "string", 1))
+		}
+		for in.Next() {
+			for i := range int(in.Record().NumRows()) {
+				for _, c := range in.Record().Columns() {
+					got = append(got, c.ValueStr(i))
+				}
+			}
+		}
+		if err := errors.Join(in.Err(), in.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if text := strings.Join(got, "|"); text != want {
+			t.Errorf("%s: got %s, want %s", ending, text, want)
+		}
+	}
+	odd := arrow.NewSchema([]arrow.Field{{Name: "point", Type: arrow.StructOf(arrow.Field{Name: "x", Type: arrow.PrimitiveTypes.Int64})}}, nil)
+	dir := t.TempDir()
+	if _, err := Create(t.Context(), filepath.Join(dir, "out.csv"), odd); err == nil || !strings.Contains(err.Error(), "column point is struct<x: int64>") {
+		t.Errorf("got %v", err)
+	}
+	if left, _ := os.ReadDir(dir); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"featurestore/api"
 	"featurestore/feature"
@@ -19,6 +20,8 @@ type Past struct {
 	in       *history.Reader
 	registry *feature.Registry
 	region   string
+	// retained is the first day of which history has all, zero: it has every day.
+	retained time.Time
 }
 
 // Open reads the latest commit of a history that another process writes, or none. It
@@ -46,15 +49,30 @@ func Of(ctx context.Context, in *history.Reader, files history.Files) (*Past, er
 	if encoded == nil {
 		return nil, fmt.Errorf("%w yet: it has no definitions; apply some to its store", ErrNoHistory)
 	}
+	return with(ctx, in, files, encoded)
+}
+
+// with is Of with definitions as they are kept.
+func with(ctx context.Context, in *history.Reader, files history.Files, encoded []byte) (*Past, error) {
 	registry, err := definition.DecodeRegistry(encoded)
 	if err != nil {
 		return nil, err
 	}
+	return OfRegistry(ctx, in, files, registry)
+}
+
+// OfRegistry is Of by these definitions: those in force, where they may not lie beside
+// the rows yet.
+func OfRegistry(ctx context.Context, in *history.Reader, files history.Files, registry *feature.Registry) (*Past, error) {
 	region, err := history.Region(ctx, files)
 	if err != nil {
 		return nil, err
 	}
-	return &Past{in: in, registry: registry, region: region}, nil
+	retained, err := history.RetainedSince(ctx, files)
+	if err != nil {
+		return nil, err
+	}
+	return &Past{in: in, registry: registry, region: region, retained: retained}, nil
 }
 
 // Close lets go of the history's files.
@@ -75,10 +93,14 @@ func (p *Past) Project(name string) (*feature.Catalog, error) {
 // manifest says up to where the history was.
 func (p *Past) manifest() api.HistoryManifest {
 	m := api.HistoryManifest{Region: p.region, Commit: p.in.Number(), Progress: []api.HistoryProgress{}}
+	committed := p.in.CommittedAt()
+	if !committed.IsZero() {
+		m.CommittedAt = committed.Format(time.RFC3339Nano)
+	}
 	for shard, vector := range p.in.Progress() {
 		for _, at := range vector.Positions() {
 			m.Progress = append(m.Progress, api.HistoryProgress{
-				Shard: fmt.Sprintf("%d/%d", shard.Group, shard.Partition), Origin: at.Origin.String(), At: at.At.String(),
+				Shard: shardText(shard), Origin: at.Origin.String(), At: at.At.String(), LagMS: max(0, committed.UnixMilli()-at.At.Millis()),
 			})
 		}
 	}

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -14,6 +17,7 @@ import (
 	"featurestore/api"
 	"featurestore/feature"
 	"featurestore/offline/bucket"
+	"featurestore/offline/history"
 	"featurestore/offline/pit"
 	"featurestore/offline/training"
 )
@@ -178,24 +182,99 @@ func (t *Training) entityTypes() map[string]feature.Type {
 	return types
 }
 
+// check compares the columns of entity rows with what the request needs of them, so that
+// what is wrong is told before anything is read.
+func (t *Training) check(schema *arrow.Schema) error {
+	need := map[string]string{t.asked.EventTime: "the column of times"}
+	for name := range t.entityTypes() {
+		if name != t.asked.EventTime {
+			need[name] = "a join key, or what a feature is computed of"
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(need)) {
+		if at := schema.FieldIndices(name); len(at) != 1 {
+			var have []string
+			for _, f := range schema.Fields() {
+				have = append(have, f.Name)
+			}
+			return &FieldError{"entity_rows", fmt.Errorf("they have %d columns %q, which is %s, want one; there are %s", len(at), name, need[name], strings.Join(have, ", "))}
+		}
+	}
+	return nil
+}
+
 // Of returns the training set of entity rows, which are read once and stay the
 // caller's.
 func (t *Training) Of(c pit.Config, entityRows array.RecordReader) Export {
-	return &trainingSet{t, c, entityRows}
+	return &trainingSet{Training: t, config: c, entityRows: &countedRows{RecordReader: entityRows}}
+}
+
+// countedRows counts the entity rows that were read.
+type countedRows struct {
+	array.RecordReader
+	rows atomic.Int64
+}
+
+// Next implements array.RecordReader.
+func (r *countedRows) Next() bool {
+	if !r.RecordReader.Next() {
+		return false
+	}
+	r.rows.Add(r.Record().NumRows())
+	return true
 }
 
 // trainingSet is a training set with its entity rows.
 type trainingSet struct {
 	*Training
 	config     pit.Config
-	entityRows array.RecordReader
+	entityRows *countedRows
+	made       atomic.Int64 // rows that were yielded
+}
+
+// Progress implements Export: of each view, history is read once for each choice of keys
+// under which it is joined, and then come the rows themselves.
+func (s *trainingSet) Progress() (done, total int64) {
+	type joined struct {
+		view *feature.ResolvedView
+		keys string
+	}
+	seen := map[joined]bool{}
+	count := func(v *feature.ResolvedView, keys []string) {
+		if j := (joined{v, strings.Join(keys, "\x00")}); !seen[j] {
+			seen[j] = true
+			for _, f := range s.past.in.Files(v.ID, history.AllTime) {
+				total += f.Rows
+			}
+		}
+	}
+	for _, f := range s.request.Features {
+		if f.OnDemand == nil {
+			count(f.View, f.Keys)
+			continue
+		}
+		for _, ref := range f.OnDemand.Inputs {
+			if v, ok := s.catalog.View(ref.View); ok {
+				count(v, nil)
+			}
+		}
+	}
+	return min(s.past.in.RowsRead(), total) + s.made.Load(), total + s.entityRows.rows.Load()
 }
 
 // Run joins.
 func (s *trainingSet) Run(ctx context.Context, yield func(arrow.Record) error) (*api.ExportManifest, error) {
-	m := s.manifest()
+	m, err := s.Manifest()
+	if err != nil {
+		return nil, err
+	}
+	schema, err := s.request.Schema(s.entityRows.Schema())
+	if err != nil {
+		return nil, err
+	}
 	report, err := training.Join(ctx, s.config, s.past.in, s.entityRows, s.request, func(rec arrow.Record) error {
 		m.Rows += rec.NumRows()
+		s.made.Add(rec.NumRows())
 		return yield(rec)
 	})
 	if err != nil {
@@ -204,11 +283,16 @@ func (s *trainingSet) Run(ctx context.Context, yield func(arrow.Record) error) (
 	for i, view := range report.Views {
 		m.Matched[s.asked.nameOf(view, report.Keys[i], s.request.Features)] += report.Matched[i]
 	}
-	if rows, ok := s.entityRows.(*KeyRows); ok {
+	if rows, ok := s.entityRows.RecordReader.(*KeyRows); ok {
 		m.KeysOf = &rows.asked
 	}
 	for i := range report.Differences {
 		m.Differences = append(m.Differences, exportedDifference(&report.Differences[i]))
+	}
+	if m.Rows == 0 {
+		if err := yield(emptyRecord(schema)); err != nil {
+			return nil, err
+		}
 	}
 	return m, nil
 }
@@ -221,7 +305,8 @@ func exportedDifference(d *training.Difference) api.ExportedDifference {
 	return out
 }
 
-func (t *Training) manifest() *api.ExportManifest {
+// Manifest implements Export.
+func (t *Training) Manifest() (*api.ExportManifest, error) {
 	m := &api.ExportManifest{
 		Kind: api.ExportTraining, Project: t.catalog.Project(), RegistryRevision: t.catalog.Revision(),
 		EventTime: t.asked.EventTime, ServedIn: t.asked.ServedIn, Matched: map[string]int64{}, History: t.past.manifest(),
@@ -246,5 +331,11 @@ func (t *Training) manifest() *api.ExportManifest {
 		}
 		m.Features = append(m.Features, one)
 	}
-	return m
+	var err error
+	m.Definition, err = definitionOf(t.catalog, func(name string) bool {
+		return slices.ContainsFunc(t.request.Features, func(f training.Feature) bool {
+			return f.View != nil && f.View.Name == name || f.OnDemand != nil && f.OnDemand.Name == name
+		})
+	}, t.asked.Service)
+	return m, err
 }

@@ -3,7 +3,6 @@ package export
 import (
 	"context"
 	"encoding/json"
-	"errors"
 
 	"github.com/apache/arrow/go/v17/arrow"
 
@@ -12,8 +11,14 @@ import (
 
 // Export is a stream of records, and what is said of it.
 type Export interface {
-	// Run calls yield with the records in order, all of one schema; each is yield's
-	// for the time of the call. It returns when all were taken, with a manifest that
+	// Manifest returns what is known before it runs: all but counts and sums.
+	Manifest() (*api.ExportManifest, error)
+	// Progress returns how many rows are done, of history's that are to be read and of
+	// entity rows, and how many there are, as far as is known. It may be called while
+	// the export runs.
+	Progress() (done, total int64)
+	// Run calls yield with the records in order, all of one schema: at least one,
+	// without rows where there are none (EX4). Each is yield's for the time of the call. It returns when all were taken, with a manifest that
 	// lacks the file; or with the first error, of yield, of ctx or its own. It runs
 	// once.
 	Run(ctx context.Context, yield func(arrow.Record) error) (*api.ExportManifest, error)
@@ -46,9 +51,6 @@ func Write(ctx context.Context, e Export, path string) (m *api.ExportManifest, e
 	})
 	if err != nil {
 		return nil, err
-	}
-	if out == nil {
-		return nil, errors.New("there are no rows to export")
 	}
 	// A manifest beside a file that it is not of would be worse than none.
 	if err := removeFile(ctx, ManifestName(path)); err != nil {

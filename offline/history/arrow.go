@@ -31,6 +31,7 @@ func ArrowValue(a arrow.Array, i int, t feature.Type) (feature.Value, error) { r
 func (r *Reader) Merged(ctx context.Context, files []DataFile) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
 		for row, err := range merged(ctx, r.opener, files) {
+			r.read.Add(1)
 			if !yield(row, err) || err != nil {
 				return
 			}

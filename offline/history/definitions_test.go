@@ -47,6 +47,26 @@ func TestTheLatestDefinitionsAreFound(t *testing.T) {
 	}
 }
 
+// Definitions that are not the latest are found by their version.
+func TestEarlierDefinitionsAreFound(t *testing.T) {
+	files := NewDisk(t.TempDir())
+	h := open(t, files)
+	for revision := range uint64(3) {
+		if err := h.KeepDefinitions(t.Context(), version(1, revision), []byte{byte(revision)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for revision := range uint64(3) {
+		got, err := DefinitionsAt(t.Context(), files, 1, revision)
+		if err != nil || len(got) != 1 || got[0] != byte(revision) {
+			t.Errorf("revision %d: got %v, %v", revision, got, err)
+		}
+	}
+	if _, err := DefinitionsAt(t.Context(), files, 2, 1); !errors.Is(err, ErrGone) {
+		t.Errorf("of another epoch: %v, want %v", err, ErrGone)
+	}
+}
+
 func version(epoch, revision uint64) feature.RegistryVersion {
 	return feature.RegistryVersion{Line: feature.Line{Epoch: epoch}, Revision: revision}
 }

@@ -10,6 +10,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"featurestore/feature"
@@ -22,6 +23,7 @@ type Reader struct {
 	state  *state
 	opener *opener
 	close  func()
+	read   atomic.Int64
 }
 
 // Reader returns a reader of what is committed. Its files stay until Close.
@@ -55,11 +57,18 @@ func NewReader(ctx context.Context, files Files) (*Reader, error) {
 	return &Reader{state: s, opener: newOpener(files), close: func() {}}, nil
 }
 
+// RowsRead is how many rows of the files were handed out so far, by Rows, Merged and
+// Records together: what part of an export is done.
+func (r *Reader) RowsRead() int64 { return r.read.Load() }
+
 // Close lets go of the files.
 func (r *Reader) Close() { r.close() }
 
 // Number is that of the manifest; zero: there is no history yet.
 func (r *Reader) Number() uint64 { return r.state.number }
+
+// Sum is that of the manifest, which no other manifest has, of whatever history.
+func (r *Reader) Sum() Sum { return r.state.sum }
 
 // CommittedAt is when the manifest was made, by the clock of its store; the zero Time
 // where there is none.
@@ -115,7 +124,14 @@ func (r *Reader) Open(ctx context.Context, f DataFile) (File, error) {
 // Rows yields the rows of a file in order of key, event time and version. It ends
 // after an error. Rows own their memory.
 func (r *Reader) Rows(ctx context.Context, f DataFile) iter.Seq2[Row, error] {
-	return fileRows(ctx, r.opener, f)
+	return func(yield func(Row, error) bool) {
+		for row, err := range fileRows(ctx, r.opener, f) {
+			r.read.Add(1)
+			if !yield(row, err) {
+				return
+			}
+		}
+	}
 }
 
 func fileRows(ctx context.Context, o *opener, f DataFile) iter.Seq2[Row, error] {

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,15 +26,23 @@ func RecordSchema(v *feature.ResolvedView) *arrow.Schema {
 	return arrow.NewSchema(columnsOf(v).schema.Fields(), nil)
 }
 
+// Wanted says of a row, by the log position of what brought it, whether it is taken. Key
+// returns its entity key, for who must know its shard; making it costs something.
+type Wanted func(at hlc.Position, key func() feature.Key) bool
+
 // Records yields the rows of a file of a view as history has them, column by column, in
 // the schema of RecordSchema and in the order of the file. Features are found by their
 // numbers, whatever they were called when they were written; those that the file has
 // not are null, and those that the view has not any more are left out, but for what
-// _delta has of them. Only rows are taken whose log position is wanted; nil takes all.
+// _delta has of them. Only rows are taken that are wanted; nil takes all.
 // A record is valid until the next. It ends after an error.
-func (r *Reader) Records(ctx context.Context, v *feature.ResolvedView, f DataFile, wanted func(hlc.Position) bool) iter.Seq2[arrow.Record, error] {
+func (r *Reader) Records(ctx context.Context, v *feature.ResolvedView, f DataFile, wanted Wanted) iter.Seq2[arrow.Record, error] {
 	return func(yield func(arrow.Record, error) bool) {
+		read := int64(0)
+		defer func() { r.read.Add(max(0, f.Rows-read)) }() // those that were not wanted
 		err := r.eachRecord(ctx, v, f, wanted, func(rec arrow.Record) error {
+			read += rec.NumRows()
+			r.read.Add(rec.NumRows())
 			if !yield(rec, nil) {
 				return errEnough
 			}
@@ -47,7 +56,7 @@ func (r *Reader) Records(ctx context.Context, v *feature.ResolvedView, f DataFil
 
 var errEnough = errors.New("no more is wanted")
 
-func (r *Reader) eachRecord(ctx context.Context, v *feature.ResolvedView, f DataFile, wanted func(hlc.Position) bool, visit func(arrow.Record) error) (err error) {
+func (r *Reader) eachRecord(ctx context.Context, v *feature.ResolvedView, f DataFile, wanted Wanted, visit func(arrow.Record) error) (err error) {
 	contents, err := r.opener.open(ctx, f.Name, f.SizeBytes, f.Sum)
 	if err != nil {
 		return err
@@ -58,6 +67,7 @@ func (r *Reader) eachRecord(ctx context.Context, v *feature.ResolvedView, f Data
 		return err
 	}
 	defer in.close()
+	in.in.Props.BatchSize = in.rowsWithin(recordBytes)
 	c, schema := columnsOf(v), RecordSchema(v)
 	from, ok := c.sources(in.columns)
 	if !ok {
@@ -72,7 +82,7 @@ func (r *Reader) eachRecord(ctx context.Context, v *feature.ResolvedView, f Data
 			rec, err = arranged(rec, schema, from)
 		}
 		if err == nil {
-			rec, err = filtered(ctx, rec, in.columns, wanted, c)
+			rec, err = filtered(ctx, rec, wanted, c)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", f.Name, err)
@@ -85,6 +95,17 @@ func (r *Reader) eachRecord(ctx context.Context, v *feature.ResolvedView, f Data
 			return err
 		}
 	}
+}
+
+// rowsWithin returns how many rows of the file, by its footer, take about so many bytes;
+// at most copyRows.
+func (r *fileReader) rowsWithin(sizeBytes int64) int64 {
+	meta, unpacked := r.in.ParquetReader().MetaData(), int64(0)
+	for g := range meta.RowGroups {
+		unpacked += meta.RowGroup(g).TotalByteSize()
+	}
+	each := max(1, unpacked/max(1, meta.NumRows))
+	return min(max(1, sizeBytes/each), copyRows)
 }
 
 // sources says, for each column of c, which column of a file it is, -1 for none; false
@@ -165,7 +186,7 @@ func retyped(column arrow.Array, t arrow.DataType) arrow.Array {
 }
 
 // filtered takes over a record, and returns its wanted rows.
-func filtered(ctx context.Context, rec arrow.Record, in *columns, wanted func(hlc.Position) bool, c *columns) (arrow.Record, error) {
+func filtered(ctx context.Context, rec arrow.Record, wanted Wanted, c *columns) (arrow.Record, error) {
 	if wanted == nil {
 		return rec, nil
 	}
@@ -173,17 +194,33 @@ func filtered(ctx context.Context, rec arrow.Record, in *columns, wanted func(hl
 	number := func(j, i int) int64 { return rec.Column(fixed + j).(*array.Int64).Value(i) }
 	mask := array.NewBooleanBuilder(memory.DefaultAllocator)
 	defer mask.Release()
-	taken := int64(0)
+	taken, bad := int64(0), error(nil)
+	key := func(i int) feature.Key {
+		values, err := make([]feature.Value, len(c.keys)), error(nil)
+		for j := range values {
+			if values[j], err = scalarAt(rec.Column(j), i, c.keys[j].kind); err != nil {
+				bad = fmt.Errorf("column %s: %w", c.keys[j].name, err)
+				return nil
+			}
+		}
+		k, err := c.keyOf(values)
+		bad = cmp.Or(bad, err)
+		return k
+	}
 	for i := range int(rec.NumRows()) {
 		p := hlc.Position{At: hlc.Timestamp(number(0, i)), Origin: hlc.Origin(number(1, i))}
 		if !rec.Column(fixed + 6).IsNull(i) {
 			p = hlc.Position{At: hlc.Timestamp(number(6, i)), Origin: hlc.Origin(number(7, i))}
 		}
-		isWanted := wanted(p)
+		isWanted := wanted(p, func() feature.Key { return key(i) })
 		mask.Append(isWanted)
 		if isWanted {
 			taken++
 		}
+	}
+	if bad != nil {
+		rec.Release()
+		return nil, bad
 	}
 	switch taken {
 	case rec.NumRows():
@@ -199,7 +236,7 @@ func filtered(ctx context.Context, rec arrow.Record, in *columns, wanted func(hl
 }
 
 // eachBuilt makes records row by row, of a file whose columns are others.
-func (r *fileReader) eachBuilt(ctx context.Context, c *columns, schema *arrow.Schema, wanted func(hlc.Position) bool, visit func(arrow.Record) error) error {
+func (r *fileReader) eachBuilt(ctx context.Context, c *columns, schema *arrow.Schema, wanted Wanted, visit func(arrow.Record) error) error {
 	w := &fileWriter{columns: c, build: array.NewRecordBuilder(memory.DefaultAllocator, schema)}
 	defer w.build.Release()
 	flush := func() error {
@@ -218,7 +255,7 @@ func (r *fileReader) eachBuilt(ctx context.Context, c *columns, schema *arrow.Sc
 			return flush()
 		case err != nil:
 			return err
-		case wanted != nil && !wanted(row.Log):
+		case wanted != nil && !wanted(row.Log, func() feature.Key { return row.Key }):
 			continue
 		}
 		if err := w.addRow(&row); err != nil {

@@ -53,8 +53,9 @@ func TestRecordsAreTheRowsOfAFile(t *testing.T) {
 	}
 	r := h.Reader()
 	defer r.Close()
-	even := func(p hlc.Position) bool { return p.At.Millis()%2 == 0 }
-	none := func(hlc.Position) bool { return false }
+	even := func(at hlc.Position, _ func() feature.Key) bool { return at.At.Millis()%2 == 0 }
+	keys := func(_ hlc.Position, key func() feature.Key) bool { k := key(); return k[len(k)-1]%2 == 0 }
+	none := func(hlc.Position, func() feature.Key) bool { return false }
 	copied, compared := 0, 0
 	for _, registry := range []*feature.Registry{s.Registry(), changed} {
 		var without []string
@@ -64,7 +65,7 @@ func TestRecordsAreTheRowsOfAFile(t *testing.T) {
 		for _, name := range []string{"driver_stats", "every_type"} {
 			v := view(t, registry, name)
 			for _, f := range r.Files(v.ID, AllTime) {
-				for what, wanted := range map[string]func(hlc.Position) bool{"all": nil, "some": even, "none": none} {
+				for what, wanted := range map[string]Wanted{"all": nil, "some": even, "some entities'": keys, "none": none} {
 					got := printed(t, without, func(visit func(arrow.Record) error) error {
 						for rec, err := range r.Records(ctx, v, f, wanted) {
 							if err != nil {

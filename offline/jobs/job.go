@@ -55,12 +55,18 @@ type Spec struct {
 	Project string
 	Of      string
 	Unit    string
+	// ID is that of an earlier life of the process in which the job was started; "" gives
+	// it a new one.
+	ID ID
 	// Locks name what no other job may work on meanwhile, "" never among them.
 	Locks []string
 	// Work does it, until ctx ends. What it returns after ctx was canceled by
 	// Cancel makes the job canceled, unless that is nil: then it was done already.
 	// It may keep report no longer than it runs.
 	Work Work
+	// Dropped is called in place of Work when the job is canceled before it runs; nil
+	// for nothing.
+	Dropped func()
 }
 
 // ErrUnknown says that there is no such job, or none any more.

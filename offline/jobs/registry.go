@@ -32,6 +32,7 @@ type entry struct {
 	job    Job
 	locks  []string
 	work   Work
+	drop   func()          // never nil
 	ctx    context.Context // set when it runs, canceled by cancel
 	cancel context.CancelFunc
 	ended  chan struct{}
@@ -64,12 +65,19 @@ func (r *Registry) Start(s Spec) (Job, error) {
 	if r.mu.alive == r.cfg.Running+r.cfg.Waiting {
 		return Job{}, fmt.Errorf("%w: %d wait or run; try again later", ErrFull, r.mu.alive)
 	}
+	id := s.ID
+	if _, taken := r.mu.all[id]; id == "" || taken {
+		id = r.newID()
+	}
 	e := &entry{
 		job: Job{
-			ID: r.newID(), Kind: s.Kind, Project: s.Project, Of: s.Of, Unit: s.Unit,
+			ID: id, Kind: s.Kind, Project: s.Project, Of: s.Of, Unit: s.Unit,
 			State: Waiting, Created: r.cfg.Wall(),
 		},
-		locks: slices.Clone(s.Locks), work: s.Work, ended: make(chan struct{}),
+		locks: slices.Clone(s.Locks), work: s.Work, drop: s.Dropped, ended: make(chan struct{}),
+	}
+	if e.drop == nil {
+		e.drop = func() {}
 	}
 	r.mu.alive++
 	r.mu.all[e.job.ID] = e
@@ -142,6 +150,8 @@ func (r *Registry) Wait(ctx context.Context, id ID) (Job, error) {
 // one that runs ends when its work notices, and one that has ended stays as it is.
 // A job that is not known is ErrUnknown.
 func (r *Registry) Cancel(id ID) (Job, error) {
+	drop := func() {}
+	defer func() { drop() }() // once the lock is free
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	e, ok := r.mu.all[id]
@@ -152,6 +162,7 @@ func (r *Registry) Cancel(id ID) (Job, error) {
 	case Waiting:
 		r.mu.queue = slices.DeleteFunc(r.mu.queue, func(other *entry) bool { return other == e })
 		r.end(e, Canceled, nil)
+		drop = e.drop
 	case Running:
 		e.cancel()
 	}

@@ -40,8 +40,8 @@ func (r *Report) set(change func(*Job)) {
 // are told to end, and Run returns nil once they have. It is called once; after it
 // Start refuses.
 func (r *Registry) Run(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, r.close)
-	defer stop()
+	closed := make(chan struct{})
+	context.AfterFunc(ctx, func() { r.close(); close(closed) })
 	var workers sync.WaitGroup
 	for range r.cfg.Running {
 		workers.Go(func() {
@@ -50,20 +50,25 @@ func (r *Registry) Run(ctx context.Context) error {
 			}
 		})
 	}
-	workers.Wait()
+	workers.Wait() // until close
+	<-closed
 	return nil
 }
 
 // close cancels those that wait, and lets no other begin.
 func (r *Registry) close() {
 	r.mu.Lock()
-	defer r.mu.Unlock()
+	dropped := r.mu.queue
 	r.mu.closed = true
-	for _, e := range r.mu.queue {
+	for _, e := range dropped {
 		r.end(e, Canceled, nil)
 	}
 	r.mu.queue = nil
 	r.mu.some.Broadcast()
+	r.mu.Unlock()
+	for _, e := range dropped {
+		e.drop()
+	}
 }
 
 // next returns the job to run next, until ctx ends; nil when there will be none any

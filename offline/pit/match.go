@@ -126,7 +126,7 @@ func (m *matcher) entities(e *entityBatch, p piece) error {
 		columns[i] = r.Column(c)
 	}
 	if err := e.keys.read(columns, m.view.classes); err != nil {
-		return fmt.Errorf("entity rows: column %s, row %d: %w", m.view.View.Keys[err.column], p.start+int64(err.row), err.err)
+		return fmt.Errorf("%w: column %s, row %d: %w", ErrEntityRows, m.view.View.Keys[err.column], p.start+int64(err.row), err.err)
 	}
 	times := r.Column(m.plan.time).(*array.Timestamp)
 	e.times, e.rows = make([]int64, p.rows), make([]int64, p.rows)

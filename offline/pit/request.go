@@ -57,6 +57,9 @@ func (f Feature) output() string {
 // tables. Nothing was read.
 var ErrRequest = errors.New("the join does not fit its columns")
 
+// ErrEntityRows reports a value of the entity rows that the join cannot take.
+var ErrEntityRows = errors.New("entity rows")
+
 func misfit(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrRequest, fmt.Sprintf(format, args...))
 }

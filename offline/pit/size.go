@@ -5,6 +5,10 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 )
 
+// RecordBytes is about what the rows of a record take: of a slice its own part of the
+// buffers, not what it keeps alive.
+func RecordBytes(r arrow.Record) int64 { return recordBytes(r) }
+
 // recordBytes is about what the rows of a record take: of a slice its own part
 // of the buffers, not what it keeps alive.
 func recordBytes(r arrow.Record) int64 {

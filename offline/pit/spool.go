@@ -76,7 +76,7 @@ func fillSpool(ctx context.Context, c Config, b budget, p *plan, dir *spillDir, 
 func (s *spool) noteTimes(times []int64, column *array.Timestamp, name string) error {
 	if i := timesOf(times, column); i >= 0 {
 		unit := column.DataType().(*arrow.TimestampType).Unit
-		return fmt.Errorf("entity rows: column %s, row %d: %w", name, s.rows+int64(i), errTime(int64(column.Value(i)), unit))
+		return fmt.Errorf("%w: column %s, row %d: %w", ErrEntityRows, name, s.rows+int64(i), errTime(int64(column.Value(i)), unit))
 	}
 	for i, t := range times {
 		if column.IsValid(i) {
