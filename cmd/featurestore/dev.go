@@ -54,7 +54,7 @@ With --definitions, those are applied in place of the sample.`,
 	}
 	cmd.Flags().StringVar(&d.regions, "regions", "eu,us,ap", "regions to run, one store in each")
 	cmd.Flags().BoolVar(&d.noSample, "no-sample", false, "start empty")
-	registerSettings(cmd, "listen", "data", "definitions", "served_log", "log_level", "log_format")
+	registerSettings(cmd, "listen", "data", "definitions", "batch_sources", "served_log", "log_level", "log_format")
 	return cmd
 }
 

@@ -2,118 +2,122 @@ package batch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"featurestore/offline/bucket"
 )
 
-// Bucket is Files below a prefix of a bucket. A file that is opened is fetched whole
-// into a temporary file first.
+// Bucket is Files in a bucket. A file is copied to this machine before it is read.
 type Bucket struct {
-	bucket *bucket.Bucket
-	at     bucket.Location
+	at  *bucket.Bucket
+	dir string
 }
 
-// OpenBucket returns the files below the prefix of a URL, such as
-// s3://lake/sources?region=eu-central-1. It asks no server yet.
-func OpenBucket(ctx context.Context, url string, o bucket.Options) (*Bucket, error) {
-	at, err := bucket.Parse(url)
-	if err != nil {
-		return nil, err
-	}
-	b, err := at.Open(ctx, o)
-	if err != nil {
-		return nil, err
-	}
-	return &Bucket{b, at}, nil
-}
+// NewBucket returns the files of a bucket, copied to a folder while they are read: ""
+// is the system's for temporary files.
+func NewBucket(at *bucket.Bucket, dir string) *Bucket { return &Bucket{at, dir} }
 
-// Close does nothing: what is open stays so.
-func (b *Bucket) Close() error { return nil }
-
-// local returns a pattern as a path below the prefix.
-func (b *Bucket) local(pattern string) (string, error) {
-	name := pattern
-	if bucket.IsURL(pattern) {
-		root := "s3://" + b.at.Bucket + "/" + b.at.Prefix
-		inside, ok := strings.CutPrefix(pattern, root)
-		if !ok {
-			return "", fmt.Errorf("path %q is not below %s, where batch sources are read from", pattern, root)
-		}
-		name = inside
-	}
-	if name = path.Clean(name); !filepath.IsLocal(name) {
-		return "", fmt.Errorf("path %q leads out of %s, where batch sources are read from", pattern, b.at)
-	}
-	return name, nil
-}
-
-// List implements Files, and goes by the same rules as a Disk's.
+// List implements Files, by the rules of Disk.
 func (b *Bucket) List(ctx context.Context, pattern string) ([]File, error) {
-	name, err := b.local(pattern)
-	if err != nil {
-		return nil, err
+	cleaned := path.Clean(pattern)
+	if path.IsAbs(cleaned) || cleaned == ".." || strings.HasPrefix(cleaned, "../") {
+		return nil, fmt.Errorf("path %q leads out of the folder that batch sources are read from: it is to be beneath the bucket's prefix", pattern)
 	}
-	segments := strings.Split(name, "/")
-	if name == "." {
-		segments = nil
-	}
-	var literal []string
-	for _, s := range segments {
-		if _, err := path.Match(s, ""); err != nil {
-			return nil, fmt.Errorf("list %s: %q is no glob: %w", pattern, s, err)
-		}
-		if len(literal) < len(segments) && !slices.ContainsFunc(segments[:len(literal)+1], hasMeta) {
-			literal = append(literal, s)
-		}
+	if _, err := path.Match(cleaned, ""); err != nil {
+		return nil, fmt.Errorf("list %s: it is no glob: %w", pattern, err)
 	}
 	var out []File
-	for o, err := range b.bucket.Objects(ctx, strings.Join(literal, "/")) {
+	for e, err := range b.at.Objects(ctx, fixedPrefix(cleaned)) {
 		if err != nil {
 			return nil, err
 		}
-		if isNamed(segments, o.Name) {
-			out = append(out, File{Name: o.Name, SizeBytes: o.SizeBytes, Modified: o.Modified, Tag: o.Tag})
+		if names(cleaned, e.Name) {
+			out = append(out, File{Name: e.Name, SizeBytes: e.SizeBytes, Modified: e.Modified, Tag: e.Tag})
 		}
 	}
 	if len(out) == 0 {
-		return nil, fmt.Errorf("path %q names no file: nothing of that name is in %s, where batch sources are read from", pattern, b.at)
+		return nil, fmt.Errorf("path %q names no file: nothing of that name is in the bucket that batch sources are read from", pattern)
 	}
-	return out, nil // the order of a bucket is that of names
+	slices.SortFunc(out, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
+	return out, nil
 }
 
-// isNamed reports whether the segments of a pattern name a file, or a folder that it
-// is in.
-func isNamed(segments []string, name string) bool {
-	parts := strings.Split(name, "/")
-	if len(parts) < len(segments) {
+// fixedPrefix is what every name that a pattern names begins with.
+func fixedPrefix(pattern string) string {
+	if pattern == "." {
+		return ""
+	}
+	if i := strings.IndexAny(pattern, `*?[\`); i >= 0 {
+		return pattern[:strings.LastIndexByte(pattern[:i], '/')+1]
+	}
+	return pattern
+}
+
+// names reports whether a pattern names an object: its path, a folder that it is in, or
+// a glob of either.
+func names(pattern, name string) bool {
+	if pattern == name {
+		return true
+	}
+	wanted, parts := strings.Split(pattern, "/"), strings.Split(name, "/")
+	if pattern == "." {
+		wanted = nil
+	}
+	if len(parts) < len(wanted) {
 		return false
 	}
-	for i, s := range segments {
-		if !hasMeta(s) {
-			if s != parts[i] {
+	for i, part := range parts {
+		if i >= len(wanted) || hasMeta(wanted[i]) {
+			if isHidden(part) {
 				return false
 			}
-			continue
 		}
-		if ok, _ := path.Match(s, parts[i]); !ok || isHidden(parts[i]) {
-			return false
+		if i < len(wanted) {
+			if ok, _ := path.Match(wanted[i], part); !ok {
+				return false
+			}
 		}
 	}
-	within := parts[len(segments):]
-	return !slices.ContainsFunc(within, isHidden) && (len(within) == 0 || isKnown(name))
+	return len(parts) == len(wanted) || isKnown(name)
 }
 
-// Open implements Files.
-func (b *Bucket) Open(ctx context.Context, name string) (*os.File, error) {
-	local, err := b.local(name)
+// Open implements Files. The copy has no name, and goes when it is closed.
+func (b *Bucket) Open(ctx context.Context, f File) (*os.File, error) {
+	copied, err := b.at.Fetch(ctx, f.Name, b.dir)
 	if err != nil {
 		return nil, err
 	}
-	return b.bucket.OpenFile(ctx, local)
+	file, err := os.Open(copied)
+	if err = errors.Join(err, os.Remove(copied)); err == nil {
+		err = b.unchanged(ctx, f)
+	}
+	if err != nil && file != nil {
+		file.Close()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return file, nil
+}
+
+// unchanged reports an object that is another one than was listed: then what was
+// fetched may be either.
+func (b *Bucket) unchanged(ctx context.Context, f File) error {
+	for e, err := range b.at.Objects(ctx, f.Name) {
+		if err != nil {
+			return err
+		}
+		if e.Name == f.Name && e.Tag == f.Tag {
+			return nil
+		}
+		if e.Name != f.Name {
+			break // names come in order
+		}
+	}
+	return fmt.Errorf("%s changed while it was read; run it again", f.Name)
 }

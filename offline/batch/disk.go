@@ -175,8 +175,8 @@ func isKnown(name string) bool {
 }
 
 // Open implements Files.
-func (d *Disk) Open(_ context.Context, name string) (*os.File, error) {
-	local, err := d.local(name)
+func (d *Disk) Open(_ context.Context, file File) (*os.File, error) {
+	local, err := d.local(file.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -187,7 +187,7 @@ func (d *Disk) Open(_ context.Context, name string) (*os.File, error) {
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("open %s: it is no regular file but %s", name, info.Mode().Type())
+		err = fmt.Errorf("open %s: it is no regular file but %s", file.Name, info.Mode().Type())
 	}
 	if err != nil {
 		f.Close()

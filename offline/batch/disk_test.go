@@ -90,7 +90,7 @@ func TestNothingOutsideIsOpened(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "folder that batch sources are read from") {
 			t.Errorf("%s names %v, and the error is %v", pattern, files, err)
 		}
-		if f, err := d.Open(t.Context(), pattern); err == nil {
+		if f, err := d.Open(t.Context(), File{Name: pattern}); err == nil {
 			info, _ := f.Stat()
 			f.Close()
 			if !info.IsDir() {
@@ -98,7 +98,7 @@ func TestNothingOutsideIsOpened(t *testing.T) {
 			}
 		}
 	}
-	if _, err := d.Open(t.Context(), "in/good.csv"); err != nil {
+	if _, err := d.Open(t.Context(), File{Name: "in/good.csv"}); err != nil {
 		t.Errorf("a link within the folder gives %v", err)
 	}
 }
@@ -110,11 +110,11 @@ func TestOnlyRegularFilesAreOpened(t *testing.T) {
 	}
 	d := openDisk(t, dir)
 	for _, name := range []string{"pipe.csv", "."} {
-		if _, err := d.Open(t.Context(), name); err == nil || !strings.Contains(err.Error(), "no regular file") {
+		if _, err := d.Open(t.Context(), File{Name: name}); err == nil || !strings.Contains(err.Error(), "no regular file") {
 			t.Errorf("%s gives %v", name, err)
 		}
 	}
-	if _, err := d.Open(t.Context(), "none.csv"); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := d.Open(t.Context(), File{Name: "none.csv"}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("none.csv gives %v", err)
 	}
 }
@@ -142,7 +142,7 @@ func TestNoPermissionIsAnError(t *testing.T) {
 	if _, err := d.List(t.Context(), "in/*.csv"); !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("a folder that may not be read gives %v", err)
 	}
-	if _, err := d.Open(t.Context(), "b.csv"); !errors.Is(err, fs.ErrPermission) {
+	if _, err := d.Open(t.Context(), File{Name: "b.csv"}); !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("a file that may not be read gives %v", err)
 	}
 }

@@ -24,7 +24,7 @@ const (
 // file materializes one file, or as much of it as was not, and returns what became of
 // it.
 func (w *work) file(ctx context.Context, v *feature.ResolvedView, f File) (outcome string, err error) {
-	file, err := w.m.cfg.Files.Open(ctx, f.Name)
+	file, err := w.m.cfg.Files.Open(ctx, f)
 	if err != nil {
 		return failed, err
 	}

@@ -23,7 +23,8 @@ type Files interface {
 	// a folder's for all that is in it, or a glob. Nothing found is an error that says
 	// where it was looked.
 	List(ctx context.Context, pattern string) ([]File, error)
-	// Open opens a file for reading at any place, from the beginning; what lies
-	// elsewhere is fetched first. The caller closes it.
-	Open(ctx context.Context, name string) (*os.File, error)
+	// Open opens a file of a listing for reading at any place, from the beginning; what
+	// lies elsewhere is fetched first, and is an error if it is not that of the listing
+	// any more. The caller closes it.
+	Open(ctx context.Context, f File) (*os.File, error)
 }

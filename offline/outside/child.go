@@ -23,7 +23,7 @@ func Serve(ctx context.Context, in io.Reader, file *os.File, out io.Writer) erro
 	w := &frames{out: bufio.NewWriterSize(out, 64<<10)}
 	err := request.validate()
 	if err == nil {
-		err = limitMemory(request.MemoryBytes)
+		err = limitProcess(request.MemoryBytes)
 	}
 	if err == nil {
 		_, err = file.Seek(0, io.SeekStart) // the descriptor is shared with who read it before

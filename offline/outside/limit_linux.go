@@ -10,14 +10,22 @@ import (
 // runtime maps at a time.
 const overheadBytes = 256 << 20
 
-// limitMemory bounds what this process may take. RLIMIT_DATA counts memory that can
+// niceness is how much less of the processors a child gets than others, in the words
+// of nice(1).
+const niceness = 10
+
+// limitProcess bounds what this process may take, and has it stand back. RLIMIT_DATA counts memory that can
 // be written; the address space, of which the Go runtime reserves much and uses
 // little, is not bounded.
-func limitMemory(bytes int64) error {
+func limitProcess(bytes int64) error {
 	debug.SetMemoryLimit(bytes)
 	limit := syscall.Rlimit{Cur: uint64(bytes + overheadBytes), Max: uint64(bytes + overheadBytes)}
 	if err := syscall.Setrlimit(syscall.RLIMIT_DATA, &limit); err != nil {
 		return fmt.Errorf("limit memory to %d bytes: %w", bytes, err)
+	}
+	// Whoever serves comes first.
+	if err := syscall.Setpriority(syscall.PRIO_PROCESS, 0, niceness); err != nil {
+		return fmt.Errorf("take a lower priority: %w", err)
 	}
 	// No core files of what was read.
 	if err := syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{}); err != nil {

@@ -45,7 +45,7 @@ var children = map[string]func(){
 	},
 	"panics": func() { panic("index out of range [7] with length 3") },
 	"hogs": func() {
-		if err := limitMemory(16 << 20); err != nil {
+		if err := limitProcess(16 << 20); err != nil {
 			panic(err)
 		}
 		var held [][]byte
@@ -270,6 +270,37 @@ func TestRowsOfABatchAreOrderedByCreation(t *testing.T) {
 	}
 	if want := []int64{4, 3, 5, 2}; !slices.Equal(got[0].At, want) {
 		t.Errorf("they come as %v, want %v", got[0].At, want)
+	}
+}
+
+// TestRowsOutOfOrderAreFound: across batches the file's order has to be that of
+// creation, of rows of one key and event time.
+func TestRowsOutOfOrderAreFound(t *testing.T) {
+	const text = "id,at,rate,made\n" +
+		"1,2026-08-01,3,2026-08-09\n2,2026-08-01,1,2026-08-07\n" + // a batch
+		"1,2026-08-01,1,2026-08-08\n1,2026-08-02,1,2026-08-07\n" + // before the first; of another time
+		"2,2026-08-01,1,2026-08-07\n2,2026-08-01,1,\n" + // of the same; of none
+		"1,2026-08-01,1,2026-08-10\n3,2026-08-01,1,2026-08-01\n"
+	f := write(t, "a.csv", text)
+	for after, want := range map[int64]string{0: "[4 7]", 5: "[7]"} {
+		r := driverRequest
+		r.Created, r.BatchRows, r.Check, r.After = "made", 2, true, after
+		got, err := readOut(t, childConfig(Command), f, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var places []int64
+		for _, b := range got {
+			for _, fault := range b.Faults {
+				places = append(places, fault.At)
+				if fault.Column != "made" || !strings.Contains(fault.Message, "created later") {
+					t.Errorf("the fault is %+v", fault)
+				}
+			}
+		}
+		if fmt.Sprint(places) != want {
+			t.Errorf("after %d, rows at %v are out of order, want %s", after, places, want)
+		}
 	}
 }
 

@@ -16,7 +16,9 @@ type Request struct {
 	Columns []Column
 	// EventTime is the column of event times. Every row has one.
 	EventTime string
-	// Created is a column by which the rows of a batch are ordered, "" for none.
+	// Created is a column by which the rows of a batch are ordered, "" for none. Where the
+	// rows of one key and event time are in several batches and not in that order, Check
+	// finds it.
 	Created string
 	// After is the place (offline/source, Batch.At) up to which rows are passed over.
 	After int64

@@ -15,6 +15,7 @@ type rower struct {
 	columnar bool
 	through  int64 // up to where batches were written
 	w        *frames
+	order    *order // nil while it is of no use
 
 	// Of the batch at hand:
 	in    *source.Batch
@@ -60,12 +61,16 @@ func (r *rower) batch(b *source.Batch, done int64) error {
 	if n := len(b.Faults); n > 0 {
 		last = max(last, b.Faults[n-1].At)
 	}
+	created := columns[r.request.Created]
+	if r.order != nil && created != nil {
+		r.passedOver(created)
+	}
 	for r.through < last {
 		through := last
 		if i, _ := slices.BinarySearch(r.request.Cuts, r.through+1); i < len(r.request.Cuts) {
 			through = min(through, r.request.Cuts[i])
 		}
-		out := r.stretch(through, columns[r.request.Created])
+		out := r.stretch(through, created)
 		out.Done = done
 		r.through = through
 		body := out.Body
@@ -75,7 +80,19 @@ func (r *rower) batch(b *source.Batch, done int64) error {
 			return r.w.err
 		}
 	}
+	if r.order != nil {
+		return r.order.next()
+	}
 	return nil
+}
+
+// passedOver notes rows that were written before: those that follow have to be later.
+func (r *rower) passedOver(created *source.Column) {
+	for i, at := range r.in.At {
+		if at <= r.request.After && r.times != nil && !r.times.Values[i].IsNull() {
+			r.ordered(nil, i, created)
+		}
+	}
 }
 
 // stretch returns the batch of the rows after r.through, up to through.
@@ -93,7 +110,10 @@ func (r *rower) stretch(through int64, created *source.Column) *Batch {
 	}
 	var rows []int
 	for i, at := range r.in.At {
-		if at > r.through && at <= through && r.takes(out, i) {
+		if at <= r.through || at > through || !r.takes(out, i) {
+			continue
+		}
+		if r.order == nil || created == nil || r.ordered(out, i, created) {
 			rows = append(rows, i)
 		}
 	}

@@ -29,6 +29,9 @@ func serveRows(ctx context.Context, request *Request, file *os.File, w *frames) 
 	}
 	w.write(frameOpened, opened{Groups: reader.Groups(), Columnar: columnar}, nil)
 	r := &rower{request: request, columnar: columnar, through: request.After, w: w}
+	if request.Check && request.Created != "" {
+		r.order = newOrder()
+	}
 	for {
 		if err := w.flush(); err != nil {
 			return err
