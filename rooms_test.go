@@ -188,13 +188,13 @@ var libraries = []library{
 	{path: "go.opentelemetry.io/contrib/instrumentation/runtime", home: []string{"replica"}},
 	{
 		path: "go.opentelemetry.io/otel", // the API: instruments and spans
-		home: []string{"online", "consistency", "replication", "replication/peer", "offline", "offline/history", "offline/served", "offline/flight", "probe", "server", "sdk", "replica"},
+		home: []string{"online", "consistency", "replication", "replication/peer", "offline", "offline/bucket", "offline/history", "offline/served", "offline/flight", "probe", "server", "sdk", "replica"},
 	},
 	{path: "go.opentelemetry.io/otel/exporters", home: []string{"replica"}},
 	{
 		path: "go.opentelemetry.io/otel/sdk",
 		home: []string{"replica"},
-		test: []string{"online", "consistency", "replication", "replication/peer", "offline", "offline/history", "offline/served", "offline/flight", "server", "sdk"},
+		test: []string{"online", "consistency", "replication", "replication/peer", "offline", "offline/bucket", "offline/history", "offline/served", "offline/flight", "server", "sdk"},
 	},
 	{path: "go.opentelemetry.io/proto/otlp", test: []string{"replica"}}, // a collector to export to
 	{path: "go.uber.org/goleak", test: []string{anything}},

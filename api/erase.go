@@ -37,6 +37,9 @@ type EraseResponse struct {
 	// History says what was taken out of the history that the store keeps; nil: it
 	// keeps none.
 	History *ErasedHistory `json:"history"`
+	// ServedLog says what was taken out of the log of what the store served; nil: it
+	// has none.
+	ServedLog *ErasedServedLog `json:"served_log,omitempty"`
 	// LogUntil is until when the store's log may hold what was written of the entities,
 	// RFC 3339; "" for a check.
 	LogUntil string `json:"log_until,omitempty"`
@@ -51,4 +54,11 @@ type ErasedHistory struct {
 	Files int `json:"files"`
 	// Pending are files that hold some of the rows until a reader lets go of them.
 	Pending int `json:"pending"`
+}
+
+// ErasedServedLog says what was taken out of a served log, or is left in it.
+type ErasedServedLog struct {
+	// Entities are how often the entities stood in logged lookups, in Files.
+	Entities int `json:"entities"`
+	Files    int `json:"files"`
 }

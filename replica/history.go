@@ -52,7 +52,7 @@ func (r *Replica) newPast(ctx context.Context) error {
 	if r.cfg.HistoryBucket == "" {
 		p.files = history.NewDisk(HistoryDir(r.cfg.Data))
 	} else {
-		b, err := bucket.Open(ctx, r.cfg.HistoryBucket, bucket.Options{})
+		b, err := bucket.Open(ctx, r.cfg.HistoryBucket, bucket.Options{Meter: r.telemetry.meter("history")})
 		if err != nil {
 			return fmt.Errorf("history_bucket: %w", err)
 		}

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/noop"
 
+	"featurestore/offline/bucket"
 	"featurestore/offline/export"
 	"featurestore/offline/flight"
 	"featurestore/offline/history"
@@ -41,6 +42,10 @@ func TestMetricsPageIsCurrent(t *testing.T) {
 		{"replication/peer", "Connections to stores of other regions.", func(m metric.Meter) error { return withPeers(m) }},
 		{"offline/history", "History, of a store that keeps one.", func(m metric.Meter) error { return withHistory(t, m) }},
 		{"offline/flight", "Arrow Flight, of a store that serves its history.", withFlight},
+		{"offline/bucket", "Its bucket, where it lies in one.", func(m metric.Meter) error {
+			_, err := bucket.Open(t.Context(), "s3://lake/rides?region=eu", bucket.Options{Meter: m})
+			return err
+		}},
 		{"offline/served", "The log of what is served, of a store that keeps one.", func(m metric.Meter) error {
 			_, err := served.New(served.Config{Files: history.NewDisk(t.TempDir()), Region: "eu", Store: "eu-1", Meter: m})
 			return err

@@ -85,7 +85,7 @@ func New(cfg Config) (_ *Replica, err error) {
 			return nil, err
 		}
 	}
-	if r.cfg.ServedLog > 0 {
+	if r.cfg.ServedLog > 0 || r.hasServedLog() {
 		if r.served, err = served.New(r.servedConfig()); err != nil {
 			return nil, err
 		}

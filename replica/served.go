@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"os"
 	"path/filepath"
 
 	"featurestore/offline/history"
@@ -9,6 +10,13 @@ import (
 
 // ServedDir returns the directory within data that holds the served log.
 func ServedDir(data string) string { return filepath.Join(data, "served") }
+
+// hasServedLog reports whether there is a log of before: it goes on getting old, and
+// entities may be erased from it.
+func (r *Replica) hasServedLog() bool {
+	_, err := os.Stat(ServedDir(r.cfg.Data))
+	return err == nil
+}
 
 // servedConfig returns the configuration of the log of what is served.
 func (r *Replica) servedConfig() served.Config {

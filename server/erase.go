@@ -71,6 +71,18 @@ func (s *Server) erase(r *request) error {
 		}
 		out.History = &done
 	}
+	if s.cfg.Served != nil {
+		do := s.cfg.Served.Erase
+		if d.Check {
+			do = s.cfg.Served.Count
+		}
+		e := s.erasure(w)
+		done, err := do(r.context(), []feature.ViewID{e.View}, e.Keys...)
+		if err != nil {
+			return err
+		}
+		out.ServedLog = &api.ErasedServedLog{Entities: done.Entities, Files: done.Files}
+	}
 	return r.json(http.StatusOK, out)
 }
 

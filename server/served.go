@@ -9,12 +9,16 @@ import (
 	"featurestore/offline/served"
 )
 
-// ServedLog is where a sample of what lookups answer goes. It never waits.
+// ServedLog is where a sample of what lookups answer goes. For a lookup it never waits.
 type ServedLog interface {
 	// Samples reports whether the lookup of a request is to be offered.
 	Samples(requestID string) bool
 	// Offer takes what a lookup answered, but for so many cells.
 	Offer(ctx context.Context, x *served.Lookup, leftOut int)
+	// Erase takes what was served of entity keys of views out of it; Count says how much
+	// there is of them. These two wait.
+	Erase(ctx context.Context, views []feature.ViewID, keys ...feature.Key) (served.Erased, error)
+	Count(ctx context.Context, views []feature.ViewID, keys ...feature.Key) (served.Erased, error)
 }
 
 // Beheld is up to where the logs of a shard were, when a sampled lookup began to read.

@@ -26,6 +26,14 @@ type takenDown struct {
 
 func (n *takenDown) Samples(id string) bool { return served.Samples(id, n.fraction) }
 
+func (n *takenDown) Erase(context.Context, []feature.ViewID, ...feature.Key) (served.Erased, error) {
+	return served.Erased{Entities: 2, Files: 1}, nil
+}
+
+func (n *takenDown) Count(context.Context, []feature.ViewID, ...feature.Key) (served.Erased, error) {
+	return served.Erased{}, nil
+}
+
 func (n *takenDown) Offer(_ context.Context, x *served.Lookup, leftOut int) {
 	n.lookups, n.leftOut = append(n.lookups, x), n.leftOut+leftOut
 }

@@ -25,7 +25,7 @@ func awsVariables(ts *testscript.TestScript) (out []string) {
 // in a slash, and AT to its parameters; and the credentials. The server is one in
 // this process, or the real one that make s3 names.
 func scriptBucket(ts *testscript.TestScript, neg bool, args []string) {
-	url, environment := os.Getenv("FEATURESTORE_TEST_S3"), buckettest.Environment()
+	url, environment := os.Getenv("TEST_S3_URL"), buckettest.Environment()
 	if url == "" {
 		s := buckettest.Start()
 		ts.Defer(s.Close)

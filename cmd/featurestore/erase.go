@@ -111,7 +111,7 @@ func (e *erasing) run(ctx context.Context, args []string) (*api.ErasureReceipt, 
 
 // left reports whether a store has something left.
 func (e *erasing) left(s api.EraseResponse) bool {
-	return s.Served > 0 || s.History != nil && (s.History.Pending > 0 || e.check && s.History.Rows > 0)
+	return s.Served > 0 || e.check && s.ServedLog != nil && s.ServedLog.Entities > 0 || s.History != nil && (s.History.Pending > 0 || e.check && s.History.Rows > 0)
 }
 
 // begin finds the views that the entities have rows in.
@@ -222,6 +222,11 @@ func (e *erasing) print(a *app, r *api.ErasureReceipt) error {
 		t.AppendRow(row)
 	}
 	text := render(t)
+	for _, s := range r.Stores {
+		if l := s.ServedLog; l != nil {
+			text += fmt.Sprintf("served log of %s, view %s: %s in %s\n", s.Store, s.View, counted(l.Entities, "time"), counted(l.Files, "file"))
+		}
+	}
 	for _, m := range r.Missing {
 		text += "not done: " + m + "\n"
 	}

@@ -24,6 +24,8 @@ type exporting struct {
 	knownAsOf  string
 	entityRows string
 	query      exportQuery
+	view       viewQuery
+	job        exportJob
 	out        string
 	memory     string
 	threads    int
@@ -32,8 +34,8 @@ type exporting struct {
 func newExport(a *app) *cobra.Command {
 	var e exporting
 	cmd := &cobra.Command{
-		Use:   "export (--service NAME | --features VIEW:FEATURE,…) (--entity-rows FILE | --keys-of VIEW) (--out FILE | --emit DIALECT)",
-		Short: "Make a training set of a store's history",
+		Use:   "export (--service NAME | --features VIEW:FEATURE,… | --snapshot VIEW | --changes VIEW --since MANIFEST | --rows VIEW) (--out FILE | --emit DIALECT)",
+		Short: "Make a training set of a store's history, or export a view of it",
 		Long: `Export joins entity rows with features as they were at each row's time, and
 writes them to a file: .parquet, .arrow or .csv, by its ending. There is one row
 for each entity row, in the same order, with its columns and then the features.
@@ -55,6 +57,16 @@ come by key, then by time.
 One view can be joined several times, by other columns of the entity rows:
 --alias origin=place_stats,city=from_city lets --features name origin:demand,
 whose column is origin__demand.
+
+Instead of a training set, --snapshot exports the current rows of a view, one for
+each entity, as a store serves them that has come to where history is; --changes
+those of the entities that changed since the manifest of an earlier export, and
+with _deleted those that are gone: put over the snapshot, they make the later one.
+--rows has all that was written, as history keeps it, or what came --since.
+
+With --job the store at --url makes the export, and writes FILE in its folder of
+exports (setting export_dir). It goes on when the store is restarted, and when
+this command ends, unless that is interrupted: then it is canceled.
 
 --emit prints the join as a query over the files of history, for machines that
 are larger than one: as spark-sql, trino-sql or duckdb-sql. What SQL cannot say
@@ -80,6 +92,9 @@ that are read at a time; the rest goes through temporary files.`,
   featurestore export --data ./data --entity-rows rides.parquet --out train.parquet \
     --features origin:demand,destination:demand \
     --alias origin=place_stats,city=from_city --alias destination=place_stats,city=to_city
+  featurestore export --data ./data --snapshot driver_stats --out drivers.parquet
+  featurestore export --data ./data --changes driver_stats --since drivers.parquet.manifest.json --out changes.parquet
+  featurestore export --url http://127.0.0.1:8080 --job --service driver_v1 --entity-rows rows.parquet --out train.parquet
   featurestore export --history s3://lake/rides --service driver_v1 \
     --entity-rows s3://lake/rows.parquet --out s3://lake/train.parquet`,
 		Args: wantArgs(0, 0, ""),
@@ -91,12 +106,16 @@ that are read at a time; the rest goes through temporary files.`,
 				}
 				return err
 			}
-			m, err := e.run(cmd.Context())
-			if err != nil {
+			m, err := e.run(cmd.Context(), a)
+			if err != nil || m == nil { // a job that goes on
 				return err
 			}
 			for _, gap := range m.History.Gaps {
 				fmt.Fprintf(a.err, "featurestore: export: history lacks %s\n", gap)
+			}
+			if m.Kind != api.ExportTraining {
+				_, err = fmt.Fprint(a.out, describeView(m, e.out))
+				return err
 			}
 			text := fmt.Sprintf("%s: %d rows, %d features\n", e.out, m.Rows, len(m.Features))
 			for _, view := range slices.Sorted(maps.Keys(m.Matched)) {
@@ -113,6 +132,8 @@ that are read at a time; the rest goes through temporary files.`,
 	f.StringSliceVar(&e.request.Features, "features", nil, "features to add, as view:feature")
 	f.StringVar(&e.entityRows, "entity-rows", "", "file of entity rows")
 	e.query.flags(cmd)
+	e.view.flags(cmd)
+	e.job.flags(a, cmd)
 	f.StringVar(&e.request.EventTime, "event-time", "event_timestamp", "their column of times")
 	f.StringVar(&e.out, "out", "", "file to write")
 	f.StringVar(&e.knownAsOf, "known-as-of", "", "leave out what was accepted after this time, such as 2026-08-21T12:00:00Z")
@@ -121,16 +142,24 @@ that are read at a time; the rest goes through temporary files.`,
 	f.BoolVar(&e.request.FullNames, "full-feature-names", false, "call columns view__feature")
 	f.StringVar(&e.memory, "memory", "1GiB", "memory for the join, at least 64MiB")
 	f.IntVar(&e.threads, "threads", 0, "goroutines that work at once; 0 is one a processor")
-	wantFlags(cmd, "--service NAME or --features VIEW:FEATURE,…, what to add", "service", "features")
-	wantFlags(cmd, "--entity-rows FILE or --keys-of VIEW, the rows to add features to", "entity-rows", "keys-of")
+	wantFlags(cmd, "--service NAME or --features VIEW:FEATURE,…, what to add; or a view as --snapshot, --changes or --rows", append([]string{"service", "features"}, e.view.names()...)...)
+	wantRows(cmd, &e.view)
 	wantFlags(cmd, "--out FILE, the file to write, or --emit DIALECT", "out", "emit")
 	return cmd
 }
 
-func (e *exporting) run(ctx context.Context) (*api.ExportManifest, error) {
+// run makes the export, here or as a job, whose manifest is nil when it is not waited for.
+func (e *exporting) run(ctx context.Context, a *app) (*api.ExportManifest, error) {
+	if e.job.asked {
+		return e.runJob(ctx, a)
+	}
 	memory, err := replica.ParseBytes(e.memory)
 	if err != nil {
 		return nil, fmt.Errorf("--memory: %w", err)
+	}
+	c := pit.Config{MemoryLimit: memory, Threads: e.threads}
+	if e.view.isAsked() {
+		return e.runView(ctx, a, c)
 	}
 	past, training, err := e.open(ctx)
 	if err != nil {
@@ -141,7 +170,7 @@ func (e *exporting) run(ctx context.Context) (*api.ExportManifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := export.Write(ctx, training.Of(pit.Config{MemoryLimit: memory, Threads: e.threads}, entityRows), e.out)
+	m, err := writeShown(ctx, a, training.Of(c, entityRows), e.out)
 	if err = errors.Join(err, entityRows.Close()); err != nil {
 		return nil, err
 	}
@@ -169,13 +198,9 @@ func (e *exporting) open(ctx context.Context) (*export.Past, *export.Training, e
 			return nil, nil, fmt.Errorf("--known-as-of is %q: write a time such as 2026-08-21T12:00:00Z", e.knownAsOf)
 		}
 	}
-	files, err := e.place.open(ctx)
+	past, err := e.openPast(ctx)
 	if err != nil {
 		return nil, nil, err
-	}
-	past, err := export.Open(ctx, files)
-	if err != nil {
-		return nil, nil, fmt.Errorf("history in %s: %w", &e.place, err)
 	}
 	training, err := past.Training(ctx, e.request)
 	if err != nil {
@@ -183,6 +208,19 @@ func (e *exporting) open(ctx context.Context) (*export.Past, *export.Training, e
 		return nil, nil, asFlag(err)
 	}
 	return past, training, nil
+}
+
+// openPast opens the latest commit of the history. The caller closes it.
+func (e *exporting) openPast(ctx context.Context) (*export.Past, error) {
+	files, err := e.place.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	past, err := export.Open(ctx, files)
+	if err != nil {
+		return nil, fmt.Errorf("history in %s: %w", &e.place, err)
+	}
+	return past, nil
 }
 
 // asFlag names the flag in the place of the field.

@@ -19,8 +19,9 @@ import (
 
 // verifying compares what a store served with its history.
 type verifying struct {
-	data, from, to string
-	sample         int
+	place    historyPlace // and the data directory has the served log
+	from, to string
+	sample   int
 }
 
 func newVerify(a *app) *cobra.Command {
@@ -64,7 +65,8 @@ nothing could be compared, or an error.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&v.data, "data", "data", "data directory of the store")
+	f.StringVar(&v.place.data, "data", "data", "data directory of the store")
+	f.StringVar(&v.place.bucket, "history", "", "bucket that holds its history, as its history_bucket: s3://lake/rides?region=eu-central-1")
 	f.StringVar(&v.from, "from", "", "only what was served at or after this time, such as 2026-08-21T12:00:00Z")
 	f.StringVar(&v.to, "to", "", "only what was served before this time")
 	f.IntVar(&v.sample, "sample", verify.DefaultLookups, "how many of the logged lookups, at most")
@@ -73,7 +75,7 @@ nothing could be compared, or an error.`,
 }
 
 func (v *verifying) run(ctx context.Context) (*api.ServedReport, error) {
-	c := verify.Config{History: history.NewDisk(replica.HistoryDir(v.data)), Served: history.NewDisk(replica.ServedDir(v.data)), Lookups: v.sample}
+	c := verify.Config{Lookups: v.sample}
 	if v.sample < 1 {
 		return nil, fmt.Errorf("--sample is %d: it must be at least 1", v.sample)
 	}
@@ -89,13 +91,15 @@ func (v *verifying) run(ctx context.Context) (*api.ServedReport, error) {
 			return nil, fmt.Errorf("--%s is %q: write a time such as 2026-08-21T12:00:00Z", t.flag, t.text)
 		}
 	}
-	for _, dir := range []struct{ path, what, setting string }{
-		{replica.HistoryDir(v.data), "no history", "history"}, {replica.ServedDir(v.data), "no log of what was served", "served_log"},
-	} {
-		if _, err := os.Stat(dir.path); err != nil {
-			return nil, fmt.Errorf("%s has %s: %w; a store with the setting %s keeps one", v.data, dir.what, err, dir.setting)
-		}
+	var err error
+	if c.History, err = v.place.open(ctx); err != nil {
+		return nil, err
 	}
+	dir := replica.ServedDir(v.place.data)
+	if _, err := os.Stat(dir); err != nil {
+		return nil, fmt.Errorf("%s has no log of what was served: %w; a store with the setting served_log keeps one", v.place.data, err)
+	}
+	c.Served = history.NewDisk(dir)
 	r, err := verify.Run(ctx, c)
 	if err != nil {
 		return nil, err

@@ -34,7 +34,7 @@ func (b *Bucket) Create(ctx context.Context, name string, contents []byte) error
 		return b.failed("create", name, err)
 	}
 	mark := rand.Text()
-	err = b.patience.try(ctx, int64(len(contents)), func(ctx context.Context) error {
+	err = b.try(ctx, creating, int64(len(contents)), func(ctx context.Context) error {
 		_, err := b.client.PutObject(ctx, &s3.PutObjectInput{
 			Bucket: aws.String(b.at.Bucket), Key: aws.String(key), IfNoneMatch: aws.String("*"),
 			Body: bytes.NewReader(contents), ContentLength: aws.Int64(int64(len(contents))),
@@ -64,7 +64,7 @@ func (b *Bucket) whose(ctx context.Context, key, mark string) error {
 }
 
 func (b *Bucket) markOf(ctx context.Context, key string) (mark string, err error) {
-	err = b.patience.try(ctx, 0, func(ctx context.Context) error {
+	err = b.try(ctx, looking, 0, func(ctx context.Context) error {
 		head, err := b.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: aws.String(b.at.Bucket), Key: aws.String(key)})
 		if err == nil {
 			mark = head.Metadata[markName]

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -52,8 +53,33 @@ func (b *Bucket) explain(err error) error {
 	case errors.Is(err, errSlow) || status == 0 || status >= http.StatusInternalServerError || isForeign(err):
 		return b.unreachable(err)
 	}
+	return bare(err)
+}
+
+// bare says what failed in the words of the server or the network; the SDK's own are
+// longer, and name the request once more.
+func bare(err error) error {
+	var api smithy.APIError
+	var sending *url.Error
+	switch {
+	case errors.Is(err, errSlow) || errors.Is(err, errCut):
+		return err
+	case errors.As(err, &api):
+		return &shortened{fmt.Sprintf("%s: %s", api.ErrorCode(), api.ErrorMessage()), err}
+	case errors.As(err, &sending):
+		return &shortened{sending.Err.Error(), err}
+	}
 	return err
 }
+
+// shortened is an error with another text.
+type shortened struct {
+	text string
+	err  error
+}
+
+func (s *shortened) Error() string { return s.text }
+func (s *shortened) Unwrap() error { return s.err }
 
 // isStranger are the codes that say that the credentials are not known.
 var isStranger = map[string]bool{
@@ -80,7 +106,7 @@ func (b *Bucket) unreachable(err error) error {
 	case isForeign(err):
 		return fmt.Errorf("%w: %s does not answer as S3 does: correct ?endpoint= (%w)", ErrUnreachable, where, err)
 	}
-	return fmt.Errorf("%w from %s: %w", ErrUnreachable, where, err)
+	return fmt.Errorf("%w from %s: %w", ErrUnreachable, where, bare(err))
 }
 
 // isForeign reports an answer that cannot be read: a web page, say.

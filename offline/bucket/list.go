@@ -20,7 +20,7 @@ func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[string, erro
 		}
 		for {
 			var page *s3.ListObjectsV2Output
-			err := b.patience.try(ctx, 0, func(ctx context.Context) (err error) {
+			err := b.try(ctx, listing, 0, func(ctx context.Context) (err error) {
 				page, err = b.client.ListObjectsV2(ctx, in)
 				return err
 			})
@@ -59,7 +59,7 @@ func (b *Bucket) Remove(ctx context.Context, name string) error {
 	}
 	key, err := b.key(name)
 	if err == nil {
-		err = b.patience.try(ctx, 0, func(ctx context.Context) error {
+		err = b.try(ctx, removing, 0, func(ctx context.Context) error {
 			_, err := b.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: aws.String(b.at.Bucket), Key: aws.String(key)})
 			return err
 		})

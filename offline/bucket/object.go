@@ -71,7 +71,7 @@ func newObject(ctx context.Context, b *Bucket, name, key string) *object {
 
 // first reads the first block, and learns how large the object is and which one.
 func (o *object) first() (head []byte, err error) {
-	err = o.bucket.patience.try(o.ctx, blockBytes, func(ctx context.Context) error {
+	err = o.bucket.try(o.ctx, reading, blockBytes, func(ctx context.Context) error {
 		answer, err := o.get(ctx, 0, blockBytes)
 		if statusOf(err) == http.StatusRequestedRangeNotSatisfiable {
 			// Only an empty object has no first byte.
@@ -86,7 +86,7 @@ func (o *object) first() (head []byte, err error) {
 			return err
 		}
 		head = make([]byte, min(blockBytes, o.size))
-		return readBody(answer.Body, head)
+		return readBody(o.received(answer.Body), head)
 	})
 	return head, err
 }
@@ -105,6 +105,19 @@ func (o *object) get(ctx context.Context, from, length int64) (*s3.GetObjectOutp
 		return nil, ErrChanged
 	}
 	return answer, err
+}
+
+// received counts what is read.
+func (o *object) received(body io.Reader) io.Reader {
+	return io.TeeReader(body, counter(func(n int) { o.bucket.metrics.received.Add(o.ctx, int64(n)) }))
+}
+
+// counter is an io.Writer that counts.
+type counter func(n int)
+
+func (c counter) Write(p []byte) (int, error) {
+	c(len(p))
+	return len(p), nil
 }
 
 // sizeOf is how large the whole object is.
@@ -186,14 +199,14 @@ func (o *object) fetchAll(from, end int64) error {
 	for next := from; next < end; {
 		bytes := min(end*blockBytes, o.size) - next*blockBytes
 		begun := next
-		err := o.bucket.patience.once(o.ctx, bytes, func(ctx context.Context) error {
+		err := o.bucket.once(o.ctx, reading, bytes, func(ctx context.Context) error {
 			answer, err := o.get(ctx, next*blockBytes, bytes)
 			if err != nil {
 				return err
 			}
 			defer answer.Body.Close()
 			for ; next < end; next++ {
-				if err := o.blocks.fill(next, answer.Body); err != nil {
+				if err := o.blocks.fill(next, o.received(answer.Body)); err != nil {
 					return err
 				}
 			}
@@ -206,14 +219,14 @@ func (o *object) fetchAll(from, end int64) error {
 			return err
 		}
 		if next == begun { // nothing came: be patient
-			err = o.bucket.patience.try(o.ctx, blockBytes, func(ctx context.Context) error {
+			err = o.bucket.try(o.ctx, reading, blockBytes, func(ctx context.Context) error {
 				length := o.blocks.length(next)
 				answer, err := o.get(ctx, next*blockBytes, length)
 				if err != nil {
 					return err
 				}
 				defer answer.Body.Close()
-				return o.blocks.fill(next, answer.Body)
+				return o.blocks.fill(next, o.received(answer.Body))
 			})
 			if err != nil {
 				return err

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go/logging"
+	"go.opentelemetry.io/otel/metric"
 )
 
 // Bucket is what a bucket has below a prefix. Its methods are safe for concurrent
@@ -25,6 +26,7 @@ type Bucket struct {
 	// otherwise for servers that do not know them.
 	checksums bool
 	patience  patience
+	metrics   *instruments
 	spoolDir  string // of what is read; "" is the system's
 }
 
@@ -35,6 +37,8 @@ type Options struct {
 	Dir string
 	// Tries is how often a request is tried before its failure is told; default 5.
 	Tries int
+	// Meter receives measurements; nil is none.
+	Meter metric.Meter
 }
 
 // dialTimeout is how long a connection may take to come about.
@@ -78,6 +82,9 @@ func (l Location) Open(ctx context.Context, o Options) (*Bucket, error) {
 		return nil, fmt.Errorf("%s: the AWS configuration of this machine: %w", l, err)
 	}
 	b := &Bucket{at: l, patience: defaultPatience, spoolDir: o.Dir}
+	if b.metrics, err = newInstruments(o.Meter); err != nil {
+		return nil, fmt.Errorf("%s: %w", l, err)
+	}
 	if o.Tries > 0 {
 		b.patience.tries = o.Tries
 	}

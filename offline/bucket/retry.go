@@ -36,13 +36,14 @@ func (p patience) limit(sizeBytes int64) time.Duration {
 var errSlow = errors.New("it took too long")
 
 // try does a request until it succeeds, fails for good, or was tried often enough.
-func (p patience) try(ctx context.Context, sizeBytes int64, do func(context.Context) error) error {
+func (b *Bucket) try(ctx context.Context, op operation, sizeBytes int64, do func(context.Context) error) error {
+	p := b.patience
 	wait := p.first
 	for try := 1; ; try++ {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		err := p.once(ctx, sizeBytes, do)
+		err := b.once(ctx, op, sizeBytes, do)
 		if err == nil || ctx.Err() != nil || try == p.tries || !isPassing(err) {
 			return err
 		}
@@ -57,13 +58,16 @@ func (p patience) try(ctx context.Context, sizeBytes int64, do func(context.Cont
 	}
 }
 
-func (p patience) once(ctx context.Context, sizeBytes int64, do func(context.Context) error) error {
-	limit := p.limit(sizeBytes)
+// once does a request, in the time that its size allows.
+func (b *Bucket) once(ctx context.Context, op operation, sizeBytes int64, do func(context.Context) error) error {
+	limit := b.patience.limit(sizeBytes)
 	some, cancel := context.WithTimeoutCause(ctx, limit, errSlow)
 	defer cancel()
+	began := time.Now()
 	err := do(some)
+	b.metrics.request(ctx, op, time.Since(began), sizeBytes, err)
 	if err != nil && ctx.Err() == nil && errors.Is(context.Cause(some), errSlow) {
-		return fmt.Errorf("%w: more than %v (%w)", errSlow, limit, err)
+		return &shortened{fmt.Sprintf("%v: more than %v", errSlow, limit), errors.Join(errSlow, err)}
 	}
 	return err
 }

@@ -123,7 +123,7 @@ func (u *Upload) wait() (buffer []byte, err error) {
 
 func (u *Upload) create() error {
 	b := u.bucket
-	return b.patience.try(u.ctx, 0, func(ctx context.Context) error {
+	return b.try(u.ctx, uploading, 0, func(ctx context.Context) error {
 		in := &s3.CreateMultipartUploadInput{
 			Bucket: aws.String(b.at.Bucket), Key: aws.String(u.key), Metadata: map[string]string{markName: u.mark},
 		}
@@ -140,7 +140,7 @@ func (u *Upload) create() error {
 
 func (u *Upload) put(id *string, number int32, contents []byte) (part types.CompletedPart, err error) {
 	b := u.bucket
-	err = b.patience.try(u.ctx, int64(len(contents)), func(ctx context.Context) error {
+	err = b.try(u.ctx, uploading, int64(len(contents)), func(ctx context.Context) error {
 		answer, err := b.client.UploadPart(ctx, &s3.UploadPartInput{
 			Bucket: aws.String(b.at.Bucket), Key: aws.String(u.key), UploadId: id, PartNumber: aws.Int32(number),
 			Body: bytes.NewReader(contents), ContentLength: aws.Int64(int64(len(contents))),
@@ -178,7 +178,7 @@ func (u *Upload) Commit() error {
 // whole puts contents of one part.
 func (u *Upload) whole() error {
 	b := u.bucket
-	return b.patience.try(u.ctx, int64(len(u.part)), func(ctx context.Context) error {
+	return b.try(u.ctx, uploading, int64(len(u.part)), func(ctx context.Context) error {
 		_, err := b.client.PutObject(ctx, &s3.PutObjectInput{
 			Bucket: aws.String(b.at.Bucket), Key: aws.String(u.key), Metadata: map[string]string{markName: u.mark},
 			Body: bytes.NewReader(u.part), ContentLength: aws.Int64(int64(len(u.part))),
@@ -196,7 +196,7 @@ func (u *Upload) complete() error {
 		return err
 	}
 	b := u.bucket
-	err := b.patience.try(u.ctx, 0, func(ctx context.Context) error {
+	err := b.try(u.ctx, uploading, 0, func(ctx context.Context) error {
 		_, err := b.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
 			Bucket: aws.String(b.at.Bucket), Key: aws.String(u.key), UploadId: u.id,
 			MultipartUpload: &types.CompletedMultipartUpload{Parts: u.parts},
@@ -228,7 +228,7 @@ func (u *Upload) Abandon() {
 		b := u.bucket
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(u.ctx), abortWithin)
 		defer cancel()
-		_ = b.patience.try(ctx, 0, func(ctx context.Context) error { // nobody could do more
+		_ = b.try(ctx, uploading, 0, func(ctx context.Context) error { // nobody could do more
 			_, err := b.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{
 				Bucket: aws.String(b.at.Bucket), Key: aws.String(u.key), UploadId: u.id,
 			})

@@ -109,10 +109,13 @@ func (c counter) Write(b []byte) (int, error) {
 }
 
 // Write adds the rows of a record.
-func (o *Output) Write(rec arrow.Record) (err error) {
-	defer caught(&err)
+func (o *Output) Write(rec arrow.Record) error {
 	o.rows += rec.NumRows()
-	if err := o.write(rec); err != nil {
+	err := func() (err error) {
+		defer caught(&err)
+		return o.write(rec)
+	}()
+	if err != nil {
 		return fmt.Errorf("write %s: %w", o.path, err)
 	}
 	return nil
@@ -126,8 +129,11 @@ type Written struct {
 
 // Commit completes the file, on disk, and gives it its name.
 func (o *Output) Commit() (w Written, err error) {
-	defer caught(&err)
-	if err := o.finish(); err != nil {
+	err = func() (err error) {
+		defer caught(&err)
+		return o.finish()
+	}()
+	if err != nil {
 		o.Abandon()
 		return Written{}, fmt.Errorf("write %s: %w", o.path, err)
 	}
@@ -153,7 +159,11 @@ func (o *Output) Abandon() {
 // caught turns a panic of the library into an error: it panics where others
 // return one.
 func caught(err *error) {
-	if p := recover(); p != nil {
-		*err = fmt.Errorf("write a file: %v", p)
+	switch p := recover().(type) {
+	case nil:
+	case error:
+		*err = p
+	default:
+		*err = fmt.Errorf("%v", p)
 	}
 }

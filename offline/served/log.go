@@ -18,6 +18,9 @@ type Log struct {
 	cfg   Config // defaults filled in
 	queue chan *Lookup
 	held  atomic.Int64 // bytes of what is in the queue
+	// erasures are asked of Run; ended is closed when it answers no more.
+	erasures chan erasure
+	ended    chan struct{}
 
 	// What follows is Run's.
 	open    *writer // nil while there is nothing to write
@@ -32,7 +35,7 @@ func New(cfg Config) (*Log, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("served log configuration: %w", err)
 	}
-	l := &Log{cfg: cfg.withDefaults(), queue: make(chan *Lookup, queueLookups)}
+	l := &Log{cfg: cfg.withDefaults(), queue: make(chan *Lookup, queueLookups), erasures: make(chan erasure), ended: make(chan struct{})}
 	var err error
 	l.metrics, err = newInstruments(l)
 	return l, err
@@ -61,8 +64,9 @@ func (l *Log) Offer(ctx context.Context, x *Lookup, leftOut int) {
 }
 
 // Run writes files until ctx ends, then what is left, and returns nil. What cannot be
-// written is dropped, counted, and told once until it works again.
+// written is dropped, counted, and told once until it works again. It is called once.
 func (l *Log) Run(ctx context.Context) error {
+	defer close(l.ended)
 	defer l.metrics.close()
 	l.keep(ctx)
 	tick := time.NewTicker(l.cfg.Every)
@@ -73,19 +77,26 @@ func (l *Log) Run(ctx context.Context) error {
 			l.take(ctx, x)
 		case <-tick.C:
 			l.write(ctx)
+		case e := <-l.erasures:
+			l.erase(e)
 		case <-ctx.Done():
 			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), endWithin)
 			defer cancel()
-			for {
-				select {
-				case x := <-l.queue:
-					l.take(end, x)
-					continue
-				default:
-				}
-				l.write(end)
-				return nil
-			}
+			l.drain(end)
+			l.write(end)
+			return nil
+		}
+	}
+}
+
+// drain takes what is in the queue now.
+func (l *Log) drain(ctx context.Context) {
+	for {
+		select {
+		case x := <-l.queue:
+			l.take(ctx, x)
+		default:
+			return
 		}
 	}
 }

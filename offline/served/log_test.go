@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -378,5 +379,62 @@ func TestAConfigurationIsJudgedWhole(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
+	}
+}
+
+// What was served of an entity goes with all that was computed of it, from what waits and
+// from files; others stay, and so does the rest of a lookup.
+func TestAnErasedEntityIsInNoFile(t *testing.T) {
+	l, dir := newLog(t)
+	offer := func(id string, keys ...string) {
+		x := oneLookup(id, noon)
+		one := x.Rows[0]
+		x.Rows = nil
+		for i, k := range keys {
+			r := one
+			r.Entity, r.Key = i, feature.Key(k)
+			computed := Row{Entity: i, View: "surge", From: hlc.Vector{}, Until: hlc.Vector{}, Cells: one.Cells}
+			x.Rows = append(x.Rows, r, computed)
+		}
+		l.Offer(t.Context(), x, 0)
+	}
+	ctx, end := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- l.Run(ctx) }()
+	views := []feature.ViewID{1}
+	want := func(what string, got Erased, err error, want Erased) {
+		t.Helper()
+		if err != nil || got != want {
+			t.Errorf("%s: got %+v, %v, want %+v", what, got, err, want)
+		}
+	}
+	offer("a", "k", "other")
+	offer("b", "k")
+	got, err := l.Count(t.Context(), views, feature.Key("k"))
+	want("counted", got, err, Erased{Entities: 2, Files: 1})
+	offer("c", "other", "k", "third")
+	got, err = l.Count(t.Context(), []feature.ViewID{2}, feature.Key("k"))
+	want("in another view", got, err, Erased{})
+	got, err = l.Erase(t.Context(), views, feature.Key("k"), feature.Key("nobody"))
+	want("erased", got, err, Erased{Entities: 3, Files: 2})
+	got, err = l.Erase(t.Context(), views, feature.Key("k"))
+	want("erased again", got, err, Erased{})
+	offer("d", "other")
+	end()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Erase(t.Context(), views, feature.Key("k")); !errors.Is(err, ErrEnded) {
+		t.Errorf("after the end: got %v", err)
+	}
+	var left []string
+	for _, x := range readAll(t, dir, time.Time{}, time.Time{}) {
+		for _, r := range x.Rows {
+			left = append(left, fmt.Sprint(x.Request, r.Entity, r.View, string(r.Key)))
+		}
+	}
+	slices.Sort(left)
+	if got, want := strings.Join(left, " "), "a1driver_statsother a1surge c0driver_statsother c0surge c2driver_statsthird c2surge d0driver_statsother d0surge"; got != want {
+		t.Errorf("left are\n%s, want\n%s", got, want)
 	}
 }

@@ -31,10 +31,11 @@ type Dialect struct {
 	// where they have to be a table.
 	scan   func(d *Dialect, q *Query, folder string) string
 	entity func(d *Dialect, path string) string
-	// time is a column's time as one that can be compared with others, with as many
-	// digits as the engine has; less is a time that much earlier.
-	time func(column string, t *arrow.TimestampType) string
-	less func(t string, by time.Duration) (string, error)
+	// time is a column's time as one that can be compared with others, of the type
+	// moment, with as many digits as the engine has; less is a time that much earlier.
+	moment string
+	time   func(column string, t *arrow.TimestampType) string
+	less   func(t string, by time.Duration) (string, error)
 	// instant is a column of timestamps as a value of the result, at one of a
 	// default, which is in nanoseconds since the Unix epoch.
 	instant func(column string) string

@@ -15,7 +15,7 @@ import (
 // Spark is Spark SQL, from version 3.4 on. It has no nanoseconds, and is told to read
 // them as numbers.
 var Spark = &Dialect{
-	Name: "spark-sql", quote: "`", escapes: true, list: "ARRAY<%s>", array: [2]string{"array(", ")"}, bytes: "unhex('%X')",
+	Name: "spark-sql", moment: "BIGINT", quote: "`", escapes: true, list: "ARRAY<%s>", array: [2]string{"array(", ")"}, bytes: "unhex('%X')",
 	kinds: map[feature.Kind]string{
 		feature.Bytes: "BINARY", feature.String: "STRING", feature.Int32: "INT", feature.Int64: "BIGINT", feature.Float32: "FLOAT",
 		feature.Float64: "DOUBLE", feature.Bool: "BOOLEAN", feature.Timestamp: "BIGINT",
@@ -45,7 +45,7 @@ var Spark = &Dialect{
 
 // Trino is Trino over the Hive connector, with a table for each view.
 var Trino = &Dialect{
-	Name: "trino-sql", quote: `"`, list: "ARRAY(%s)", array: [2]string{"ARRAY[", "]"}, bytes: "from_hex('%X')",
+	Name: "trino-sql", moment: "TIMESTAMP(9)", quote: `"`, list: "ARRAY(%s)", array: [2]string{"ARRAY[", "]"}, bytes: "from_hex('%X')",
 	kinds: map[feature.Kind]string{
 		feature.Bytes: "VARBINARY", feature.String: "VARCHAR", feature.Int32: "INTEGER", feature.Int64: "BIGINT", feature.Float32: "REAL",
 		feature.Float64: "DOUBLE", feature.Bool: "BOOLEAN", feature.Timestamp: "TIMESTAMP(9)",
@@ -76,7 +76,7 @@ var Trino = &Dialect{
 
 // DuckDB is DuckDB, from version 1.1 on. It cuts the times of history to microseconds.
 var DuckDB = &Dialect{
-	Name: "duckdb-sql", quote: `"`, list: "%s[]", array: [2]string{"[", "]"}, bytes: "from_hex('%X')",
+	Name: "duckdb-sql", moment: "BIGINT", quote: `"`, list: "%s[]", array: [2]string{"[", "]"}, bytes: "from_hex('%X')",
 	kinds: map[feature.Kind]string{
 		feature.Bytes: "BLOB", feature.String: "VARCHAR", feature.Int32: "INTEGER", feature.Int64: "BIGINT", feature.Float32: "FLOAT",
 		feature.Float64: "DOUBLE", feature.Bool: "BOOLEAN", feature.Timestamp: "TIMESTAMPTZ",

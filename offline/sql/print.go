@@ -54,11 +54,11 @@ func (p *printer) entity() {
 		columns = append(columns, fmt.Sprintf("%s AS c%d", p.d.name(f.Name), i))
 	}
 	at := p.q.Entity.FieldIndices(p.q.Request.EventTime)[0]
-	unit, from := &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"}, tableOfEntityRows
+	columns = append(columns, p.d.time(p.d.name(p.q.Request.EventTime), p.unit(at))+" AS t")
+	from := tableOfEntityRows
 	if p.q.readsEntity() {
-		unit, from = p.q.Entity.Field(at).Type.(*arrow.TimestampType), p.d.entity(p.d, p.q.EntityRows)
+		from = p.d.entity(p.d, p.q.EntityRows)
 	}
-	columns = append(columns, p.d.time(p.d.name(p.q.Request.EventTime), unit)+" AS t")
 	p.line("WITH entity AS (")
 	p.line("  SELECT")
 	p.list("    ", columns)
@@ -96,10 +96,15 @@ func (p *printer) folder(n int, f *folder) {
 func (p *printer) rows(f *folder) []string {
 	d := p.d
 	var out []string
+	times := history.ArrowType(feature.ScalarOf(feature.Timestamp)).(*arrow.TimestampType)
 	for i, k := range f.view.Keys {
-		out = append(out, fmt.Sprintf("%s AS k%d", d.name(k.Name), i))
+		key := d.name(k.Name)
+		if k.Type.Kind == feature.Timestamp {
+			key = d.time(key, times)
+		}
+		out = append(out, fmt.Sprintf("%s AS k%d", key, i))
 	}
-	out = append(out, d.time(d.name(history.ColumnEvent), history.ArrowType(feature.ScalarOf(feature.Timestamp)).(*arrow.TimestampType))+" AS event",
+	out = append(out, d.time(d.name(history.ColumnEvent), times)+" AS event",
 		d.name(history.ColumnGeneration)+" AS g", d.name(history.ColumnAt)+" AS a", d.name(history.ColumnOrigin)+" AS o", d.name(history.ColumnDeleted)+" AS deleted", d.name(history.ColumnLogOnly)+" AS l")
 	for i, c := range f.features {
 		value := d.literal(feature.Value{}, c.Type)

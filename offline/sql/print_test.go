@@ -100,6 +100,10 @@ func TestWhatSQLCannotSayIsRefused(t *testing.T) {
 		}, training.ErrRequest, []string{`no column "who", join key driver_id of view stats`, "driver_id, "}},
 		{"no times", func(q *Query) { q.Request.EventTime = "when" }, training.ErrRequest, []string{`no column "when"`}},
 		{"other times", func(q *Query) { q.Entity = untimed }, training.ErrRequest, []string{"column at of the entity rows is int64, it must be timestamps"}},
+		{"another type", func(q *Query) {
+			q.Request.Features = h.features("stats", "rate")
+			q.Request.Features[0].Keys = []string{"city"}
+		}, training.ErrRequest, []string{"column city of the entity rows is utf8, join key driver_id of view stats is int64"}},
 		{"nothing", func(q *Query) { q.Request.Features = nil }, training.ErrRequest, []string{"Features is empty"}},
 	} {
 		q := Query{Request: training.Request{EventTime: "at", Features: h.features("stats", "rate")}, History: in, Location: "/h", Entity: entity()}

@@ -164,7 +164,10 @@ func (q *Query) refuseEntity() error {
 	}
 	for _, f := range q.Request.Features {
 		for i, name := range keysOf(f) {
-			find(name, fmt.Sprintf("join key %s of view %s", f.View.Keys[i].Name, f.View.Name))
+			k := f.View.Keys[i]
+			if c, ok := find(name, fmt.Sprintf("join key %s of view %s", k.Name, f.View.Name)); ok && !sameKeys(k, c.Type) {
+				errs = append(errs, fmt.Errorf("%w: column %s of the entity rows is %s, join key %s of view %s is %s", training.ErrRequest, name, c.Type, k.Name, f.View.Name, k.Type))
+			}
 		}
 	}
 	return errors.Join(errs...)

@@ -2,7 +2,6 @@ package sql
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"featurestore/feature"
@@ -55,8 +54,8 @@ func (p *printer) counterType(c column) string {
 	return p.d.kind(c.Type.Kind)
 }
 
-// result joins the entity rows with the state of their time. Times of one entity's
-// states do not overlap, so each entity row meets one of each view at most.
+// result joins the entity rows with the states that they meet, of which an entity has
+// one for each event.
 func (p *printer) result() error {
 	d := p.d
 	var columns []string
@@ -80,16 +79,15 @@ func (p *printer) result() error {
 		}
 		columns = append(columns, fmt.Sprintf("CASE WHEN %s THEN %s%s END AS %s", holds, value, otherwise, d.name(output(f))))
 	}
+	for n, j := range p.joins {
+		p.met(n, j)
+	}
 	p.line(")")
 	p.line("SELECT")
 	p.list("  ", columns)
-	p.line("FROM entity e")
+	p.line("FROM met%d e", len(p.joins)-1)
 	for n, j := range p.joins {
-		var on []string
-		for i, key := range j.keys {
-			on = append(on, fmt.Sprintf("j%d.k%d = e.c%d", n, i, p.q.Entity.FieldIndices(key)[0]))
-		}
-		p.line("LEFT JOIN states%d j%d ON %s AND j%d.event <= e.t AND (j%d.next IS NULL OR e.t < j%d.next)", j.folder, n, strings.Join(on, " AND "), n, n, n)
+		p.line("LEFT JOIN states%d j%d ON %s", j.folder, n, p.on(n, j))
 	}
 	p.line(";")
 	return nil

@@ -40,12 +40,14 @@ func compare(rows []history.Row, readable func(hlc.Position) (nanos int64, ok bo
 		do  func(*sides, int)
 	}
 	var events []event
+	earlyOnes := false
 	for i := range rows {
 		r := &rows[i]
 		due, there := r.Version.EventTime, int64(math.MaxInt64)
 		events = append(events, event{due, i, (*sides).becomeTrue})
 		if at, ok := readable(r.Log); ok && !r.LogOnly {
 			there = at
+			earlyOnes = earlyOnes || there < due
 			events = append(events, event{at, i, (*sides).becomeServed})
 		}
 		// Until then it is late, from then on it is on its way.
@@ -55,7 +57,7 @@ func compare(rows []history.Row, readable func(hlc.Position) (nanos int64, ok bo
 	}
 	slices.SortStableFunc(events, func(a, b event) int { return cmp.Compare(a.at, b.at) })
 	return func(yield func(compared) bool) {
-		s := newSides(rows)
+		s := newSides(rows, earlyOnes)
 		for n, e := range events {
 			s.at = e.at
 			if e.do != nil {

@@ -18,7 +18,7 @@ type Comparison struct{ sides *sides }
 // in none. Rows are in order of event time and version, as Entities yields them, and stay
 // the caller's; they must not change while the Comparison is in use.
 func Compare(rows []history.Row, at int64, served func(i int) bool) *Comparison {
-	s := newSides(rows)
+	s := newSides(rows, true)
 	s.at = at
 	for i := range rows {
 		if rows[i].Version.EventTime <= at {

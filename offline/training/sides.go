@@ -15,20 +15,29 @@ type sides struct {
 	counted counts
 	at      int64 // the moment, in nanoseconds since the Unix epoch
 	// served and truth are the joins of the rows of each side, both that of the rows
-	// that are in the two.
+	// that are in the two. Without rows that are early, ever, both is not kept: it is
+	// what is served.
 	served, truth, both feature.Row
+	earlyOnes           bool
 	// shows says that the region had any row of the entity.
 	shows             bool
 	inServed, inTruth []bool // by row
-	// missing are the rows of truth that are not served, early those that are served
-	// and not true yet; rising.
-	missing, early []int
+	// early are the rows that are served and not true yet; rising.
+	early []int
+	// missing are, for each counter and set, the rows of truth that have something of it and
+	// were not served when they became true; rising. Those that are by now are taken out when
+	// they are met.
+	missing map[feature.FeatureID][]int
 }
 
 // newSides returns the sides before any time. Rows are all of one entity, in order of
-// event time and version; they stay the caller's.
-func newSides(rows []history.Row) *sides {
-	return &sides{rows: rows, counted: increments(rows), inServed: make([]bool, len(rows)), inTruth: make([]bool, len(rows))}
+// event time and version, in which they have to become true; they stay the caller's.
+// EarlyOnes says that a row may be served before it is true.
+func newSides(rows []history.Row, earlyOnes bool) *sides {
+	return &sides{
+		rows: rows, counted: increments(rows), earlyOnes: earlyOnes, inServed: make([]bool, len(rows)), inTruth: make([]bool, len(rows)),
+		missing: map[feature.FeatureID][]int{},
+	}
 }
 
 // becomeTrue has row i enter what is true.
@@ -37,10 +46,29 @@ func (s *sides) becomeTrue(i int) {
 	s.truth = feature.JoinRow(s.truth, s.counted.delta(i, s.rows[i].Delta))
 	if s.inServed[i] {
 		s.early = without(s.early, i)
-		s.both = feature.JoinRow(s.both, s.rows[i].Delta)
-	} else {
-		s.missing = with(s.missing, i)
+		s.join(i)
+		return
 	}
+	for _, c := range s.rows[i].Delta.Cells {
+		if c.Rule == feature.Counter || c.Rule == feature.Set {
+			s.missing[c.Feature] = append(s.missing[c.Feature], i)
+		}
+	}
+}
+
+// join puts row i into both.
+func (s *sides) join(i int) {
+	if s.earlyOnes {
+		s.both = feature.JoinRow(s.both, s.rows[i].Delta)
+	}
+}
+
+// due is what would be served without rows that are early.
+func (s *sides) due() feature.Row {
+	if s.earlyOnes {
+		return s.both
+	}
+	return s.served
 }
 
 // becomeServed has row i enter what is served.
@@ -48,8 +76,7 @@ func (s *sides) becomeServed(i int) {
 	s.inServed[i], s.shows = true, true
 	s.served = feature.JoinRow(s.served, s.rows[i].Delta)
 	if s.inTruth[i] {
-		s.missing = without(s.missing, i)
-		s.both = feature.JoinRow(s.both, s.rows[i].Delta)
+		s.join(i)
 	} else {
 		s.early = with(s.early, i)
 	}
@@ -157,7 +184,7 @@ func (s *sides) isEarly(field *feature.Field, had feature.Cell, isHad bool) bool
 	if len(s.early) == 0 {
 		return false
 	}
-	due, isDue := cellOf(s.both, field)
+	due, isDue := cellOf(s.due(), field)
 	switch {
 	case isHad != isDue:
 		return true
@@ -192,11 +219,17 @@ func (s *sides) addsEarly(id feature.FeatureID, epoch feature.Version) bool {
 // are missing and changed it, the one of the greatest version; -1 where there is none.
 func (s *sides) missingPart(truth *feature.Cell) int {
 	adds, has := -1, -1 // the least that adds anything, if only zero, and that has the cell
-	due, _ := s.both.Cell(truth.Feature)
-	for n := len(s.missing) - 1; n >= 0; n-- {
-		i := s.missing[n]
-		c, ok := s.rows[i].Delta.Cell(truth.Feature)
-		if !ok || c.Epoch != truth.Epoch || s.hasServed(s.rows[i].Version) {
+	due, _ := s.due().Cell(truth.Feature)
+	missing := s.missing[truth.Feature]
+	for n := len(missing) - 1; n >= 0; n-- {
+		i := missing[n]
+		if s.inServed[i] {
+			missing = slices.Delete(missing, n, n+1)
+			s.missing[truth.Feature] = missing
+			continue
+		}
+		c, _ := s.rows[i].Delta.Cell(truth.Feature)
+		if c.Epoch != truth.Epoch || s.hasServed(s.rows[i].Version) {
 			continue
 		}
 		if truth.Rule == feature.Counter {

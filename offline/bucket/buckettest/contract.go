@@ -179,7 +179,10 @@ func listsArePrefixes(t *testing.T, f, other Files) {
 			t.Errorf("prefix %q: got %q, want %q", prefix, got, want)
 		}
 	}
-	for range f.List(ctx, "many/") {
+	for _, err := range f.List(ctx, "many/") {
+		if err != nil {
+			t.Fatal(err)
+		}
 		break // who stops early is not called again
 	}
 }

@@ -11,7 +11,7 @@ import (
 // realServer is the variable with the URL of an empty prefix on a real server, such
 // as s3://lake/tests?endpoint=http://127.0.0.1:7070. Credentials are those of the
 // environment.
-const realServer = "FEATURESTORE_TEST_S3"
+const realServer = "TEST_S3_URL"
 
 // RealURL returns the URL of a test's own prefix on a real server, or skips the
 // test.

@@ -137,6 +137,30 @@ WITH entity AS (
     max_by(CASE WHEN s1 THEN event END, CASE WHEN s1 OR deleted THEN by_event END) OVER w AS e1
   FROM ranked1
   WINDOW w AS (PARTITION BY k0, k1 ORDER BY event, by_event ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+), met0 AS ( -- the last event of stats before each entity row
+  SELECT t, c0, c1, c2, c3, c4, m0 FROM (
+    SELECT t, c0, c1, c2, c3, c4, asks, max(event) OVER (PARTITION BY k0 ORDER BY moment, asks ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS m0 FROM (
+      SELECT t, c0, c1, c2, c3, c4, c0 AS k0, t AS moment, 1 AS asks, CAST(NULL AS TIMESTAMP(9)) AS event FROM entity
+      UNION ALL
+      SELECT NULL, NULL, NULL, NULL, NULL, NULL, k0, event AS moment, 0 AS asks, event FROM states0 WHERE next IS NULL OR next > event
+    ) u
+  ) v WHERE asks = 1
+), met1 AS ( -- the last event of stats before each entity row
+  SELECT t, c0, c1, c2, c3, c4, m0, m1 FROM (
+    SELECT t, c0, c1, c2, c3, c4, m0, asks, max(event) OVER (PARTITION BY k0 ORDER BY moment, asks ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS m1 FROM (
+      SELECT t, c0, c1, c2, c3, c4, m0, c1 AS k0, t AS moment, 1 AS asks, CAST(NULL AS TIMESTAMP(9)) AS event FROM met0
+      UNION ALL
+      SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, k0, event AS moment, 0 AS asks, event FROM states0 WHERE next IS NULL OR next > event
+    ) u
+  ) v WHERE asks = 1
+), met2 AS ( -- the last event of places before each entity row
+  SELECT t, c0, c1, c2, c3, c4, m0, m1, m2 FROM (
+    SELECT t, c0, c1, c2, c3, c4, m0, m1, asks, max(event) OVER (PARTITION BY k0, k1 ORDER BY moment, asks ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS m2 FROM (
+      SELECT t, c0, c1, c2, c3, c4, m0, m1, c2 AS k0, c3 AS k1, t AS moment, 1 AS asks, CAST(NULL AS TIMESTAMP(9)) AS event FROM met1
+      UNION ALL
+      SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, k0, k1, event AS moment, 0 AS asks, event FROM states1 WHERE next IS NULL OR next > event
+    ) u
+  ) v WHERE asks = 1
 )
 SELECT
   e.c0 AS "driver_id",
@@ -155,8 +179,8 @@ SELECT
   CASE WHEN j1.e0 >= e.t - INTERVAL '90.000' SECOND THEN j1.v0 END AS "origin__rate",
   CASE WHEN j2.e0 IS NOT NULL THEN j2.v0 ELSE 'it''s \ here' END AS "kind",
   CASE WHEN j2.e1 IS NOT NULL THEN j2.v1 END AS "taste"
-FROM entity e
-LEFT JOIN states0 j0 ON j0.k0 = e.c0 AND j0.event <= e.t AND (j0.next IS NULL OR e.t < j0.next)
-LEFT JOIN states0 j1 ON j1.k0 = e.c1 AND j1.event <= e.t AND (j1.next IS NULL OR e.t < j1.next)
-LEFT JOIN states1 j2 ON j2.k0 = e.c2 AND j2.k1 = e.c3 AND j2.event <= e.t AND (j2.next IS NULL OR e.t < j2.next)
+FROM met2 e
+LEFT JOIN states0 j0 ON j0.k0 = e.c0 AND j0.event = e.m0 AND (j0.next IS NULL OR j0.next > j0.event)
+LEFT JOIN states0 j1 ON j1.k0 = e.c1 AND j1.event = e.m1 AND (j1.next IS NULL OR j1.next > j1.event)
+LEFT JOIN states1 j2 ON j2.k0 = e.c2 AND j2.k1 = e.c3 AND j2.event = e.m2 AND (j2.next IS NULL OR j2.next > j2.event)
 ;
