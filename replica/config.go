@@ -268,5 +268,5 @@ func (c Config) online() online.Config {
 
 // server returns the configuration of the edge, without telemetry.
 func (c Config) server() server.Config {
-	return server.Config{Region: c.Region, Store: c.Store, FeastProject: c.FeastProject, Timeout: c.Timeout, MaxTimeout: c.MaxTimeout, Limits: c.Limits}
+	return server.Config{Region: c.Region, Store: c.Store, FeastProject: c.FeastProject, Timeout: c.Timeout, MaxTimeout: c.MaxTimeout, Limits: c.Limits, Stall: c.Exports.Stall}
 }

@@ -120,9 +120,17 @@ func New(cfg Config) (_ *Replica, err error) {
 // limitHeap keeps garbage from standing about: by itself the collector lets as
 // much of it gather as there is live, and a load makes it quickly.
 func (r *Replica) limitHeap() {
-	if _, set := os.LookupEnv("GOMEMLIMIT"); !set && r.cfg.HeapBytes > 0 {
+	if r.limitsHeap() {
+		heap.Lock()
+		defer heap.Unlock()
 		debug.SetMemoryLimit(r.cfg.HeapBytes)
 	}
+}
+
+// limitsHeap reports whether the heap's limit is the store's to set.
+func (r *Replica) limitsHeap() bool {
+	_, set := os.LookupEnv("GOMEMLIMIT")
+	return !set && r.cfg.HeapBytes > 0
 }
 
 func (r *Replica) onlineConfig() online.Config {
