@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -266,7 +267,14 @@ func (c cancelAfter) Deadline() (time.Time, bool) {
 func TestStreamsAreBounded(t *testing.T) {
 	h := open(t)
 	h.write(500)
-	client := h.serve(func(c *Config) { c.Streams, c.Trainings = 3, 1 })
+	var began, ended atomic.Int64
+	client := h.serve(func(c *Config) {
+		c.Streams, c.Trainings = 3, 1
+		c.Began = func() func() {
+			began.Add(1)
+			return func() { ended.Add(1) }
+		}
+	})
 	_, rec := entityRecords(10)
 	d := command(t, api.ExportRequest{Service: "driver_v1"})
 	held := h.hold(client, rec)
@@ -291,6 +299,9 @@ func TestStreamsAreBounded(t *testing.T) {
 	}
 	if _, err := exchange(t.Context(), client, d, rec, 1); err != nil {
 		t.Errorf("after the one that was held: %v", err)
+	}
+	if began.Load() != 2 || ended.Load() != 2 {
+		t.Errorf("%d joins were told to begin and %d to end, want the two that ran", began.Load(), ended.Load())
 	}
 }
 
