@@ -64,8 +64,8 @@ func (s *service) Handshake(stream flight.FlightService_HandshakeServer) error {
 }
 
 // beginJoin is begin for a stream that joins, which takes memory.
-func (s *Server) beginJoin(ctx context.Context, method string) (end func(), err error) {
-	end, err = s.begin(ctx, method, s.streams, s.trainings)
+func (s *Server) beginJoin(ctx context.Context, method string) (func(), error) {
+	end, err := s.begin(ctx, method, s.streams, s.trainings)
 	if err != nil || s.cfg.Began == nil {
 		return end, err
 	}

@@ -21,6 +21,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"featurestore/api"
+	"featurestore/offline/export"
 )
 
 // plain is an export of which nothing is known beforehand.
@@ -147,6 +148,47 @@ func TestAClientThatStallsIsLetGoOf(t *testing.T) {
 		leave() // as gRPC does when the handler has returned
 		s.sending.Wait()
 	})
+}
+
+// A handler that panics fails its caller, and nobody else.
+func TestAPanicIsOneCallersError(t *testing.T) {
+	h := open(t)
+	h.write(500)
+	bad := &panicking{Source: h.source()}
+	client := h.serve(func(c *Config) { c.Source = bad })
+	d := command(t, api.ExportRequest{Rows: "driver_stats"})
+	bad.panics = true
+	_, err := client.GetFlightInfo(t.Context(), d)
+	wantStatus(t, "a call", err, codes.Internal, "its log says more")
+	_, err = get(t.Context(), client, &flight.Ticket{Ticket: d.Cmd})
+	wantStatus(t, "a stream", err, codes.Internal, "its log says more")
+	bad.panics = false
+	if got, err := get(t.Context(), client, &flight.Ticket{Ticket: d.Cmd}); err != nil || got.manifest == nil {
+		t.Errorf("afterwards: %v", err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s := testServer(t)
+		func() {
+			defer func() { _ = recover() }()
+			_ = s.send(&pipe{ctx: t.Context(), take: make(chan struct{})}, api.FlightRequest{}, exportFunc(func(context.Context, func(arrow.Record) error) (*api.ExportManifest, error) {
+				panic("boom")
+			}))
+		}()
+		s.sending.Wait()
+	})
+}
+
+// panicking is a source that panics when it is told to.
+type panicking struct {
+	export.Source
+	panics bool // between calls
+}
+
+func (p *panicking) Now(ctx context.Context) (*export.Past, error) {
+	if p.panics {
+		panic("boom")
+	}
+	return p.Source.Now(ctx)
 }
 
 // Nor is one waited for that sends nothing: the place is another's.
