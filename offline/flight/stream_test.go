@@ -157,12 +157,12 @@ func TestAPanicIsOneCallersError(t *testing.T) {
 	bad := &panicking{Source: h.source()}
 	client := h.serve(func(c *Config) { c.Source = bad })
 	d := command(t, api.ExportRequest{Rows: "driver_stats"})
-	bad.panics = true
+	bad.panics.Store(true)
 	_, err := client.GetFlightInfo(t.Context(), d)
 	wantStatus(t, "a call", err, codes.Internal, "its log says more")
 	_, err = get(t.Context(), client, &flight.Ticket{Ticket: d.Cmd})
 	wantStatus(t, "a stream", err, codes.Internal, "its log says more")
-	bad.panics = false
+	bad.panics.Store(false)
 	if got, err := get(t.Context(), client, &flight.Ticket{Ticket: d.Cmd}); err != nil || got.manifest == nil {
 		t.Errorf("afterwards: %v", err)
 	}
@@ -181,11 +181,11 @@ func TestAPanicIsOneCallersError(t *testing.T) {
 // panicking is a source that panics when it is told to.
 type panicking struct {
 	export.Source
-	panics bool // between calls
+	panics atomic.Bool
 }
 
 func (p *panicking) Now(ctx context.Context) (*export.Past, error) {
-	if p.panics {
+	if p.panics.Load() {
 		panic("boom")
 	}
 	return p.Source.Now(ctx)
