@@ -86,7 +86,13 @@ var rooms = []room{
 	// Edges: what the world and other stores talk to.
 	{path: "relay"}, // links between regions on one machine: delay, loss, cuts
 	{path: "api", may: []string{"hlc", "feature"}, test: []string{"feature/definition"}},
-	{path: "probe", may: []string{"api"}, pure: true}, // what a canary saw, judged
+	{path: "probe", may: []string{"api"}, pure: true},                            // what a canary saw, judged
+	{path: "offline/outside", may: []string{"feature", "offline/source", "api"}}, // files of others, read by a child process
+	{
+		path: "offline/batch", // files of others become rows, through the edge
+		may:  []string{"feature", "offline/jobs", "offline/outside", "api"},
+		test: []string{"hlc", "feature/definition", "online", "offline/source", "consistency", "meta"},
+	},
 	{
 		path: "offline/sql", // the same join, as text for engines that read the files
 		may:  []string{"hlc", "feature", "offline/history", "offline/training"},
@@ -101,7 +107,7 @@ var rooms = []room{
 		path: "server",
 		may: []string{
 			"hlc", "feature", "feature/definition", "feature/ondemand", "replication/oplog", "meta",
-			"online", "consistency", "replication", "offline", "offline/jobs", "offline/source", "offline/served", "offline/export", "api",
+			"online", "consistency", "replication", "offline", "offline/jobs", "offline/source", "offline/served", "offline/export", "api", "offline/batch",
 		},
 		test: []string{"offline/history"},
 	},
@@ -122,7 +128,7 @@ var rooms = []room{
 		path: "replica",
 		may: []string{
 			"hlc", "feature", "feature/definition", "feature/ondemand", "replication/oplog", "meta",
-			"online", "consistency", "replication", "offline", "offline/jobs", "offline/source", "offline/bucket", "offline/history", "offline/pit", "offline/export", "offline/served",
+			"online", "consistency", "replication", "offline", "offline/jobs", "offline/source", "offline/bucket", "offline/history", "offline/pit", "offline/export", "offline/served", "offline/batch", "offline/outside",
 			"api", "server", "replication/peer", "offline/flight", "relay", "fault",
 		},
 		test: []string{"sdk", "probe", "offline/bucket/buckettest"},
@@ -143,7 +149,7 @@ var rooms = []room{
 		path: "cmd/featurestore",
 		may: []string{
 			"hlc", "feature", "feature/definition", "feature/ondemand", "replication/oplog",
-			"online", "consistency", "offline/source", "offline/bucket", "offline/history", "offline/pit", "offline/training", "offline/sql", "offline/export", "api", "probe", "sdk", "sdk/training", "replica", "relay", "meta", "offline/verify",
+			"online", "consistency", "offline/source", "offline/outside", "offline/bucket", "offline/history", "offline/pit", "offline/training", "offline/sql", "offline/export", "api", "probe", "sdk", "sdk/training", "replica", "relay", "meta", "offline/verify",
 		},
 		test: []string{"server", "simulation", "offline/bucket/buckettest"},
 	},
@@ -188,7 +194,7 @@ var libraries = []library{
 	{path: "go.opentelemetry.io/contrib/instrumentation/runtime", home: []string{"replica"}},
 	{
 		path: "go.opentelemetry.io/otel", // the API: instruments and spans
-		home: []string{"online", "consistency", "replication", "replication/peer", "offline", "offline/bucket", "offline/history", "offline/served", "offline/flight", "probe", "server", "sdk", "replica"},
+		home: []string{"online", "consistency", "replication", "replication/peer", "offline", "offline/bucket", "offline/history", "offline/served", "offline/flight", "probe", "server", "sdk", "replica", "offline/batch"},
 	},
 	{path: "go.opentelemetry.io/otel/exporters", home: []string{"replica"}},
 	{

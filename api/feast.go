@@ -14,3 +14,15 @@ type FeastFault struct {
 	// Type is a Code.
 	Type Code `json:"type"`
 }
+
+// FeastAccepted answers a request to materialize that goes on after it.
+type FeastAccepted struct {
+	Status string   `json:"status"`
+	Views  []string `json:"feature_views"`
+}
+
+// FeastBusy answers one for views that are materializing already.
+type FeastBusy struct {
+	Error string   `json:"error"`
+	Views []string `json:"feature_views"`
+}

@@ -13,6 +13,7 @@ const (
 	HeaderWaited       = "Featurestore-Waited-Ms"     // time spent waiting for the level
 	HeaderForwarded    = "Featurestore-Forwarded"     // region/store that sent the request on; between stores
 	HeaderPart         = "Featurestore-Part"          // shards whose rows are to be written; between stores
+	HeaderSource       = "Featurestore-Source"        // where a push's rows are from; between stores
 	HeaderRequestID    = "X-Request-Id"               // taken when sensible, made up otherwise; in every answer and log line
 )
 

@@ -18,6 +18,7 @@ import (
 	"featurestore/offline/bucket"
 	"featurestore/offline/flight"
 	"featurestore/offline/history"
+	"featurestore/offline/outside"
 	"featurestore/offline/served"
 	"featurestore/online"
 	"featurestore/replication"
@@ -81,6 +82,14 @@ type Config struct {
 	HistoryEvery, HistoryRetain time.Duration
 	// Exports bound what exports of history may take.
 	Exports Exports
+	// BatchSources is the folder beneath which the files of batch sources lie; "" reads
+	// none. BatchMemory bounds what reading a file may take; 0 is
+	// outside.DefaultMemoryBytes.
+	BatchSources string
+	BatchMemory  int64
+	// Reader is the program that reads files of batch sources, where it is not this one:
+	// see outside.Config.
+	Reader outside.Config
 	// FlightListen is the address that serves history over Arrow Flight; "" serves it to
 	// nobody. Port 0 takes a free port: see Replica.FlightAddr. FlightStreams bounds
 	// the streams that run at once; 0 is flight.DefaultStreams.
@@ -186,6 +195,7 @@ func (c Config) Validate() error {
 	fault(c.HistoryEvery < 0, "history_every is %v: it must be positive, or zero for %v", c.HistoryEvery, history.DefaultMaxAge)
 	fault(c.HistoryRetain < 0, "history_retain is %v: it must be positive, or zero for ever", c.HistoryRetain)
 	errs = append(errs, c.Exports.validate())
+	fault(c.BatchMemory < 0, "batch_memory is %d: it must be positive, or zero for %d", c.BatchMemory, int64(outside.DefaultMemoryBytes))
 	fault(!(c.ServedLog >= 0 && c.ServedLog <= 1), "served_log is %v: it must be 0 to 1", c.ServedLog)
 	fault(c.ServedLogMaxBytes < 0, "served_log_max_bytes is %d: it must be positive, or zero for %d", c.ServedLogMaxBytes, served.DefaultMaxBytes)
 	fault(c.ServedLogRetain < 0, "served_log_retain is %v: it must be positive, or zero for %v", c.ServedLogRetain, served.DefaultRetain)
@@ -240,6 +250,9 @@ func (c Config) withDefaults() Config {
 	if c.HistoryEvery == 0 {
 		c.HistoryEvery = history.DefaultMaxAge
 	}
+	if c.BatchMemory == 0 {
+		c.BatchMemory = outside.DefaultMemoryBytes
+	}
 	if c.FlightStreams == 0 {
 		c.FlightStreams = flight.DefaultStreams
 	}
@@ -255,6 +268,7 @@ func (c Config) withDefaults() Config {
 	if c.OTLP.Interval == 0 {
 		c.OTLP.Interval = DefaultOTLPInterval
 	}
+	c.Exports = c.Exports.withDefaults()
 	return c
 }
 

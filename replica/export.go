@@ -99,7 +99,7 @@ func (r *Replica) openExports(h *history.History, p *past) (*export.Exports, err
 	if err := errors.Join(os.RemoveAll(spill), os.MkdirAll(spill, 0o700)); err != nil {
 		return nil, fmt.Errorf("spill directory: %w", err)
 	}
-	c := r.cfg.Exports.withDefaults()
+	c := r.cfg.Exports
 	return export.NewExports(export.ExportsConfig{
 		History: h, Files: p.files, Registry: r.store.Registry, Heads: r.heads, Hurry: p.ingester.Hurry, Running: c.Running,
 		Began:   r.roomFor(c.Memory),

@@ -41,11 +41,11 @@ func TestMetricsPageIsCurrent(t *testing.T) {
 		{"replication", "The exchange of logs with stores of other regions; a store alone has its part of them.", func(m metric.Meter) error { return withNode(t, m) }},
 		{"replication/peer", "Connections to stores of other regions.", func(m metric.Meter) error { return withPeers(m) }},
 		{"offline/history", "History, of a store that keeps one.", func(m metric.Meter) error { return withHistory(t, m) }},
-		{"offline/flight", "Arrow Flight, of a store that serves its history.", withFlight},
 		{"offline/bucket", "Its bucket, where it lies in one.", func(m metric.Meter) error {
 			_, err := bucket.Open(t.Context(), "s3://lake/rides?region=eu", bucket.Options{Meter: m})
 			return err
 		}},
+		{"offline/flight", "Arrow Flight, of a store that serves its history.", withFlight},
 		{"offline/served", "The log of what is served, of a store that keeps one.", func(m metric.Meter) error {
 			_, err := served.New(served.Config{Files: history.NewDisk(t.TempDir()), Region: "eu", Store: "eu-1", Meter: m})
 			return err

@@ -18,6 +18,7 @@ import (
 	"featurestore/feature"
 	"featurestore/feature/definition"
 	"featurestore/feature/ondemand"
+	"featurestore/offline/batch"
 	"featurestore/offline/flight"
 	"featurestore/offline/jobs"
 	"featurestore/offline/served"
@@ -41,6 +42,8 @@ type Replica struct {
 	flight      *flight.Server // nil for a store that does not serve it
 	served      *served.Log    // nil for a store that logs nothing it serves
 	jobs        *jobs.Registry
+	sources     *batch.Disk         // nil for a store that reads no batch sources
+	batches     *batch.Materializer // the same
 	listener    net.Listener
 	ready       chan struct{}
 	ran         bool
@@ -87,6 +90,14 @@ func New(cfg Config) (_ *Replica, err error) {
 	}
 	if r.cfg.ServedLog > 0 || r.hasServedLog() {
 		if r.served, err = served.New(r.servedConfig()); err != nil {
+			return nil, err
+		}
+	}
+	if r.jobs, err = jobs.New(jobs.Config{Prefix: r.cfg.Store, Wall: r.cfg.Wall, Logger: r.telemetry.log.With("room", "jobs")}); err != nil {
+		return nil, err
+	}
+	if r.cfg.BatchSources != "" {
+		if err := r.openBatches(); err != nil {
 			return nil, err
 		}
 	}
@@ -170,7 +181,7 @@ func (r *Replica) serverConfig(secret []byte) (server.Config, error) {
 		c.Served = r.served
 	}
 	c.URL = r.reachable()
-	c.Online, c.Jobs = r.store, r.jobs
+	c.Online, c.Jobs, c.Batches = r.store, r.jobs, r.batches
 	c.Ready = r.Started
 	c.Logger = r.telemetry.log.With("room", "server")
 	c.Meter = r.telemetry.meter("server")
@@ -415,6 +426,9 @@ func (r *Replica) close(ctx context.Context) error {
 	}
 	if r.peers != nil && !r.ran { // else its Run has closed it
 		errs = append(errs, r.peers.Close())
+	}
+	if r.sources != nil {
+		errs = append(errs, r.sources.Close())
 	}
 	if r.store != nil {
 		errs = append(errs, r.store.Close())

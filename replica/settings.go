@@ -10,6 +10,7 @@ import (
 	"featurestore/offline/export"
 	"featurestore/offline/flight"
 	"featurestore/offline/history"
+	"featurestore/offline/outside"
 	"featurestore/offline/served"
 	"featurestore/replication"
 )
@@ -73,7 +74,7 @@ var settings = []Setting{
 	}},
 	{Key: "export_threads", Default: strconv.Itoa(DefaultExportThreads), Help: "goroutines of each export that work at once", set: count(func(c *Config) *int { return &c.Exports.Threads })},
 	{Key: "export_running", Default: strconv.Itoa(export.DefaultRunning), Help: "exports that run at once; one more is refused", set: count(func(c *Config) *int { return &c.Exports.Running })},
-	{Key: "export_dir", path: true, Default: "<data>/exports", Help: "folder of the files that export jobs write", set: text(func(c *Config) *string { return &c.Exports.Dir })},
+	{Key: "export_dir", path: true, Help: "folder of the files that export jobs write; without it, exports in the data directory", set: text(func(c *Config) *string { return &c.Exports.Dir })},
 	{Key: "max_export_bytes", Default: plainBytes(export.DefaultStreamBytes), Help: "entity rows that are sent as an Arrow stream", set: func(c *Config, s string) (err error) {
 		c.Exports.MaxBytes, err = ParseBytes(s)
 		return err
@@ -81,6 +82,11 @@ var settings = []Setting{
 	{Key: "max_export_rows", Default: strconv.Itoa(export.DefaultStreamRows), Help: "how many such rows", set: func(c *Config, s string) (err error) {
 		c.Exports.MaxRows, err = strconv.ParseInt(s, 10, 64)
 		return plain(err, s, "a whole number")
+	}},
+	{Key: "batch_sources", path: true, Help: "folder that batch sources of definitions are read from; none are without it", set: text(func(c *Config) *string { return &c.BatchSources })},
+	{Key: "batch_memory", Default: plainBytes(outside.DefaultMemoryBytes), Help: "memory for reading a file of a batch source, in a process of its own", set: func(c *Config, s string) (err error) {
+		c.BatchMemory, err = ParseBytes(s)
+		return err
 	}},
 	{Key: "flight_listen", Help: "address that serves history over Arrow Flight, such as 127.0.0.1:8815; needs history", set: text(func(c *Config) *string { return &c.FlightListen })},
 	{Key: "flight_streams", Default: strconv.Itoa(flight.DefaultStreams), Help: "Flight streams that run at once; of them export_running join rows", set: count(func(c *Config) *int { return &c.FlightStreams })},

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"featurestore/consistency"
+	"featurestore/offline/batch"
 	"featurestore/offline/jobs"
 	"featurestore/online"
 	"featurestore/replication"
@@ -43,6 +44,10 @@ type Config struct {
 	Members Members
 	// Verify compares rows with those of other stores; nil: there are none.
 	Verify func(context.Context) (replication.Verification, error)
+	// Jobs are what the store works on beside requests; nil: it runs none.
+	Jobs *jobs.Registry
+	// Batches materializes batch sources; nil: this store reads none.
+	Batches *batch.Materializer
 	// Eraser takes entities out of this store's history; nil: it keeps none.
 	Eraser Eraser
 	// LogAge is for how long the log keeps what it may drop.
@@ -51,8 +56,6 @@ type Config struct {
 	Exports Exports
 	// ExportJobs are exports that write files, nil with Exports.
 	ExportJobs ExportJobs
-	// Jobs are what the store works on beside requests; nil: it runs none.
-	Jobs *jobs.Registry
 	// Links are those of featurestore dev, nil elsewhere.
 	Links Links
 

@@ -163,9 +163,9 @@ func TestFeastOtherErrors(t *testing.T) {
 		{"/get-online-features", `{"features": ["driver_fresh:speed"], "entities": {"driver_id": [` + strings.Repeat("1,", 1000) + `1]}}`, nil, 413, "too_many_entities"},
 		{"/search", `{"vector_field": "x"}`, nil, 501, "does not search by vector"},
 		{"/retrieve-online-documents", `{}`, nil, 501, "does not search by vector"},
-		{"/materialize", `{"start_ts": "2021-01-01T00:00:00", "end_ts": "2021-01-02T00:00:00", "feature_views": ["driver_hourly_stats"], "disable_event_timestamp": false}`, nil, 501, "does not read batch sources"},
-		{"/materialize?async=true&force=true", `{"disable_event_timestamp": true, "feature_views": null}`, nil, 501, "nothing was materialized"},
-		{"/materialize-incremental", `{"end_ts": "2021-01-02T00:00:00+00:00", "feature_views": ["driver_batch"]}`, nil, 501, "does not read batch sources"},
+		{"/materialize", `{"start_ts": "2021-01-01T00:00:00", "end_ts": "2021-01-02T00:00:00", "feature_views": ["driver_hourly_stats"], "disable_event_timestamp": false}`, nil, 422, "reads no batch sources"},
+		{"/materialize?async=true&force=true", `{"disable_event_timestamp": true, "feature_views": null}`, nil, 422, "reads no batch sources"},
+		{"/materialize-incremental", `{"end_ts": "2021-01-02T00:00:00+00:00", "feature_views": ["driver_batch"]}`, nil, 422, "reads no batch sources"},
 	} {
 		err := c.refused(x.path, x.body, x.head...)
 		if err.status != x.status || err.class != "FeastError" || !strings.Contains(err.message, x.want) {

@@ -86,7 +86,7 @@ func (s *Server) relayLimit() int64 { return int64(answerGrowth * s.cfg.Limits.A
 var (
 	handedOn = []string{
 		"Content-Type", "Accept", "If-Match", "If-None-Match", "Authorization", "Baggage", "Traceparent", "Tracestate",
-		api.HeaderSession, api.HeaderConsistency, api.HeaderWriteConcern, api.HeaderIdempotency,
+		api.HeaderSession, api.HeaderConsistency, api.HeaderWriteConcern, api.HeaderIdempotency, api.HeaderSource,
 	}
 	handedBack = []string{
 		"Content-Type", "Content-Length", "ETag", "Retry-After",

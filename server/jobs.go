@@ -157,7 +157,7 @@ func moment(t time.Time) string {
 func started(j jobs.Job, err error) (jobs.Job, error) {
 	switch {
 	case errors.Is(err, jobs.ErrBusy):
-		return j, api.Problemf(api.CodeJobBusy, "", "%v", err)
+		return j, &busyProblem{api.Problemf(api.CodeJobBusy, "", "%v", err), err}
 	case errors.Is(err, jobs.ErrFull):
 		return j, api.Problemf(api.CodeOverloaded, "", "%v", err)
 	case errors.Is(err, jobs.ErrClosed):
@@ -165,3 +165,12 @@ func started(j jobs.Job, err error) (jobs.Job, error) {
 	}
 	return j, err
 }
+
+// busyProblem is the problem of a lock that a job has, with the error that tells which.
+type busyProblem struct {
+	*api.Problem
+	err error
+}
+
+// Unwrap returns the problem and the error.
+func (b *busyProblem) Unwrap() []error { return []error{b.Problem, b.err} }

@@ -47,7 +47,17 @@ func (s *Server) push(r *request) error {
 	if err != nil {
 		return err
 	}
-	return r.answerWrite(s.write(r, write{views: views, rows: rows, logOnly: logOnly, idempotency: id}))
+	source, err := api.ParseSource(r.Request().Header.Get(api.HeaderSource))
+	if err == nil && source != nil {
+		err = rows.mark(views[0], source, rules.now)
+	}
+	if err != nil {
+		return err
+	}
+	if source != nil && source.NoteID != "" {
+		logOnly = false
+	}
+	return r.answerWrite(s.write(r, write{views: views, rows: rows, logOnly: logOnly, idempotency: id, source: source}))
 }
 
 // answerWrite sends what a write came to.

@@ -42,6 +42,7 @@ func (s *Server) routeTable() []*route {
 		native(http.MethodPost, project+"exports", s.startExport),
 		native(http.MethodPost, project+"plan", s.planDefinitions),
 		native(http.MethodPost, project+"apply", s.applyDefinitions),
+		native(http.MethodPost, project+"materialize", s.materialize),
 		native(http.MethodGet, project+"jobs", s.listJobs),
 		native(http.MethodGet, project+"jobs/:id", s.job),
 		native(http.MethodDelete, project+"jobs/:id", s.cancelJob),

@@ -25,6 +25,8 @@ type write struct {
 	logOnly bool
 	// idempotency names the request, nil when it need not be recognized.
 	idempotency *online.Idempotency
+	// source is where the rows are from, nil where nobody says.
+	source *api.Source
 }
 
 // write stores w as its request's headers ask: after what its session has
@@ -65,17 +67,23 @@ func (s *Server) writeHere(ctx context.Context, r *request, w write, asked conce
 			return nil, err
 		}
 	}
+	w, err := s.unwritten(ctx, w)
+	if err != nil {
+		return nil, err
+	}
 	var receipt online.Receipt
-	if len(w.rows.changes) > 0 {
+	if changes, of := w.stored(); len(changes) > 0 {
 		stored := online.Write{
-			Changes: w.rows.changes, Rows: w.rows.of, LogOnly: w.logOnly, Idempotency: w.idempotency,
+			Changes: changes, Rows: of, LogOnly: w.logOnly, Idempotency: w.idempotency,
 			Deps: s.dependencies(&token, targets),
 			Seen: s.cfg.Coordinator.Seen(&token),
 		}
-		var err error
 		receipt, err = onceDue(ctx, func(ctx context.Context) (online.Receipt, error) { return s.cfg.Online.Append(ctx, stored) })
 		if err != nil {
 			return nil, w.refused(err)
+		}
+		if err := s.markLogOnly(ctx, &w); err != nil {
+			return nil, err
 		}
 	}
 	return s.acknowledge(r, w.rows.n, asked, token, receipt)

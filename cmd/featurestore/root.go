@@ -50,7 +50,7 @@ func newRoot(a *app) *cobra.Command {
 		c.GroupID = "store"
 		root.AddCommand(c)
 	}
-	for _, c := range []*cobra.Command{newPlan(a), newApply(a), newPush(a), newGet(a), newDelete(a), newErase(a), newConflicts(a)} {
+	for _, c := range []*cobra.Command{newPlan(a), newApply(a), newPush(a), newMaterialize(a), newGet(a), newDelete(a), newErase(a), newConflicts(a)} {
 		c.GroupID = "client"
 		root.AddCommand(c)
 	}
@@ -58,6 +58,6 @@ func newRoot(a *app) *cobra.Command {
 		c.GroupID = "deployment"
 		root.AddCommand(c)
 	}
-	root.AddCommand(newVersion(a))
+	root.AddCommand(newVersion(a), newReadRows(a))
 	return root
 }

@@ -45,10 +45,14 @@ const heldBytes = 224
 
 func (b *buffer) reset() { *b = buffer{parts: map[partID][]held{}} }
 
-// add takes the rows of an entry.
+// add takes the rows of an entry, but for those that say how far sources were written:
+// they are no facts about entities.
 func (b *buffer) add(e *oplog.Entry) error {
 	for i := range e.Rows {
 		view := e.Rows[i].View
+		if view == feature.MarkView {
+			continue
+		}
 		if err := split(e, &e.Rows[i], func(r Row) error { b.hold(view, &r); return nil }); err != nil {
 			return err
 		}

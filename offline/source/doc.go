@@ -21,5 +21,6 @@
 // on a goroutine of its own, where no caller can recover. Magic numbers and the
 // footer are checked when a file is opened, which finds files cut short, but not
 // flipped bits inside a page. So this package runs in clients (the push command)
-// and must not be given files from outside in a process that serves.
+// and must not be given files from outside in a process that serves: package
+// offline/outside has a child process read those.
 package source

@@ -116,14 +116,18 @@ type Reader struct {
 // It returns ErrUnknownFormat for other endings, and an error naming the file
 // when the header, the magic number or the footer is wrong. The caller closes
 // the Reader.
-func Open(ctx context.Context, path string, o Options) (_ *Reader, err error) {
-	if err := o.Validate(); err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
-	}
+func Open(ctx context.Context, path string, o Options) (*Reader, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
+	return OpenFile(ctx, f, path, o)
+}
+
+// OpenFile is Open of a file that is open already, at its beginning. Its format
+// follows from the ending of path, which errors name. It takes f over: f is closed
+// with the Reader, and when OpenFile fails.
+func OpenFile(ctx context.Context, f *os.File, path string, o Options) (_ *Reader, err error) {
 	r := &Reader{path: path}
 	defer func() {
 		if p := recover(); p != nil {
@@ -133,6 +137,9 @@ func Open(ctx context.Context, path string, o Options) (_ *Reader, err error) {
 			f.Close()
 		}
 	}()
+	if err := o.Validate(); err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
@@ -170,6 +177,17 @@ func openFormat(ctx context.Context, f *os.File, path string, size int64, o Opti
 // Columns returns the names of the file's columns in their order, whether
 // wanted or not; nil for JSON lines, which have no list of them.
 func (r *Reader) Columns() []string { return r.format.columns() }
+
+// Groups returns how many rows each row group of a Parquet file has; nil for other
+// formats.
+func (r *Reader) Groups() []int64 {
+	if in, ok := r.format.(*records); ok {
+		if p, ok := in.in.(*parquetFile); ok {
+			return p.groups()
+		}
+	}
+	return nil
+}
 
 // Progress returns how many bytes of the file have been handed out, about, and
 // how many it has.

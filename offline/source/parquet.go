@@ -136,6 +136,15 @@ func (p *parquetFile) checkGroups(limit int64) error {
 	return nil
 }
 
+// groups returns the rows of each row group, as the footer says.
+func (p *parquetFile) groups() []int64 {
+	out := make([]int64, p.in.ParquetReader().NumRowGroups())
+	for g := range out {
+		out[g] = p.in.ParquetReader().MetaData().RowGroup(g).NumRows()
+	}
+	return out
+}
+
 func (p *parquetFile) read() (arrow.Record, error) {
 	for {
 		if p.reader == nil {
