@@ -247,6 +247,7 @@ func (c Config) withDefaults() Config {
 	if c.Drain == 0 {
 		c.Drain = DefaultDrain
 	}
+	c.Exports = c.Exports.withDefaults()
 	if c.HistoryEvery == 0 {
 		c.HistoryEvery = history.DefaultMaxAge
 	}

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 
 	"featurestore/api"
@@ -302,12 +303,22 @@ func TestTheContextEndsAnExport(t *testing.T) {
 // A client that stands still is cut off, so that others get its place; the one that goes on
 // reading then is told that its export is not whole.
 func TestAClientThatStandsStillIsCutOff(t *testing.T) {
-	c := newClient(t, newStore(t, func(c *replica.Config) { c.Exports.Running, c.Exports.Stall = 1, 200*time.Millisecond }))
+	c := newClient(t, newStore(t, func(c *replica.Config) { c.Exports.Running, c.Exports.Stall = 1, 2*time.Second }))
 	rows := lines(100_000)
 	for i := range rows { // more than sockets hold
 		rows[i].Label = strings.Repeat("label ", 50)
 	}
-	r, err := training.Export(t.Context(), c, sdk.ExportRequest{Service: "driver_v1"}, structs(t, rows))
+	// Made before, so that it is the answer alone that stands still.
+	made := must(t, rows)
+	var records []arrow.Record
+	for made.Next() {
+		records = append(records, made.Record())
+	}
+	ready, err := array.NewRecordReader(made.Schema(), records)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := training.Export(t.Context(), c, sdk.ExportRequest{Service: "driver_v1"}, training.Records(ready))
 	if err != nil {
 		t.Fatal(err)
 	}
