@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"featurestore/api"
+	"featurestore/offline/export"
 )
 
 // plain is an export of which nothing is known beforehand.
@@ -148,6 +150,47 @@ func TestAClientThatStallsIsLetGoOf(t *testing.T) {
 	})
 }
 
+// A handler that panics fails its caller, and nobody else.
+func TestAPanicIsOneCallersError(t *testing.T) {
+	h := open(t)
+	h.write(500)
+	bad := &panicking{Source: h.source()}
+	client := h.serve(func(c *Config) { c.Source = bad })
+	d := command(t, api.ExportRequest{Rows: "driver_stats"})
+	bad.panics.Store(true)
+	_, err := client.GetFlightInfo(t.Context(), d)
+	wantStatus(t, "a call", err, codes.Internal, "its log says more")
+	_, err = get(t.Context(), client, &flight.Ticket{Ticket: d.Cmd})
+	wantStatus(t, "a stream", err, codes.Internal, "its log says more")
+	bad.panics.Store(false)
+	if got, err := get(t.Context(), client, &flight.Ticket{Ticket: d.Cmd}); err != nil || got.manifest == nil {
+		t.Errorf("afterwards: %v", err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s := testServer(t)
+		func() {
+			defer func() { _ = recover() }()
+			_ = s.send(&pipe{ctx: t.Context(), take: make(chan struct{})}, api.FlightRequest{}, exportFunc(func(context.Context, func(arrow.Record) error) (*api.ExportManifest, error) {
+				panic("boom")
+			}))
+		}()
+		s.sending.Wait()
+	})
+}
+
+// panicking is a source that panics when it is told to.
+type panicking struct {
+	export.Source
+	panics atomic.Bool
+}
+
+func (p *panicking) Now(ctx context.Context) (*export.Past, error) {
+	if p.panics.Load() {
+		panic("boom")
+	}
+	return p.Source.Now(ctx)
+}
+
 // Nor is one waited for that sends nothing: the place is another's.
 func TestAClientThatSendsNothingIsLetGoOf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -266,7 +309,14 @@ func (c cancelAfter) Deadline() (time.Time, bool) {
 func TestStreamsAreBounded(t *testing.T) {
 	h := open(t)
 	h.write(500)
-	client := h.serve(func(c *Config) { c.Streams, c.Trainings = 3, 1 })
+	var began, ended atomic.Int64
+	client := h.serve(func(c *Config) {
+		c.Streams, c.Trainings = 3, 1
+		c.Began = func() func() {
+			began.Add(1)
+			return func() { ended.Add(1) }
+		}
+	})
 	_, rec := entityRecords(10)
 	d := command(t, api.ExportRequest{Service: "driver_v1"})
 	held := h.hold(client, rec)
@@ -291,6 +341,9 @@ func TestStreamsAreBounded(t *testing.T) {
 	}
 	if _, err := exchange(t.Context(), client, d, rec, 1); err != nil {
 		t.Errorf("after the one that was held: %v", err)
+	}
+	if began.Load() != 2 || ended.Load() != 2 {
+		t.Errorf("%d joins were told to begin and %d to end, want the two that ran", began.Load(), ended.Load())
 	}
 }
 
