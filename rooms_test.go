@@ -91,7 +91,7 @@ var rooms = []room{
 	{
 		path: "offline/batch", // files of others become rows, through the edge
 		may:  []string{"feature", "offline/bucket", "offline/jobs", "offline/outside", "api"},
-		test: []string{"hlc", "feature/definition", "offline/bucket/buckettest", "online", "offline/source", "consistency", "meta"},
+		test: []string{"hlc", "feature/definition", "online", "offline/source", "offline/bucket/buckettest", "consistency", "meta"},
 	},
 	{
 		path: "offline/sql", // the same join, as text for engines that read the files
@@ -131,7 +131,7 @@ var rooms = []room{
 			"online", "consistency", "replication", "offline", "offline/jobs", "offline/source", "offline/bucket", "offline/history", "offline/pit", "offline/export", "offline/served", "offline/batch", "offline/outside",
 			"api", "server", "replication/peer", "offline/flight", "relay", "fault",
 		},
-		test: []string{"sdk", "probe", "offline/bucket/buckettest"},
+		test: []string{"offline/verify", "sdk", "probe", "offline/bucket/buckettest"},
 	},
 	{
 		path: "sdk",

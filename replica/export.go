@@ -7,6 +7,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
+	"sync"
+	"time"
 
 	"featurestore/api"
 	"featurestore/feature"
@@ -32,6 +35,9 @@ type Exports struct {
 	MaxBytes, MaxRows int64
 	// Dir is where jobs write; "" is the folder exports of Data.
 	Dir string
+	// Stall is how long a client may take nothing of an export, or send nothing of its
+	// entity rows; 0 is the default of server.Config.
+	Stall time.Duration
 }
 
 // DefaultExportThreads is one: a store on two cores serves lookups with the other.
@@ -96,10 +102,32 @@ func (r *Replica) openExports(h *history.History, p *past) (*export.Exports, err
 	c := r.cfg.Exports
 	return export.NewExports(export.ExportsConfig{
 		History: h, Files: p.files, Registry: r.store.Registry, Heads: r.heads, Hurry: p.ingester.Hurry, Running: c.Running,
+		Began:   r.roomFor(c.Memory),
 		Join:    pit.Config{MemoryLimit: c.Memory, Threads: c.Threads, SpillDir: spill},
 		Streams: export.StreamLimits{Bytes: c.MaxBytes, Rows: c.MaxRows},
 	})
 }
+
+// roomFor lets the heap grow by the memory of an export while that runs: where the
+// collector works harder is set for lookups and pushes alone.
+func (r *Replica) roomFor(memory int64) func() (ended func()) {
+	return func() func() {
+		if !r.limitsHeap() {
+			return func() {}
+		}
+		heap.Lock()
+		defer heap.Unlock()
+		debug.SetMemoryLimit(debug.SetMemoryLimit(-1) + memory)
+		return func() {
+			heap.Lock()
+			defer heap.Unlock()
+			debug.SetMemoryLimit(debug.SetMemoryLimit(-1) - memory)
+		}
+	}
+}
+
+// heap is held while its limit, which is the process's, is changed.
+var heap sync.Mutex
 
 // Begin implements server.Exports, once the history is open.
 func (p *past) Begin(ctx context.Context, project string, r *api.ExportRequest, entityRows io.Reader, fresh bool) (*export.Begun, error) {

@@ -15,6 +15,7 @@ import (
 	"github.com/knadh/koanf/v2"
 
 	"featurestore/feature"
+	"featurestore/offline/bucket"
 )
 
 // Sources are the layers a Config is read from, the later ones winning.
@@ -72,7 +73,7 @@ func Overlay(base Config, s Sources) (Config, error) {
 			continue
 		}
 		text := fmt.Sprint(value)
-		if fromFile := strings.HasPrefix(place, s.File+":"); s.File != "" && fromFile && setting.path && text != "" && !filepath.IsAbs(text) {
+		if fromFile := strings.HasPrefix(place, s.File+":"); s.File != "" && fromFile && setting.path && text != "" && !filepath.IsAbs(text) && !bucket.IsURL(text) {
 			text = filepath.Join(filepath.Dir(s.File), text)
 		}
 		if err := setting.set(&base, text); err != nil {

@@ -82,6 +82,9 @@ var (
 	ErrChanged = errors.New("definitions changed during the lookup")
 	// ErrTooManyTokens: a session was given more tokens than it can hold.
 	ErrTooManyTokens = errors.New("session has too many tokens")
+	// ErrIncomplete: an export broke off, or is not what the store sent. What was read
+	// of it is not to be used.
+	ErrIncomplete = errors.New("the export is not complete")
 	// ErrBadAnswer: what answered is no feature store, or one of another
 	// version.
 	ErrBadAnswer = errors.New("answer not understood")

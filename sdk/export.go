@@ -29,10 +29,6 @@ type ExportRequest = api.ExportRequest
 // export is not tried again.
 type EntityStream func() (io.Reader, error)
 
-// ErrIncomplete: an export broke off, or is not what the store sent. What was read of it
-// is not to be used.
-var ErrIncomplete = errors.New("the export is not complete")
-
 // ExportStream is an export on its way: an Arrow IPC stream, and at its end what there is
 // to say of it. It is for one goroutine. Package sdk/training hands out its records.
 type ExportStream struct {

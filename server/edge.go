@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -80,7 +81,11 @@ func (r *request) fail(err error) {
 	p := r.server.problemOf(r, err)
 	r.code = p.Code
 	if r.Response().Committed {
-		r.server.cfg.Logger.Error("answer broken off", "request", r.id, "route", r.route.path, "error", err)
+		level := slog.LevelError
+		if r.Request().Context().Err() != nil { // its client went away
+			level = slog.LevelDebug
+		}
+		r.server.cfg.Logger.Log(context.WithoutCancel(r.Request().Context()), level, "answer broken off", "request", r.id, "route", r.route.path, "error", err)
 		panic(http.ErrAbortHandler)
 	}
 	if p.Status == http.StatusServiceUnavailable {

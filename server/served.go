@@ -60,6 +60,7 @@ func (s *Server) logServed(l *lookup, r *request, met consistency.Met) error {
 	if width > 0 {
 		entities = min(l.rows, served.MaxCells/width)
 	}
+	x.Rows = make([]served.Row, 0, entities*(len(l.plan.sources)+len(l.plan.derived)))
 	for entity := range entities {
 		line := l.cells[entity*width : (entity+1)*width]
 		for i := range l.plan.sources {
@@ -92,6 +93,7 @@ func (l *lookup) servedRow(s *Server, entity, i int, line []cell) (served.Row, e
 	if row.Until, err = until(s.cfg.Online.Heads(row.Shard), l.batch.Row(at)); err != nil {
 		return row, err
 	}
+	row.Cells = make([]served.Cell, 0, len(source.fields))
 	for _, f := range source.fields {
 		field, _ := source.view.FieldByID(f.id)
 		row.Cells = append(row.Cells, l.servedCell(field.Name, f.id, field.Type, f.slot, line))

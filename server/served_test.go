@@ -149,6 +149,19 @@ func TestOnlyTheSampleIsLogged(t *testing.T) {
 	}
 }
 
+// Feast's dialect is logged alike.
+func TestFeastsLookupsAreLogged(t *testing.T) {
+	h, log := marketNoted(t, 1)
+	h.server.cfg.FeastProject = "market"
+	w := h.do(http.MethodPost, "/get-online-features", `{"features": ["buyers:tier"], "entities": {"buyer_id": [1, 2]}}`)
+	if w.Code != http.StatusOK {
+		t.Fatal(w.Body)
+	}
+	if len(log.lookups) != 1 || len(log.lookups[0].Rows) != 2 || log.lookups[0].Rows[1].Cells[0].Value.String() != "basic" {
+		t.Errorf("it is logged as %+v", log.lookups)
+	}
+}
+
 // Of a lookup of very many cells the first entities are logged, whole.
 func TestALargeLookupIsLoggedInPart(t *testing.T) {
 	log := &takenDown{fraction: 1}
@@ -205,33 +218,15 @@ func TestARowMayBeAheadOfWhatIsPublished(t *testing.T) {
 func BenchmarkServedLog(b *testing.B) {
 	for _, fraction := range []float64{-1, 0.0001, 0.01, 1} {
 		for _, entities := range []int{1, 100} {
-			var log *served.Log
-			h := newHouse(b, func(c *Config) {
-				if fraction < 0 {
-					return
-				}
-				var err error
-				if log, err = served.New(served.Config{Files: nowhere{}, Fraction: fraction, Region: "eu", Store: "eu-1"}); err != nil {
-					b.Fatal(err)
-				}
-				c.Served = log
-			})
-			var ids []string
-			for id := range entities {
-				h.post("push", fmt.Sprintf(`{"view": "driver_stats", "rows": [{"driver_id": %d, "conv_rate": 0.5, "trips": 1}]}`, id))
-				ids = append(ids, fmt.Sprint(id))
-			}
-			body := `{"service": "driver_v1", "entities": {"driver_id": [` + strings.Join(ids, ",") + `]}}`
 			b.Run(fmt.Sprintf("entities=%d/fraction=%v", entities, max(fraction, 0)), func(b *testing.B) {
-				ctx, end := context.WithCancel(b.Context())
-				ended := make(chan error, 1)
-				go func() {
-					if log == nil {
-						ended <- nil
-						return
-					}
-					ended <- log.Run(ctx)
-				}()
+				h, stop := loggingHouse(b, fraction)
+				defer stop()
+				var ids []string
+				for id := range entities {
+					h.post("push", fmt.Sprintf(`{"view": "driver_stats", "rows": [{"driver_id": %d, "conv_rate": 0.5, "trips": 1}]}`, id))
+					ids = append(ids, fmt.Sprint(id))
+				}
+				body := `{"service": "driver_v1", "entities": {"driver_id": [` + strings.Join(ids, ",") + `]}}`
 				b.ReportAllocs()
 				w := discard{header: http.Header{}}
 				for b.Loop() {
@@ -239,11 +234,27 @@ func BenchmarkServedLog(b *testing.B) {
 					r.Header["Content-Type"] = headerJSON
 					h.server.Handler().ServeHTTP(w, r)
 				}
-				end()
-				if err := <-ended; err != nil {
-					b.Error(err)
-				}
 			})
+		}
+	}
+}
+
+// loggingHouse is a house with a served log that runs; without one below zero.
+func loggingHouse(b *testing.B, fraction float64) (h *house, stop func()) {
+	if fraction < 0 {
+		return newHouse(b), func() {}
+	}
+	log, err := served.New(served.Config{Files: nowhere{}, Fraction: fraction, Region: "eu", Store: "eu-1"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, end := context.WithCancel(b.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- log.Run(ctx) }()
+	return newHouse(b, func(c *Config) { c.Served = log }), func() {
+		end()
+		if err := <-ended; err != nil {
+			b.Error(err)
 		}
 	}
 }

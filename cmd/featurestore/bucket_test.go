@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"os"
 	"strings"
@@ -21,15 +22,16 @@ func awsVariables(ts *testscript.TestScript) (out []string) {
 	return out
 }
 
-// scriptBucket is "bucket": it sets LAKE to the URL of an empty prefix, which ends
-// in a slash, and AT to its parameters; and the credentials. The server is one in
+// scriptBucket is "bucket FILES…": it puts files into an empty prefix, and sets LAKE to
+// its URL, which ends in a slash, and AT to its parameters; and the credentials. The server is one in
 // this process, or the real one that make s3 names.
 func scriptBucket(ts *testscript.TestScript, neg bool, args []string) {
 	url, environment := os.Getenv("TEST_S3_URL"), buckettest.Environment()
+	var put func(key string, contents []byte)
 	if url == "" {
 		s := buckettest.Start()
 		ts.Defer(s.Close)
-		url = s.URL("scripts")
+		url, put = s.URL("scripts"), s.Replace
 	} else {
 		for name := range environment {
 			environment[name] = os.Getenv(name)
@@ -38,6 +40,16 @@ func scriptBucket(ts *testscript.TestScript, neg bool, args []string) {
 	at, err := bucket.Parse(url)
 	ts.Check(err)
 	at.Prefix += rand.Text() + "/"
+	if put == nil {
+		put = func(key string, contents []byte) {
+			b, err := at.Open(context.Background(), bucket.Options{})
+			ts.Check(err)
+			ts.Check(b.Create(context.Background(), strings.TrimPrefix(key, at.Prefix), contents))
+		}
+	}
+	for _, file := range args {
+		put(at.Prefix+file, []byte(ts.ReadFile(file)))
+	}
 	prefix, parameters, _ := strings.Cut(at.String(), "?")
 	ts.Setenv("LAKE", prefix)
 	ts.Setenv("AT", "?"+parameters)

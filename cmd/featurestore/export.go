@@ -50,19 +50,20 @@ and the lag of replication included. With --differences it is compared with what
 was true then: a table says how many cells of each feature differ, by cause.
 
 Entity rows can be asked of the history instead: --keys-of takes every key that
-it has of a view, --at given times, --every so long --from one time --to another,
-or at --each-write; with --existing only while the view had a row of it. They
-come by key, then by time.
+it has of a view, --at given times, --every so long --from one time --to
+another, or at --each-write; with --existing only while the view had a row of
+it. They come by key, then by time.
 
 One view can be joined several times, by other columns of the entity rows:
 --alias origin=place_stats,city=from_city lets --features name origin:demand,
 whose column is origin__demand.
 
-Instead of a training set, --snapshot exports the current rows of a view, one for
-each entity, as a store serves them that has come to where history is; --changes
-those of the entities that changed since the manifest of an earlier export, and
-with _deleted those that are gone: put over the snapshot, they make the later one.
---rows has all that was written, as history keeps it, or what came --since.
+Instead of a training set, --snapshot exports the current rows of a view, one
+for each entity, as a store serves them that has come to where history is;
+--changes those of the entities that changed since the manifest of an earlier
+export, and with _deleted those that are gone: put over the snapshot, they make
+the later one. --rows has all that was written, as history keeps it, or what
+came --since.
 
 With --job the store at --url makes the export, and writes FILE in its folder of
 exports (setting export_dir). It goes on when the store is restarted, and when

@@ -116,10 +116,10 @@ func isForeign(err error) bool {
 	return errors.As(err, &decode) || errors.As(err, &syntax)
 }
 
-// isCredentials reports that none could be had to sign a request with.
+// isCredentials reports that none could be had to sign a request with. The SDK has
+// no type for that.
 func isCredentials(err error) bool {
-	var signing interface{ Name() string }
-	return errors.As(err, &signing) && strings.Contains(err.Error(), "get identity: ") || strings.Contains(err.Error(), "get credentials")
+	return strings.Contains(err.Error(), "get identity: get credentials: ")
 }
 
 // statusOf is the status of the answer, 0 for none.

@@ -38,6 +38,23 @@ func (b *Bucket) Fetch(ctx context.Context, name, dir string) (file string, err 
 	return to.Name(), nil
 }
 
+// OpenFile is Fetch to a file without a name, which goes with its closing. It is at
+// its beginning.
+func (b *Bucket) OpenFile(ctx context.Context, name string) (_ *os.File, err error) {
+	path, err := b.Fetch(ctx, name, b.spoolDir)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(path)
+	if err = errors.Join(err, os.Remove(path)); err != nil {
+		if f != nil {
+			err = errors.Join(err, f.Close())
+		}
+		return nil, b.failed("open", name, err)
+	}
+	return f, nil
+}
+
 // fetchTo writes all of the object to a file, and closes it.
 func (o *object) fetchTo(file *os.File) error {
 	head, err := o.first()

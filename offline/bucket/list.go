@@ -12,30 +12,30 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
+// Object is what a list says of one.
+type Object struct {
+	Name      string
+	SizeBytes int64
+	// Modified is when it was made; Tag is another one for other contents.
+	Modified time.Time
+	Tag      string
+}
+
 // List yields the names with a prefix, in the order of their bytes. It ends after an
 // error. Objects that come or go meanwhile may be in it or not.
 func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		for e, err := range b.Entries(ctx, prefix) {
-			if !yield(e.Name, err) {
+		for o, err := range b.Objects(ctx, prefix) {
+			if !yield(o.Name, err) {
 				return
 			}
 		}
 	}
 }
 
-// Entry is what a listing says of an object.
-type Entry struct {
-	Name      string
-	SizeBytes int64
-	Modified  time.Time
-	// ETag is another one when the contents are.
-	ETag string
-}
-
-// Entries is List with what there is to say of the objects.
-func (b *Bucket) Entries(ctx context.Context, prefix string) iter.Seq2[Entry, error] {
-	return func(yield func(Entry, error) bool) {
+// Objects is List, with what is said of each.
+func (b *Bucket) Objects(ctx context.Context, prefix string) iter.Seq2[Object, error] {
+	return func(yield func(Object, error) bool) {
 		in := &s3.ListObjectsV2Input{
 			Bucket: aws.String(b.at.Bucket), Prefix: aws.String(b.at.Prefix + prefix), EncodingType: types.EncodingTypeUrl,
 		}
@@ -46,23 +46,17 @@ func (b *Bucket) Entries(ctx context.Context, prefix string) iter.Seq2[Entry, er
 				return err
 			})
 			if err != nil {
-				yield(Entry{}, b.failed("list", prefix, err))
+				yield(Object{}, b.failed("list", prefix, err))
 				return
 			}
-			for _, o := range page.Contents {
-				key := aws.ToString(o.Key)
-				if page.EncodingType == types.EncodingTypeUrl {
-					if key, err = url.QueryUnescape(key); err != nil {
-						yield(Entry{}, b.failed("list", prefix, err))
-						return
-					}
+			for i := range page.Contents {
+				o, err := b.listed(&page.Contents[i], page.EncodingType)
+				if err != nil {
+					yield(Object{}, b.failed("list", prefix, err))
+					return
 				}
-				name := strings.TrimPrefix(key, b.at.Prefix)
-				if checkName(name) != nil {
-					continue // a marker of a folder, say: it is not ours
-				}
-				e := Entry{Name: name, SizeBytes: aws.ToInt64(o.Size), Modified: aws.ToTime(o.LastModified), ETag: aws.ToString(o.ETag)}
-				if !yield(e, nil) {
+				// What is no path is a marker of a folder, say: it is not ours.
+				if checkName(o.Name) == nil && !yield(o, nil) {
 					return
 				}
 			}
@@ -72,6 +66,19 @@ func (b *Bucket) Entries(ctx context.Context, prefix string) iter.Seq2[Entry, er
 			in.ContinuationToken = page.NextContinuationToken
 		}
 	}
+}
+
+func (b *Bucket) listed(o *types.Object, encoding types.EncodingType) (Object, error) {
+	key := aws.ToString(o.Key)
+	if encoding == types.EncodingTypeUrl {
+		var err error
+		if key, err = url.QueryUnescape(key); err != nil {
+			return Object{}, err
+		}
+	}
+	return Object{
+		Name: strings.TrimPrefix(key, b.at.Prefix), SizeBytes: aws.ToInt64(o.Size), Modified: aws.ToTime(o.LastModified), Tag: aws.ToString(o.ETag),
+	}, nil
 }
 
 // Remove removes an object; one that is not there is no error.

@@ -173,3 +173,38 @@ func TestFetchMakesAFile(t *testing.T) {
 		t.Errorf("left are %v, %v", left, err)
 	}
 }
+
+// A list says enough of an object to tell whether it changed; a file that is opened
+// has it all, and no name.
+func TestWhatChangedIsToldByAList(t *testing.T) {
+	s := buckettest.New(t)
+	dir := t.TempDir()
+	b, err := bucket.Open(t.Context(), s.URL("p"), bucket.Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var seen [2]bucket.Object
+	for i, contents := range []string{"one", "two"} {
+		s.Replace("p/a/b.csv", []byte(contents))
+		for o, err := range b.Objects(t.Context(), "a/") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen[i] = o
+		}
+		f, err := b.OpenFile(t.Context(), "a/b.csv")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(f)
+		if err := errors.Join(err, f.Close()); err != nil || string(got) != contents {
+			t.Fatalf("got %q, %v, want %s", got, err, contents)
+		}
+	}
+	if seen[0].Name != "a/b.csv" || seen[0].SizeBytes != 3 || seen[0].Modified.IsZero() || seen[0].Tag == "" || seen[0].Tag == seen[1].Tag {
+		t.Errorf("got %+v, and when it had changed %+v", seen[0], seen[1])
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left are %v, %v", left, err)
+	}
+}

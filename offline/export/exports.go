@@ -46,6 +46,9 @@ type ExportsConfig struct {
 	// Streams bound entity rows that are sent; defaults DefaultStreamBytes and
 	// DefaultStreamRows.
 	Streams StreamLimits
+	// Began is told of each export that begins, and what it returns of its end: for who
+	// makes room for its memory. Nil is for nobody.
+	Began func() (ended func())
 }
 
 // ErrBusy reports that as many exports run as may.
@@ -68,6 +71,9 @@ func NewExports(c ExportsConfig) (*Exports, error) {
 	}
 	if err := c.Join.Validate(); err != nil {
 		return nil, fmt.Errorf("exports configuration: %w", err)
+	}
+	if c.Began == nil {
+		c.Began = func() func() { return func() {} }
 	}
 	if c.Running == 0 {
 		c.Running = DefaultRunning
@@ -108,7 +114,7 @@ func (x *Exports) Begin(ctx context.Context, project string, r *api.ExportReques
 	}()
 	select {
 	case x.slots <- struct{}{}:
-		b.closers = append(b.closers, sync.OnceFunc(func() { <-x.slots }))
+		b.closers = append(b.closers, sync.OnceFunc(func() { <-x.slots }), sync.OnceFunc(x.cfg.Began()))
 	default:
 		return nil, fmt.Errorf("%w: %d run, and no more may", ErrBusy, x.cfg.Running)
 	}

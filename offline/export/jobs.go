@@ -236,6 +236,7 @@ func (j *Jobs) run(ctx context.Context, r *record, past *Past, report *jobs.Repo
 		}
 	}
 	defer past.Close()
+	defer j.cfg.Exports.cfg.Began()()
 	e, closeRows, err := j.export(ctx, past, r, j.path(r, rowsEnding))
 	defer closeRows()
 	if err != nil {

@@ -2,6 +2,7 @@ package export
 
 import (
 	"errors"
+	"os"
 
 	"featurestore/api"
 	"featurestore/feature"
@@ -18,6 +19,7 @@ var codes = []struct {
 	{ErrNoHistory, api.CodeNoHistory},
 	{history.ErrClosed, api.CodeNoHistory},
 	{history.ErrFenced, api.CodeNoHistory},
+	{os.ErrDeadlineExceeded, api.CodeDeadlineExceeded}, // entity rows that do not come
 	{ErrBusy, api.CodeOverloaded},
 	{ErrBehind, api.CodeBehind},
 	{ErrNoProject, api.CodeProjectNotFound},

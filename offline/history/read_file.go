@@ -45,7 +45,8 @@ func newFileReaderBy(name string, contents parquet.ReaderAtSeeker, rows int64) (
 	}()
 	defer caught(&err)
 	props := parquet.NewReaderProperties(memory.NewGoAllocator())
-	props.BufferedStreamEnabled = true // else whole columns of a row group are read at once
+	// Else whole columns of a row group are read at once: what copies a file has one open.
+	props.BufferedStreamEnabled = rows <= readRows
 	raw, err := file.NewParquetReader(contents, file.WithReadProps(props))
 	if err != nil {
 		return nil, err

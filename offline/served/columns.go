@@ -82,9 +82,14 @@ func appendLookup(b *array.RecordBuilder, number int64, l *Lookup) {
 	ints := func(i int, n int64) { b.Field(i).(*array.Int64Builder).Append(n) }
 	texts := func(i int, s string) { b.Field(i).(*array.StringBuilder).Append(s) }
 	truths := func(i int, v bool) { b.Field(i).(*array.BooleanBuilder).Append(v) }
+	var from string
+	var encoded []byte
 	for i := range l.Rows {
 		r := &l.Rows[i]
-		from, until := vectorText(r.From), ""
+		if i == 0 || !r.From.Equal(l.Rows[i-1].From) { // rows of one shard share it
+			from = vectorText(r.From)
+		}
+		until := ""
 		if !r.Until.Equal(r.From) {
 			until = vectorText(r.Until)
 		}
@@ -122,7 +127,8 @@ func appendLookup(b *array.RecordBuilder, number int64, l *Lookup) {
 			} else {
 				texts(colText, c.Value.String())
 			}
-			binary(b, colValue, feature.AppendValue(nil, c.Value), c.Value.IsNull())
+			encoded = feature.AppendValue(encoded[:0], c.Value)
+			binary(b, colValue, encoded, c.Value.IsNull())
 			texts(colType, c.Type.String())
 			if c.Timed {
 				b.Field(colEvent).(*array.TimestampBuilder).Append(arrow.Timestamp(c.EventTime))
@@ -143,14 +149,15 @@ func binary(b *array.RecordBuilder, i int, data []byte, null bool) {
 
 // vectorText writes a vector as origin@timestamp, numbers, in order of origin.
 func vectorText(v hlc.Vector) string {
-	var b strings.Builder
+	var b []byte
 	for i, p := range v.Positions() {
 		if i > 0 {
-			b.WriteByte(',')
+			b = append(b, ',')
 		}
-		fmt.Fprintf(&b, "%d@%d", uint32(p.Origin), uint64(p.At))
+		b = strconv.AppendUint(b, uint64(p.Origin), 10)
+		b = strconv.AppendUint(append(b, '@'), uint64(p.At), 10)
 	}
-	return b.String()
+	return string(b)
 }
 
 // parseVector is its inverse.

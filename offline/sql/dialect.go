@@ -24,8 +24,11 @@ type Dialect struct {
 	// bytes is a value of bytes by its hex digits.
 	bytes string
 	// Functions: whether a list has an element; the value of the row with the
-	// greatest rank, null if it is; lists of values, of lists, of distinct elements.
-	contains, maxBy, collect, flatten, distinct string
+	// greatest rank, null if it is; a list of lists as one, and of distinct elements.
+	contains, maxBy, flatten, distinct string
+	// collect is the list of a window's lists, without nulls if the engine can leave
+	// them out; the second is an empty list.
+	collect string
 
 	// scan is what reads the folder of a view, entity the entity rows of a file; ""
 	// where they have to be a table.

@@ -20,7 +20,7 @@ var Spark = &Dialect{
 		feature.Bytes: "BINARY", feature.String: "STRING", feature.Int32: "INT", feature.Int64: "BIGINT", feature.Float32: "FLOAT",
 		feature.Float64: "DOUBLE", feature.Bool: "BOOLEAN", feature.Timestamp: "BIGINT",
 	},
-	contains: "array_contains", maxBy: "max_by", collect: "collect_list", flatten: "flatten", distinct: "array_distinct",
+	contains: "array_contains", maxBy: "max_by", collect: "collect_list(%[1]s) OVER w", flatten: "flatten", distinct: "array_distinct",
 	scan: func(d *Dialect, q *Query, folder string) string {
 		return "parquet." + d.name(strings.TrimSuffix(q.Location, "/")+"/"+folder)
 	},
@@ -50,7 +50,7 @@ var Trino = &Dialect{
 		feature.Bytes: "VARBINARY", feature.String: "VARCHAR", feature.Int32: "INTEGER", feature.Int64: "BIGINT", feature.Float32: "REAL",
 		feature.Float64: "DOUBLE", feature.Bool: "BOOLEAN", feature.Timestamp: "TIMESTAMP(9)",
 	},
-	contains: "contains", maxBy: "max_by", collect: "array_agg", flatten: "flatten", distinct: "array_distinct",
+	contains: "contains", maxBy: "max_by", collect: "array_agg(coalesce(%[1]s, %[2]s)) OVER w", flatten: "flatten", distinct: "array_distinct",
 	scan: func(d *Dialect, _ *Query, folder string) string {
 		return d.name(path.Dir(folder)) + "." + d.name(path.Base(folder))
 	},
@@ -81,7 +81,7 @@ var DuckDB = &Dialect{
 		feature.Bytes: "BLOB", feature.String: "VARCHAR", feature.Int32: "INTEGER", feature.Int64: "BIGINT", feature.Float32: "FLOAT",
 		feature.Float64: "DOUBLE", feature.Bool: "BOOLEAN", feature.Timestamp: "TIMESTAMPTZ",
 	},
-	contains: "list_contains", maxBy: "arg_max_null", collect: "list", flatten: "flatten", distinct: "list_distinct",
+	contains: "list_contains", maxBy: "arg_max_null", collect: "list(%[1]s) FILTER (WHERE %[1]s IS NOT NULL) OVER w", flatten: "flatten", distinct: "list_distinct",
 	scan: func(d *Dialect, q *Query, folder string) string {
 		glob := globbed(strings.TrimSuffix(q.Location, "/")+"/"+folder) + "/*/*.parquet"
 		return "read_parquet(" + d.text(glob) + ", hive_partitioning = true, union_by_name = true)"

@@ -161,6 +161,10 @@ func (p *printer) ranked(f *folder, by string) []string {
 			before := fmt.Sprintf("%s(%s, CASE WHEN NOT l THEN a END) OVER (%s ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)", p.d.maxBy, total, origin)
 			value = fmt.Sprintf("CASE WHEN lag(a) OVER (%s) = a THEN %s ELSE %s - coalesce(%s, %s) END AS v%d", origin, none, total, before, none, i)
 		}
+		if c.Rule == feature.Set {
+			// Most writes say of a set what the one before said, and all are collected.
+			value = fmt.Sprintf("CASE WHEN v%[1]d = lag(v%[1]d) OVER (PARTITION BY %[2]s ORDER BY event, %[3]s) THEN NULL ELSE v%[1]d END AS v%[1]d", i, by, byEvent)
+		}
 		out = append(out, value, fmt.Sprintf("s%d", i))
 	}
 	return out

@@ -38,7 +38,7 @@ func (p *printer) states(f *folder) []string {
 			value, event = fmt.Sprintf("CAST(sum(%s) OVER w AS %s)", v, p.counterType(c)), alive(latest)
 		case feature.Set:
 			none := fmt.Sprintf("CAST(%s%s AS %s)", d.array[0], d.array[1], d.typeOf(c.Type))
-			value = fmt.Sprintf("%s(%s(%s(coalesce(%s, %s)) OVER w))", d.distinct, d.flatten, d.collect, v, none)
+			value = fmt.Sprintf("%s(%s(coalesce(%s, CAST(%s%s AS %s))))", d.distinct, d.flatten, fmt.Sprintf(d.collect, v, none), d.array[0], d.array[1], fmt.Sprintf(d.list, d.typeOf(c.Type)))
 			event = alive(latest)
 		}
 		out = append(out, value+" AS "+v, fmt.Sprintf("%s AS e%d", event, i))

@@ -38,14 +38,12 @@ type world struct {
 	testing.TB
 	now    time.Time
 	eu, us *online.Store
-	log    *served.Log
-	files  history.Files // of the served log
 	served []*served.Lookup
 }
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{TB: t, now: noon, files: history.NewDisk(t.TempDir())}
+	w := &world{TB: t, now: noon}
 	w.eu, w.us = w.open("eu-1"), w.open("us-1")
 	return w
 }

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 
 	"featurestore/api"
@@ -276,16 +277,14 @@ func TestAnExportIsTriedAgainOnlyWhenThatIsSafe(t *testing.T) {
 func TestTheContextEndsAnExport(t *testing.T) {
 	c := newClient(t, newStore(t, func(c *replica.Config) { c.Exports.Running = 1 }))
 	push(t, t.Context(), c, 3)
-	for range 3 {
-		ctx, cancel := context.WithCancel(t.Context())
-		begun := make(chan struct{})
-		endless := training.RecordsOf(func() (array.RecordReader, error) {
-			return &endlessRows{RecordReader: must(t, lines(10)), begun: begun, until: ctx}, nil
-		})
-		go func() { <-begun; cancel() }()
-		if _, err := training.Export(ctx, c, sdk.ExportRequest{Service: "driver_v1"}, endless); !errors.Is(err, context.Canceled) {
-			t.Fatalf("got %v, want %v", err, context.Canceled)
-		}
+	ctx, cancel := context.WithCancel(t.Context())
+	begun := make(chan struct{})
+	endless := training.RecordsOf(func() (array.RecordReader, error) {
+		return &endlessRows{RecordReader: must(t, lines(10)), begun: begun, until: ctx}, nil
+	})
+	go func() { <-begun; cancel() }()
+	if _, err := training.Export(ctx, c, sdk.ExportRequest{Service: "driver_v1"}, endless); !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v, want %v", err, context.Canceled)
 	}
 	// The store may take a moment to notice.
 	limit := time.Now().Add(time.Minute)
@@ -298,6 +297,47 @@ func TestTheContextEndsAnExport(t *testing.T) {
 		if !errors.Is(err, sdk.ErrOverloaded) || time.Now().After(limit) {
 			t.Fatal(err)
 		}
+	}
+}
+
+// A client that stands still is cut off, so that others get its place; the one that goes on
+// reading then is told that its export is not whole.
+func TestAClientThatStandsStillIsCutOff(t *testing.T) {
+	c := newClient(t, newStore(t, func(c *replica.Config) { c.Exports.Running, c.Exports.Stall = 1, 2*time.Second }))
+	rows := lines(100_000)
+	for i := range rows { // more than sockets hold
+		rows[i].Label = strings.Repeat("label ", 50)
+	}
+	// Made before, so that it is the answer alone that stands still.
+	made := must(t, rows)
+	var records []arrow.Record
+	for made.Next() {
+		records = append(records, made.Record())
+	}
+	ready, err := array.NewRecordReader(made.Schema(), records)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := training.Export(t.Context(), c, sdk.ExportRequest{Service: "driver_v1"}, training.Records(ready))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	limit := time.Now().Add(time.Minute)
+	for {
+		other, err := training.Export(t.Context(), c, sdk.ExportRequest{Snapshot: "driver_stats"}, nil)
+		if err == nil {
+			other.Close()
+			break
+		}
+		if !errors.Is(err, sdk.ErrOverloaded) || time.Now().After(limit) {
+			t.Fatal(err)
+		}
+	}
+	for r.Next() {
+	}
+	if err := r.Err(); !errors.Is(err, sdk.ErrIncomplete) {
+		t.Errorf("got %v, want %v", err, sdk.ErrIncomplete)
 	}
 }
 

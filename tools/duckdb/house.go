@@ -34,13 +34,9 @@ func openHouse(ctx context.Context, dir, definitions string) (_ *house, err erro
 	h := &house{root: filepath.Join(dir, "history"), ended: make(chan error, 2)}
 	h.wall.Store(began / 1e6)
 	ctx, h.stop = context.WithCancel(ctx)
-	running := 0
 	defer func() {
 		if err != nil {
-			h.stop()
-			for range running {
-				<-h.ended
-			}
+			err = errors.Join(err, h.close())
 		}
 	}()
 	for i := range h.stores {
@@ -51,7 +47,6 @@ func openHouse(ctx context.Context, dir, definitions string) (_ *house, err erro
 		if err != nil {
 			return nil, err
 		}
-		running++
 		go func() { h.ended <- h.stores[i].Run(ctx) }()
 	}
 	// Small files of one day are compacted at once, and those they replace stay.
@@ -62,15 +57,22 @@ func openHouse(ctx context.Context, dir, definitions string) (_ *house, err erro
 	return h, h.apply(ctx, definitions)
 }
 
+// close ends what was opened.
 func (h *house) close() error {
-	h.past.Close()
+	if h.past != nil {
+		h.past.Close()
+	}
 	h.stop()
 	var errs []error
-	for range h.stores {
-		errs = append(errs, <-h.ended)
+	for _, s := range h.stores {
+		if s != nil {
+			errs = append(errs, <-h.ended)
+		}
 	}
 	for _, s := range h.stores {
-		errs = append(errs, s.Close())
+		if s != nil {
+			errs = append(errs, s.Close())
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // pageKeys are in a page of a list: few, so that lists have several.
@@ -104,9 +105,10 @@ type listing struct {
 }
 
 type listed struct {
-	Key  string
-	Size int
-	ETag string
+	Key          string
+	Size         int
+	ETag         string
+	LastModified time.Time
 }
 
 func (s *Server) listLocked(query url.Values) *answer {
@@ -125,7 +127,7 @@ func (s *Server) listLocked(query url.Values) *answer {
 		if out.EncodingType == "url" {
 			shown = url.QueryEscape(key)
 		}
-		out.Contents = append(out.Contents, listed{shown, len(s.mu.objects[key].contents), s.mu.objects[key].etag})
+		out.Contents = append(out.Contents, listed{shown, len(s.mu.objects[key].contents), s.mu.objects[key].etag, s.mu.objects[key].made})
 	}
 	if !out.IsTruncated {
 		out.NextContinuationToken = ""

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // Name and key of the one bucket of a Server, and who may ask it.
@@ -42,6 +43,7 @@ type object struct {
 	contents []byte
 	meta     http.Header // X-Amz-Meta-…
 	etag     string
+	made     time.Time
 }
 
 // Request is what a fault is decided by.
@@ -160,7 +162,7 @@ func (s *Server) Uploads() int {
 
 func newObject(contents []byte, meta http.Header) object {
 	sum := sha256.Sum256(contents)
-	return object{contents: contents, meta: meta, etag: `"` + hex.EncodeToString(sum[:16]) + `"`}
+	return object{contents: contents, meta: meta, etag: `"` + hex.EncodeToString(sum[:16]) + `"`, made: time.Now().UTC()}
 }
 
 // ServeHTTP answers one request, or does not.

@@ -58,7 +58,7 @@ WITH entity AS (
     row_number() OVER (PARTITION BY k0 ORDER BY CASE WHEN v5 IS NULL THEN 0 ELSE 2 END, v5 DESC, g, event, a, o) AS r5,
     v5,
     s5,
-    v6,
+    CASE WHEN v6 = lag(v6) OVER (PARTITION BY k0 ORDER BY event, g, event, a, o) THEN NULL ELSE v6 END AS v6,
     s6,
     row_number() OVER (PARTITION BY k0 ORDER BY a, o, g, event) AS by_dot,
     v7,
@@ -81,7 +81,7 @@ WITH entity AS (
     CASE WHEN max(CASE WHEN deleted THEN 1 ELSE 0 END) OVER w = 0 THEN arg_max_null(event, CASE WHEN s4 THEN r4 END) OVER w END AS e4,
     arg_max_null(v5, CASE WHEN s5 THEN r5 END) OVER w AS v5,
     CASE WHEN max(CASE WHEN deleted THEN 1 ELSE 0 END) OVER w = 0 THEN arg_max_null(event, CASE WHEN s5 THEN r5 END) OVER w END AS e5,
-    list_distinct(flatten(list(coalesce(v6, CAST([] AS VARCHAR[]))) OVER w)) AS v6,
+    list_distinct(flatten(coalesce(list(v6) FILTER (WHERE v6 IS NOT NULL) OVER w, CAST([] AS VARCHAR[][])))) AS v6,
     CASE WHEN max(CASE WHEN deleted THEN 1 ELSE 0 END) OVER w = 0 THEN max(CASE WHEN s6 THEN event END) OVER w END AS e6,
     arg_max_null(v7, CASE WHEN s7 THEN by_dot END) OVER w AS v7,
     CASE WHEN max(CASE WHEN deleted THEN 1 ELSE 0 END) OVER w = 0 THEN arg_max_null(event, CASE WHEN s7 THEN by_dot END) OVER w END AS e7

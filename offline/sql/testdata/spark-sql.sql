@@ -61,7 +61,7 @@ WITH entity AS (
     row_number() OVER (PARTITION BY k0 ORDER BY CASE WHEN v5 IS NULL THEN 0 ELSE 2 END, v5 DESC, g, event, a, o) AS r5,
     v5,
     s5,
-    v6,
+    CASE WHEN v6 = lag(v6) OVER (PARTITION BY k0 ORDER BY event, g, event, a, o) THEN NULL ELSE v6 END AS v6,
     s6,
     row_number() OVER (PARTITION BY k0 ORDER BY a, o, g, event) AS by_dot,
     v7,
@@ -84,7 +84,7 @@ WITH entity AS (
     CASE WHEN max(CASE WHEN deleted THEN 1 ELSE 0 END) OVER w = 0 THEN max_by(event, CASE WHEN s4 THEN r4 END) OVER w END AS e4,
     max_by(v5, CASE WHEN s5 THEN r5 END) OVER w AS v5,
     CASE WHEN max(CASE WHEN deleted THEN 1 ELSE 0 END) OVER w = 0 THEN max_by(event, CASE WHEN s5 THEN r5 END) OVER w END AS e5,
-    array_distinct(flatten(collect_list(coalesce(v6, CAST(array() AS ARRAY<STRING>))) OVER w)) AS v6,
+    array_distinct(flatten(coalesce(collect_list(v6) OVER w, CAST(array() AS ARRAY<ARRAY<STRING>>)))) AS v6,
     CASE WHEN max(CASE WHEN deleted THEN 1 ELSE 0 END) OVER w = 0 THEN max(CASE WHEN s6 THEN event END) OVER w END AS e6,
     max_by(v7, CASE WHEN s7 THEN by_dot END) OVER w AS v7,
     CASE WHEN max(CASE WHEN deleted THEN 1 ELSE 0 END) OVER w = 0 THEN max_by(event, CASE WHEN s7 THEN by_dot END) OVER w END AS e7
