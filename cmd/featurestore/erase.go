@@ -29,12 +29,13 @@ func newErase(a *app) *cobra.Command {
 		Short: "Erase entities in every region, and from history",
 		Long: `Erase deletes the rows of the entities named, in every view that has exactly
 these join keys or those of --view, and takes all that was ever written of them
-out of the history of every store. It deletes in every region first, and each store's
-history waits for these deletes, so nothing that was accepted before comes back.
+out of the history of every store. It deletes in every region first, and each
+store's history waits for these deletes, so nothing that was accepted before
+comes back.
 
 It prints a receipt: what was taken out where, and until when the stores' logs
-may hold it. A store that cannot be reached is named, and the exit code is 1: erase
-again when it is back. --check changes nothing and counts what is left.
+may hold it. A store that cannot be reached is named, and the exit code is 1:
+erase again when it is back. --check changes nothing and counts what is left.
 
 Views that have these join keys among others are named and not touched: their
 rows are found by all of their keys. Exported files are not history: who made
