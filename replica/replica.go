@@ -93,9 +93,6 @@ func New(cfg Config) (_ *Replica, err error) {
 			return nil, err
 		}
 	}
-	if r.jobs, err = jobs.New(jobs.Config{Prefix: r.cfg.Store, Wall: r.cfg.Wall, Logger: r.telemetry.log.With("room", "jobs")}); err != nil {
-		return nil, err
-	}
 	if r.cfg.BatchSources != "" {
 		if err := r.openBatches(context.Background()); err != nil {
 			return nil, err
