@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 
@@ -14,23 +15,28 @@ import (
 	"featurestore/offline/outside"
 )
 
-// openBatches opens the place of batch sources, and what materializes them.
-func (r *Replica) openBatches(ctx context.Context) (err error) {
-	var files batch.Files
-	if r.cfg.BatchBucket != "" {
-		at, err := bucket.Open(ctx, r.cfg.BatchBucket, bucket.Options{})
-		if err != nil {
-			return fmt.Errorf("batch_bucket: %w", err)
-		}
-		files = batch.NewBucket(at, "")
-	} else {
-		if r.sources, err = batch.OpenDisk(r.cfg.BatchSources); err != nil {
-			return fmt.Errorf("batch_sources: %w", err)
-		}
-		files = r.sources
+// sources are where batch sources lie.
+type sources interface {
+	batch.Files
+	io.Closer
+}
+
+func (r *Replica) openSources(ctx context.Context) (sources, error) {
+	if bucket.IsURL(r.cfg.BatchSources) {
+		return batch.OpenBucket(ctx, r.cfg.BatchSources, bucket.Options{Meter: r.telemetry.meter("batch")})
 	}
+	return batch.OpenDisk(r.cfg.BatchSources)
+}
+
+// openBatches opens the folder of batch sources, and what materializes them.
+func (r *Replica) openBatches(ctx context.Context) error {
+	files, err := r.openSources(ctx)
+	if err != nil {
+		return fmt.Errorf("batch_sources: %w", err)
+	}
+	r.sources = files
 	r.batches, err = batch.New(batch.Config{
-		Files: files, Edge: ownEdge{r}, Rows: r.store, Registry: r.store.Registry, May: r.mayMaterialize,
+		Files: r.sources, Edge: ownEdge{r}, Rows: r.store, Registry: r.store.Registry, May: r.mayMaterialize,
 		Outside: outside.Config{Program: r.cfg.Reader.Program, Args: r.cfg.Reader.Args, MemoryBytes: r.cfg.BatchMemory},
 		Logger:  r.telemetry.log.With("room", "batch"), Meter: r.telemetry.meter("batch"),
 	})

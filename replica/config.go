@@ -82,11 +82,10 @@ type Config struct {
 	HistoryEvery, HistoryRetain time.Duration
 	// Exports bound what exports of history may take.
 	Exports Exports
-	// BatchSources is the folder beneath which the files of batch sources lie; "" reads
-	// none. BatchBucket is the URL of a bucket that holds them instead. BatchMemory bounds
-	// what reading a file may take; 0 is outside.DefaultMemoryBytes.
+	// BatchSources is the folder, or the URL of a bucket's prefix, beneath which the files
+	// of batch sources lie; "" reads none. BatchMemory bounds what reading a file may take; 0 is
+	// outside.DefaultMemoryBytes.
 	BatchSources string
-	BatchBucket  string
 	BatchMemory  int64
 	// Reader is the program that reads files of batch sources, where it is not this one:
 	// see outside.Config.
@@ -200,12 +199,6 @@ func (c Config) Validate() error {
 	}
 	fault(c.HistoryEvery < 0, "history_every is %v: it must be positive, or zero for %v", c.HistoryEvery, history.DefaultMaxAge)
 	fault(c.HistoryRetain < 0, "history_retain is %v: it must be positive, or zero for ever", c.HistoryRetain)
-	if c.BatchBucket != "" {
-		fault(c.BatchSources != "", "batch_sources and batch_bucket are both set: batch sources lie in one place")
-		if _, err := bucket.Parse(c.BatchBucket); err != nil {
-			errs = append(errs, fmt.Errorf("batch_bucket: %w", err))
-		}
-	}
 	errs = append(errs, c.Exports.validate())
 	fault(c.BatchMemory < 0, "batch_memory is %d: it must be positive, or zero for %d", c.BatchMemory, int64(outside.DefaultMemoryBytes))
 	fault(!(c.ServedLog >= 0 && c.ServedLog <= 1), "served_log is %v: it must be 0 to 1", c.ServedLog)

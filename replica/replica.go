@@ -42,8 +42,8 @@ type Replica struct {
 	flight      *flight.Server // nil for a store that does not serve it
 	served      *served.Log    // nil for a store that logs nothing it serves
 	jobs        *jobs.Registry
-	sources     *batch.Disk         // nil for a store that reads no batch sources of a disk
-	batches     *batch.Materializer // nil for one that reads none
+	sources     sources             // nil for a store that reads no batch sources
+	batches     *batch.Materializer // the same
 	listener    net.Listener
 	ready       chan struct{}
 	ran         bool
@@ -93,7 +93,10 @@ func New(cfg Config) (_ *Replica, err error) {
 			return nil, err
 		}
 	}
-	if r.cfg.BatchSources != "" || r.cfg.BatchBucket != "" {
+	if r.jobs, err = jobs.New(jobs.Config{Prefix: r.cfg.Store, Wall: r.cfg.Wall, Logger: r.telemetry.log.With("room", "jobs")}); err != nil {
+		return nil, err
+	}
+	if r.cfg.BatchSources != "" {
 		if err := r.openBatches(context.Background()); err != nil {
 			return nil, err
 		}

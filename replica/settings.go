@@ -83,8 +83,7 @@ var settings = []Setting{
 		c.Exports.MaxRows, err = strconv.ParseInt(s, 10, 64)
 		return plain(err, s, "a whole number")
 	}},
-	{Key: "batch_sources", path: true, Help: "folder that batch sources of definitions are read from; none are without it", set: text(func(c *Config) *string { return &c.BatchSources })},
-	{Key: "batch_bucket", Help: "S3 bucket that they are read from instead, such as s3://lake/features?region=eu-central-1", set: text(func(c *Config) *string { return &c.BatchBucket })},
+	{Key: "batch_sources", path: true, Help: "folder, or bucket such as s3://lake/sources, that batch sources of definitions are read from; none are without it", set: text(func(c *Config) *string { return &c.BatchSources })},
 	{Key: "batch_memory", Default: plainBytes(outside.DefaultMemoryBytes), Help: "memory for reading a file of a batch source, in a process of its own", set: func(c *Config, s string) (err error) {
 		c.BatchMemory, err = ParseBytes(s)
 		return err

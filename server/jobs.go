@@ -136,7 +136,7 @@ func (s *Server) jobOf(j jobs.Job) (api.Job, error) {
 		var p *api.Problem
 		if errors.As(j.Err, &p) {
 			clone := *p
-			clone.Detail = j.Err.Error()
+			clone.Detail = strings.ReplaceAll(j.Err.Error(), p.Error(), p.Detail) // the code is told beside
 			out.Error = &clone
 		} else {
 			out.Error = api.NewProblem(codeOf(j.Err), j.Err.Error())

@@ -63,7 +63,7 @@ func windowOf(request batch.Request, asked api.MaterializeRequest) (batch.Reques
 // startMaterialize starts the job of a request.
 func (s *Server) startMaterialize(request batch.Request) (jobs.Job, error) {
 	if s.cfg.Batches == nil || s.cfg.Jobs == nil {
-		return jobs.Job{}, api.Problemf(api.CodeBatchSource, "", "store %s reads no batch sources: its setting batch_sources names no folder, and batch_bucket no bucket", s.cfg.Store)
+		return jobs.Job{}, api.Problemf(api.CodeBatchSource, "", "store %s reads no batch sources: its setting batch_sources names no folder", s.cfg.Store)
 	}
 	spec, err := s.cfg.Batches.Job(request)
 	if err != nil {

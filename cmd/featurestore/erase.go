@@ -95,6 +95,9 @@ func (e *erasing) run(ctx context.Context, args []string) (*api.ErasureReceipt, 
 			}
 			return false
 		})
+		if _, err := seen.close(ctx, &e.client); err != nil {
+			return nil, err
+		}
 	}
 	for _, at := range stores {
 		for _, view := range receipt.Views {
@@ -182,17 +185,18 @@ func (e *erasing) stores(ctx context.Context, receipt *api.ErasureReceipt) (out 
 	return out, nil
 }
 
-// delete deletes rows by a store, and adds that to the session.
+// delete deletes rows by a store, and adds that to the session. It waits for nothing
+// that the session has from other stores.
 func (e *erasing) delete(ctx context.Context, at store, request api.DeleteRequest, seen *session) error {
 	var answer api.PushResponse
-	if err := e.ask(ctx, at, "delete", request, seen, &answer); err != nil {
+	if err := e.ask(ctx, at, "delete", request, &session{}, &answer); err != nil {
 		return err
 	}
 	seen.answered(nil, answer.Session)
 	return nil
 }
 
-// ask sends one request of the session to a store.
+// ask sends one request of a session to a store.
 func (e *erasing) ask(ctx context.Context, at store, operation string, request any, seen *session, answer any) error {
 	body, err := json.Marshal(request)
 	if err != nil {

@@ -3,93 +3,104 @@ package batch
 import (
 	"errors"
 	"io"
-	"path/filepath"
+	"io/fs"
 	"strings"
 	"testing"
 
 	"featurestore/offline/bucket"
 	"featurestore/offline/bucket/buckettest"
-	"featurestore/offline/jobs"
 )
 
-func openBucket(t testing.TB, url string) (*bucket.Bucket, *Bucket) {
+func openTestBucket(t testing.TB, s *buckettest.Server) *Bucket {
 	t.Helper()
-	at, err := bucket.Open(t.Context(), url, bucket.Options{Dir: t.TempDir()})
+	b, err := OpenBucket(t.Context(), s.URL("in"), bucket.Options{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return at, NewBucket(at, t.TempDir())
+	return b
 }
 
-// TestABucketNamesWhatADiskDoes compares the two, pattern by pattern.
-func TestABucketNamesWhatADiskDoes(t *testing.T) {
-	all := []string{"a.csv", "b/c.parquet", "b/d/e.jsonl.gz", "b/_SUCCESS", "b/.hidden.csv", "b/_temporary/f.csv", "b/notes.txt", "b2/g.csv", "day=1/p.csv", "day=2/p.csv"}
-	disk := openDisk(t, tree(t, all...))
-	at, files := openBucket(t, buckettest.New(t).URL("sources/deep"))
-	for _, name := range all {
-		if err := at.Create(t.Context(), name, []byte(name)); err != nil {
-			t.Fatal(err)
-		}
+// A bucket names files as a folder with the same files does, whatever the pattern.
+func TestABucketNamesWhatAFolderWould(t *testing.T) {
+	names := []string{"a.csv", "b/c.parquet", "b/d/e.jsonl.gz", "b/_SUCCESS", "b/.hidden.csv", "b/_temporary/f.csv", "b/notes.txt", "b2/g.csv", "day=1/p.csv", "day=2/p.csv"}
+	d := openDisk(t, tree(t, names...))
+	s := buckettest.New(t)
+	s.Replace("outside/secret.csv", []byte("x"))
+	for _, name := range names {
+		s.Replace("in/"+name, []byte(name))
 	}
-	list := func(f Files, pattern string) string {
-		found, err := f.List(t.Context(), pattern)
-		var names []string
-		for _, file := range found {
-			if names = append(names, file.Name); file.SizeBytes != int64(len(file.Name)) {
-				t.Errorf("%s is said to have %d bytes", file.Name, file.SizeBytes)
-			}
-		}
-		if err != nil {
-			names = append(names, "error")
-		}
-		return strings.Join(names, " ")
-	}
+	b := openTestBucket(t, s)
 	for _, pattern := range []string{
-		".", "a.csv", "./a.csv", "b", "b/", "b/*.parquet", "b/*", "*", "*.csv", "*/*.csv", "day=*/p.csv", "day=*", "b?/*", "b/notes.txt", "b/d", "b/_temporary", "b/_temporary/f.csv",
-		"none.csv", "none/*", "b/*.csv", "../x", "b/../../x", "[",
+		"a.csv", "./a.csv", "b", "b/", "b/*.parquet", "day=*/p.csv", "day=*", "b?/*", "b/notes.txt", "b/*.txt", "b/*", "*", ".", "", "*/*", "b/d",
+		"b/_temporary", "none.csv", "none/*", "b/*.csv", "[", "../outside/secret.csv", "/etc/passwd", "b/../../outside",
 	} {
-		if got, want := list(files, pattern), list(disk, pattern); got != want {
-			t.Errorf("%s names %q in a bucket, and %q on a disk", pattern, got, want)
+		want, wantErr := d.List(t.Context(), pattern)
+		got, err := b.List(t.Context(), pattern)
+		if (err == nil) != (wantErr == nil) || namesOf(got) != namesOf(want) {
+			t.Errorf("%q names %q, %v; in a folder %q, %v", pattern, namesOf(got), err, namesOf(want), wantErr)
+		}
+	}
+	if got, err := b.List(t.Context(), "s3://lake/in/b/*.parquet"); err != nil || namesOf(got) != "b/c.parquet" || got[0].SizeBytes != int64(len("b/c.parquet")) || got[0].Tag == "" {
+		t.Errorf("a URL names %+v, %v", got, err)
+	}
+	for _, pattern := range []string{"s3://lake/outside/secret.csv", "s3://other/in/a.csv"} {
+		if _, err := b.List(t.Context(), pattern); err == nil || !strings.Contains(err.Error(), "is not below s3://lake/in/") {
+			t.Errorf("%s: got %v, want that it is not below the prefix", pattern, err)
 		}
 	}
 }
 
-func TestABucketIsMaterialized(t *testing.T) {
-	at, files := openBucket(t, buckettest.New(t).URL("sources"))
-	w := newWorld(t, func(c *Config) { c.Files = files })
-	if err := at.Create(t.Context(), "in/a.csv", []byte(lines(1, 2))); err != nil {
+func namesOf(files []File) string {
+	var names []string
+	for _, f := range files {
+		names = append(names, f.Name)
+	}
+	return strings.Join(names, " ")
+}
+
+func TestAFileOfABucketIsOpenedWhole(t *testing.T) {
+	s := buckettest.New(t)
+	s.Replace("in/a.csv", []byte("driver_id\n7\n"))
+	b := openTestBucket(t, s)
+	f, err := b.Open(t.Context(), File{Name: "a.csv"})
+	if err != nil {
 		t.Fatal(err)
 	}
+	got, err := io.ReadAll(f)
+	if err := errors.Join(err, f.Close()); err != nil || string(got) != "driver_id\n7\n" {
+		t.Fatalf("got %q, %v", got, err)
+	}
+	if _, err := b.Open(t.Context(), File{Name: "none.csv"}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v, want fs.ErrNotExist", err)
+	}
+	s.SetGone(true)
+	if _, err := b.List(t.Context(), "a.csv"); !errors.Is(err, bucket.ErrNoBucket) {
+		t.Errorf("got %v, want ErrNoBucket", err)
+	}
+}
+
+// TestABucketIsMaterialized: objects grow, and are replaced, as files are.
+func TestABucketIsMaterialized(t *testing.T) {
+	s := buckettest.New(t)
+	files := openTestBucket(t, s)
+	w := newWorld(t, func(c *Config) { c.Files = files })
+	s.Replace("in/in/a.csv", []byte(lines(1, 2)))
 	w.done(stats)
 	if d := w.done(stats); d.FilesUnchanged != 1 || d.Rows != 0 {
 		t.Errorf("the second time it did %+v", d)
 	}
-	if err := errors.Join(at.Remove(t.Context(), "in/a.csv"), at.Create(t.Context(), "in/a.csv", []byte(lines(1, 2, 3)))); err != nil {
-		t.Fatal(err)
-	}
+	s.Replace("in/in/a.csv", []byte(lines(1, 2, 3)))
 	if d := w.done(stats); d.Rows != 1 {
 		t.Errorf("of an object that grew it made %+v", d)
 	}
 	w.wantTotals(map[int64]int64{1: 1, 2: 1, 3: 1})
-	if left, err := filepath.Glob(filepath.Join(files.dir, "*")); err != nil || len(left) > 0 {
-		t.Errorf("%v is left of what was fetched, %v", left, err)
-	}
 	// What is replaced between listing and reading is not taken for either.
 	listed, err := files.List(t.Context(), "in")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(at.Remove(t.Context(), "in/a.csv"), at.Create(t.Context(), "in/a.csv", []byte(lines(4)))); err != nil {
-		t.Fatal(err)
-	}
-	if f, err := files.Open(t.Context(), listed[0]); err == nil || !strings.Contains(err.Error(), "in/a.csv changed while it was read") {
-		text, _ := io.ReadAll(f)
-		t.Errorf("it was opened as %q, %v", text, err)
-	}
-	// One that is out of reach is an error that names it.
-	_, gone := openBucket(t, "s3://sources?endpoint=http://127.0.0.1:1")
-	w.m.cfg.Files = gone
-	if j, err := w.run(stats); err != nil || j.State != jobs.Failed || !strings.Contains(j.Err.Error(), "s3://sources") {
-		t.Errorf("it is %s: %v, %v", j.State, j.Err, err)
+	s.Replace("in/in/a.csv", []byte(lines(4)))
+	if _, err := files.Open(t.Context(), listed[0]); err == nil || !strings.Contains(err.Error(), "in/a.csv changed while it was read") {
+		t.Errorf("it gives %v", err)
 	}
 }

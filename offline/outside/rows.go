@@ -19,7 +19,7 @@ func serveRows(ctx context.Context, request *Request, file *os.File, w *frames) 
 	if err != nil {
 		return err
 	}
-	defer reader.Close()
+	defer func() { _ = reader.Close() }() // it was only read
 	columnar := IsColumnar(request.Name)
 	if request.Probe != "" {
 		return probe(ctx, reader)
