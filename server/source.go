@@ -17,6 +17,9 @@ import (
 
 // mark adds what a push says of its source to what it writes.
 func (rs *rows) mark(view *feature.ResolvedView, source *api.Source, now int64) error {
+	if source.Again {
+		return nil
+	}
 	if source.NoteID != "" {
 		if rs.n > 0 {
 			return api.Problemf(api.CodeInvalidHeader, api.HeaderSource, "a push with a note has no rows; this one has %d", rs.n)
