@@ -24,6 +24,8 @@ func (r *Replica) openFlight() (*flight.Server, error) {
 		Streams: r.cfg.FlightStreams, Trainings: min(c.Running, max(r.cfg.FlightStreams, 1)),
 		Join:       pit.Config{MemoryLimit: c.Memory, Threads: c.Threads, SpillDir: SpillDir(r.cfg.Data)},
 		EntityRows: export.StreamLimits{Bytes: c.MaxBytes, Rows: c.MaxRows},
+		Began:      r.roomFor(c.Memory),
+		Stall:      c.Stall,
 		Drain:      r.cfg.Drain,
 		Logger:     r.telemetry.log.With("room", "flight"), Meter: r.telemetry.meter("flight"),
 	})

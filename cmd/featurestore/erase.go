@@ -27,14 +27,15 @@ func newErase(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "erase [--view VIEW,…] KEY=VALUE[,VALUE…]…",
 		Short: "Erase entities in every region, and from history",
-		Long: `Erase deletes the rows of the entities named, in every view that has exactly these
-join keys or those of --view, and takes all that was ever written of them out of
-the history of every store. It deletes in every region first, and each store's
-history waits for these deletes, so nothing that was accepted before comes back.
+		Long: `Erase deletes the rows of the entities named, in every view that has exactly
+these join keys or those of --view, and takes all that was ever written of them
+out of the history of every store. It deletes in every region first, and each
+store's history waits for these deletes, so nothing that was accepted before
+comes back.
 
-It prints a receipt: what was taken out where, and until when the stores' logs may
-hold it. A store that cannot be reached is named, and the exit code is 1: erase
-again when it is back. --check changes nothing and counts what is left.
+It prints a receipt: what was taken out where, and until when the stores' logs
+may hold it. A store that cannot be reached is named, and the exit code is 1:
+erase again when it is back. --check changes nothing and counts what is left.
 
 Views that have these join keys among others are named and not touched: their
 rows are found by all of their keys. Exported files are not history: who made
@@ -94,6 +95,9 @@ func (e *erasing) run(ctx context.Context, args []string) (*api.ErasureReceipt, 
 			}
 			return false
 		})
+		if _, err := seen.close(ctx, &e.client); err != nil {
+			return nil, err
+		}
 	}
 	for _, at := range stores {
 		for _, view := range receipt.Views {
@@ -181,17 +185,18 @@ func (e *erasing) stores(ctx context.Context, receipt *api.ErasureReceipt) (out 
 	return out, nil
 }
 
-// delete deletes rows by a store, and adds that to the session.
+// delete deletes rows by a store, and adds that to the session. It waits for nothing
+// that the session has from other stores.
 func (e *erasing) delete(ctx context.Context, at store, request api.DeleteRequest, seen *session) error {
 	var answer api.PushResponse
-	if err := e.ask(ctx, at, "delete", request, seen, &answer); err != nil {
+	if err := e.ask(ctx, at, "delete", request, &session{}, &answer); err != nil {
 		return err
 	}
 	seen.answered(nil, answer.Session)
 	return nil
 }
 
-// ask sends one request of the session to a store.
+// ask sends one request of a session to a store.
 func (e *erasing) ask(ctx context.Context, at store, operation string, request any, seen *session, answer any) error {
 	body, err := json.Marshal(request)
 	if err != nil {

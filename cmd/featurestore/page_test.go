@@ -38,11 +38,11 @@ func TestCLIPageIsCurrent(t *testing.T) {
 	}
 }
 
-// everyCommand returns a command and those beneath it, but for cobra's own.
+// everyCommand returns a command and those beneath it, but for cobra's own and the hidden.
 func everyCommand(c *cobra.Command) []*cobra.Command {
 	all := []*cobra.Command{c}
 	for _, sub := range c.Commands() {
-		if sub.Name() != "completion" && sub.Name() != "help" {
+		if sub.Name() != "completion" && sub.Name() != "help" && !sub.Hidden {
 			all = append(all, everyCommand(sub)...)
 		}
 	}

@@ -45,6 +45,9 @@ type Config struct {
 	Streams, Trainings int
 	// Join is what each training set may use; a MemoryLimit of 0 is DefaultMemory.
 	Join pit.Config
+	// Began is called when a stream begins that joins, and what it returns when that
+	// ends; nil does nothing.
+	Began func() (ended func())
 	// EntityRows bound those of a training set.
 	EntityRows export.StreamLimits
 	// Stall is how long a client may take for one message.

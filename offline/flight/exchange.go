@@ -24,7 +24,7 @@ func (s *service) DoExchange(stream flight.FlightService_DoExchangeServer) error
 
 func (s *Server) exchange(stream flight.FlightService_DoExchangeServer) error {
 	ctx := stream.Context()
-	end, err := s.begin(ctx, "DoExchange", s.streams, s.trainings)
+	end, err := s.beginJoin(ctx, "DoExchange")
 	if err != nil {
 		return err
 	}

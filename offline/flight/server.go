@@ -63,6 +63,7 @@ func New(cfg Config) (*Server, error) {
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minKeepalive, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveEvery, Timeout: keepaliveWait}),
 		grpc.WaitForHandlers(true),
+		grpc.UnaryInterceptor(s.guardCall), grpc.StreamInterceptor(s.guardStream),
 	)
 	flight.RegisterFlightServiceServer(s.grpc, &service{Server: s})
 	return s, nil

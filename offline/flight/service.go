@@ -63,6 +63,16 @@ func (s *service) Handshake(stream flight.FlightService_HandshakeServer) error {
 	}
 }
 
+// beginJoin is begin for a stream that joins, which takes memory.
+func (s *Server) beginJoin(ctx context.Context, method string) (func(), error) {
+	end, err := s.begin(ctx, method, s.streams, s.trainings)
+	if err != nil || s.cfg.Began == nil {
+		return end, err
+	}
+	ended := s.cfg.Began()
+	return func() { ended(); end() }, nil
+}
+
 // ListFlights tells the views, of the project that the criteria name, or of all; and
 // no tickets, for which GetFlightInfo is there.
 func (s *service) ListFlights(c *flight.Criteria, stream flight.FlightService_ListFlightsServer) error {
@@ -142,11 +152,12 @@ func (s *Server) get(ticket []byte, to sink) error {
 	if err != nil {
 		return err
 	}
-	slots := []chan struct{}{s.streams}
-	if r.Rows == "" { // what is joined takes memory, rows as they lie do not
-		slots = append(slots, s.trainings)
+	var end func()
+	if r.Rows != "" {
+		end, err = s.begin(ctx, "DoGet", s.streams)
+	} else {
+		end, err = s.beginJoin(ctx, "DoGet")
 	}
-	end, err := s.begin(ctx, "DoGet", slots...)
 	if err != nil {
 		return err
 	}

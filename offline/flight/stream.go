@@ -35,8 +35,10 @@ func (s *Server) send(to sink, asked api.FlightRequest, e export.Export) error {
 	queue := make(chan *message) // the sender holds one, and the export makes the next
 	sent := make(chan error, 1)
 	s.sending.Go(func() { sent <- s.pace(ctx, to, queue, stop) })
-	err = s.produce(ctx, first, e, queue)
-	close(queue)
+	err = func() error {
+		defer close(queue) // whatever happens: pace waits for it
+		return s.produce(ctx, first, e, queue)
+	}()
 	if err != nil {
 		stop(err)
 		// Not waited for: it may be stuck until this handler has returned.
