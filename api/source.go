@@ -19,6 +19,9 @@ type Source struct {
 	// no rows.
 	NoteID string `json:"note_id,omitempty"`
 	Note   []byte `json:"note,omitempty"`
+	// Again says that the rows are written whether they were before or not: nothing is
+	// kept of them.
+	Again bool `json:"again,omitempty"`
 }
 
 // ParseSource reads the value of HeaderSource; nil for none.
@@ -30,8 +33,10 @@ func ParseSource(text string) (*Source, error) {
 	err := json.Unmarshal([]byte(text), s)
 	switch {
 	case err != nil:
-	case (s.ID == "") == (s.NoteID == ""):
-		return nil, Problemf(CodeInvalidHeader, HeaderSource, "it has either an id or a note_id")
+	case s.Again && s.ID == "" && s.NoteID == "":
+		return s, nil
+	case (s.ID == "") == (s.NoteID == "") || s.Again:
+		return nil, Problemf(CodeInvalidHeader, HeaderSource, "it has either an id or a note_id, or says again")
 	case s.ID != "" && s.After >= s.Through:
 		return nil, Problemf(CodeInvalidHeader, HeaderSource, "after %d is not before through %d", s.After, s.Through)
 	default:

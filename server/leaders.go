@@ -141,10 +141,11 @@ func (r *request) pausesFor(ctx context.Context, d time.Duration) bool {
 }
 
 // redirect says who leads all of a write, when that is one other store and the
-// groups want clients told: nil when it is to be sent on.
+// groups want clients told: nil when it is to be sent on, as what this store itself
+// writes of a batch source always is.
 func (s *Server) redirect(r *request, w write, parts []ledPart) error {
 	told := func(v *feature.ResolvedView) bool { return v.Group.Redirects() }
-	if r.route.dialect == "feast" || len(parts) != 1 || parts[0].leader.Store == "" || len(w.views) == 0 || slices.ContainsFunc(w.views, func(v *feature.ResolvedView) bool { return !told(v) }) {
+	if r.route.dialect == "feast" || w.source != nil || len(parts) != 1 || parts[0].leader.Store == "" || len(w.views) == 0 || slices.ContainsFunc(w.views, func(v *feature.ResolvedView) bool { return !told(v) }) {
 		return nil
 	}
 	return &consistency.NotLeaderError{Group: w.views[0].Group.Name, Shard: parts[0].shards[0], Leader: parts[0].leader}

@@ -16,13 +16,16 @@ import (
 // are written once, however often they are sent.
 
 // mark adds what a push says of its source to what it writes.
-func (rows *rows) mark(view *feature.ResolvedView, source *api.Source, now int64) error {
+func (rs *rows) mark(view *feature.ResolvedView, source *api.Source, now int64) error {
+	if source.Again {
+		return nil
+	}
 	if source.NoteID != "" {
-		if rows.n > 0 {
-			return api.Problemf(api.CodeInvalidHeader, api.HeaderSource, "a push with a note has no rows; this one has %d", rows.n)
+		if rs.n > 0 {
+			return api.Problemf(api.CodeInvalidHeader, api.HeaderSource, "a push with a note has no rows; this one has %d", rs.n)
 		}
 		id, err := feature.ParseMarkID(source.NoteID)
-		rows.add(view.Shard(id.Key()), id.Note(source.Note, now))
+		rs.add(view.Shard(id.Key()), id.Note(source.Note, now))
 		return err
 	}
 	id, err := feature.ParseMarkID(source.ID)
@@ -30,21 +33,21 @@ func (rows *rows) mark(view *feature.ResolvedView, source *api.Source, now int64
 		return err
 	}
 	var shards []feature.Shard
-	for i := range rows.changes {
-		if shard := rows.changes[i].Shard; !slices.Contains(shards, shard) {
+	for i := range rs.changes {
+		if shard := rs.changes[i].Shard; !slices.Contains(shards, shard) {
 			shards = append(shards, shard)
 		}
 	}
 	for _, shard := range shards {
-		rows.add(shard, id.Through(source.Through, now))
+		rs.add(shard, id.Through(source.Through, now))
 	}
 	return nil
 }
 
 // add adds a change that is of no row of the request.
-func (rows *rows) add(shard feature.Shard, change feature.Change) {
-	rows.changes = append(rows.changes, online.Placed{Shard: shard, Change: change})
-	rows.of = append(rows.of, rows.n)
+func (rs *rows) add(shard feature.Shard, change feature.Change) {
+	rs.changes = append(rs.changes, online.Placed{Shard: shard, Change: change})
+	rs.of = append(rs.of, rs.n)
 }
 
 // marksBytes bounds what is read of marks at once: a shard has one, of a few bytes.

@@ -115,6 +115,7 @@ func TestASourceThatMakesNoSense(t *testing.T) {
 	for _, text := range []string{
 		"x", "{}", `{"id": "00", "through": 3}`, `{"id": "` + strings.Repeat("0", 32) + `"}`, `{"id": "` + strings.Repeat("g", 32) + `", "through": 3}`,
 		`{"id": "` + strings.Repeat("0", 32) + `", "note_id": "` + strings.Repeat("0", 32) + `", "through": 3}`,
+		`{"id": "` + strings.Repeat("0", 32) + `", "through": 3, "again": true}`,
 		`{"note_id": "` + strings.Repeat("0", 32) + `"}`, // with rows
 	} {
 		w := h.post("push", `{"view": "driver_stats", "rows": [{"driver_id": 7, "trips": 1}]}`, api.HeaderSource, text)

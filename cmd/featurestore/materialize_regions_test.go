@@ -18,9 +18,11 @@ project: bank
 entities: [{name: account, join_keys: [{name: account, type: int64}]}]
 groups:
   - {name: accounts, placement: leader, home: [us], partitions: 4, durability: quorum, write: {concern: quorum}, read: {level: leader}}
+  - {name: told, placement: leader, home: [us], routing: redirect, read: {level: leader}}
   - {name: anywhere, placement: multi_leader, partitions: 2}
 views:
   - {name: balance, entity: account, group: accounts, features: [{name: moves, type: int64, conflict: counter}], batch_source: {path: in}}
+  - {name: tellers, entity: account, group: told, features: [{name: moves, type: int64, conflict: counter}], batch_source: {path: in}}
   - {name: visits, entity: account, group: anywhere, features: [{name: times, type: int64, conflict: counter}], batch_source: {path: in}}
 `
 
@@ -87,6 +89,7 @@ func TestMaterializeReachesLeadersAndMoves(t *testing.T) {
 			countedTimes(t, at[region], what+", in "+region, "balance:moves", "leader", want)
 			countedTimes(t, at[region], what+", in "+region, "visits:times", "quorum; members=3", want)
 		}
+		countedTimes(t, at["us"], what, "tellers:moves", "leader", want) // other stores tell their clients who leads
 	}
 
 	// Broken off at the home, asked of another store, which also cancels it.

@@ -190,7 +190,7 @@ func (e *edge) Push(ctx context.Context, project string, header map[string]strin
 	for i, driver := range drivers {
 		key, _ := feature.AppendKeyValue(nil, feature.OfInt64(driver))
 		shard := view.Shard(key)
-		if source != nil {
+		if source != nil && !source.Again {
 			id, _ := feature.ParseMarkID(source.ID)
 			mark := e.marks[markKey{shard, id}].Through
 			switch {

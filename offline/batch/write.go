@@ -91,7 +91,7 @@ func (w *work) batch(ctx context.Context, at *place, b *outside.Batch, r outside
 	}
 	body := append(api.AppendString([]byte(`{"view":`), at.view.Name), ',')
 	body = append(append(body, b.Body...), '}')
-	var source *api.Source
+	source := &api.Source{Again: true}
 	if at.note != nil {
 		source = &api.Source{ID: at.note.ID.String(), After: b.After, Through: b.Through}
 	}
@@ -156,16 +156,16 @@ const (
 // push sends a batch until it is taken, refused for good, or was tried for RetryFor.
 func (w *work) push(ctx context.Context, body []byte, source *api.Source, where string) (*api.PushResponse, error) {
 	header := map[string]string{"Content-Type": api.MediaJSON, api.HeaderTimeout: w.m.cfg.PushTimeout.String()}
-	seed := w.nonce + "\x00" + where
-	if source != nil {
-		text, err := json.Marshal(source)
-		if err != nil {
-			return nil, err
-		}
-		header[api.HeaderSource] = string(text)
-		seed = string(text) // whoever sends it: two stores that send the same are one
+	text, err := json.Marshal(source)
+	if err != nil {
+		return nil, err
 	}
-	if source == nil || source.NoteID == "" { // a note may go back to what it was
+	header[api.HeaderSource] = string(text)
+	seed := string(text) // whoever sends it: two stores that send the same are one
+	if source.Again {
+		seed = w.nonce + "\x00" + where
+	}
+	if source.NoteID == "" { // a note may go back to what it was
 		sum := sha256.Sum256(append([]byte(seed+"\x00"), body...))
 		header[api.HeaderIdempotency] = "source-" + hex.EncodeToString(sum[:16])
 	}
