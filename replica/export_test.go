@@ -3,6 +3,7 @@ package replica
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -94,6 +95,27 @@ func (x *exporter) export(asked string) (body []byte, trailer http.Header, err e
 	return body, answer.Trailer, err
 }
 
+// files opens the history from its files, once the definitions are among them.
+func (x *exporter) files() *export.Past {
+	x.Helper()
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	for {
+		past, err := export.Open(x.Context(), history.NewDisk(HistoryDir(x.cfg.Data)))
+		if !errors.Is(err, export.ErrNoHistory) {
+			if err != nil {
+				x.Fatal(err)
+			}
+			return past
+		}
+		select {
+		case <-look.C:
+		case <-x.Context().Done():
+			x.Fatal(err)
+		}
+	}
+}
+
 // REST gives the bytes that are made of the files themselves (EX3), and a session its
 // own writes, though nothing is due.
 func TestExportsOfRESTAreThoseOfTheFiles(t *testing.T) {
@@ -107,10 +129,7 @@ func TestExportsOfRESTAreThoseOfTheFiles(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		past, err := export.Open(t.Context(), history.NewDisk(HistoryDir(x.cfg.Data)))
-		if err != nil {
-			t.Fatal(err)
-		}
+		past := x.files()
 		defer past.Close()
 		var request api.ExportRequest
 		if err := api.Decode([]byte(asked), &request); err != nil {

@@ -42,6 +42,7 @@ func TestExportJobsOutliveKills(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		t.Cleanup(func() { _ = p.cmd.Process.Kill() }) // where the test ends before
 		return p, &client{url: p.url, project: "kill", timeout: 30 * time.Second}
 	}
 	p, c := start()

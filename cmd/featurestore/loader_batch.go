@@ -108,17 +108,14 @@ func (l *loader) parts(b *source.Batch) []part {
 	return slices.DeleteFunc(parts, func(p part) bool { return p.in == nil })
 }
 
-// encode writes a request of the given rows: by column where every row says
-// something about each column, else row by row.
-func (l *loader) encode(all []part, rows []int) []byte {
-	parts := slices.DeleteFunc(slices.Clone(all), func(p part) bool {
-		return !slices.ContainsFunc(rows, func(i int) bool { return !p.absent(i) })
-	})
-	body := append(api.AppendString([]byte(`{"view":`), l.viewName), ',')
-	if slices.ContainsFunc(parts, func(p part) bool { return slices.ContainsFunc(rows, p.absent) }) {
-		return append(appendRows(append(body, `"rows":`...), parts, rows), '}')
+// encode writes a request of the given rows.
+func (l *loader) encode(parts []part, rows []int) []byte {
+	columns := make([]api.PushColumn, len(parts))
+	for i, p := range parts {
+		columns[i] = api.PushColumn{Name: p.name, Values: p.in.Values, Absent: p.absent}
 	}
-	return append(appendColumns(append(body, `"columns":`...), parts, rows), '}')
+	body := append(api.AppendString([]byte(`{"view":`), l.viewName), ',')
+	return append(api.AppendPushRows(body, columns, rows), '}')
 }
 
 // part is one named column of a request.
@@ -131,48 +128,6 @@ type part struct {
 
 func (p part) absent(i int) bool {
 	return p.in.Absent != nil && p.in.Absent[i] || p.skipNull && p.in.Values[i].IsNull()
-}
-
-func appendColumns(dst []byte, parts []part, rows []int) []byte {
-	dst = append(dst, '{')
-	for n, p := range parts {
-		if n > 0 {
-			dst = append(dst, ',')
-		}
-		dst = append(api.AppendString(dst, p.name), ':', '[')
-		for k, i := range rows {
-			if k > 0 {
-				dst = append(dst, ',')
-			}
-			dst = api.AppendValue(dst, p.in.Values[i])
-		}
-		dst = append(dst, ']')
-	}
-	return append(dst, '}')
-}
-
-func appendRows(dst []byte, parts []part, rows []int) []byte {
-	dst = append(dst, '[')
-	for k, i := range rows {
-		if k > 0 {
-			dst = append(dst, ',')
-		}
-		dst = append(dst, '{')
-		first := true
-		for _, p := range parts {
-			if p.absent(i) {
-				continue
-			}
-			if !first {
-				dst = append(dst, ',')
-			}
-			first = false
-			dst = append(api.AppendString(dst, p.name), ':')
-			dst = api.AppendValue(dst, p.in.Values[i])
-		}
-		dst = append(dst, '}')
-	}
-	return append(dst, ']')
 }
 
 // mergedTimes is the column of event times: of each row, the first that it has.

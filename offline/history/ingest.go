@@ -76,7 +76,7 @@ func NewIngester(cfg IngestConfig) (*Ingester, error) {
 // Status returns what was done so far.
 func (in *Ingester) Status() Status { return *in.status.Load() }
 
-// Run follows the log until ctx ends, then commits what it holds and returns nil.
+// Run follows the log until ctx ends, then commits what is there and returns nil.
 // What fails is tried again, with everything that was read kept; only ErrFenced and
 // ErrClosed end it, for then another one goes on.
 func (in *Ingester) Run(ctx context.Context) error {
@@ -113,10 +113,20 @@ func (in *Ingester) Run(ctx context.Context) error {
 	}
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), in.cfg.EndWithin)
 	defer cancel()
-	if err := in.flush(end); err != nil {
+	if err := in.finish(end); err != nil {
 		in.cfg.Logger.Info("what was read last is not in history yet; it will be read again", "err", err)
 	}
 	return nil
+}
+
+// finish commits what the log has now.
+func (in *Ingester) finish(ctx context.Context) error {
+	for {
+		full, err := in.turn(ctx, true)
+		if err != nil || !full {
+			return err
+		}
+	}
 }
 
 // Hurry lets what is in the log now be committed soon, before it is as old as

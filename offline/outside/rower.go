@@ -38,6 +38,15 @@ func (p part) absent(i int) bool {
 	return p.in.Absent != nil && p.in.Absent[i] || p.skipNull && p.in.Values[i].IsNull()
 }
 
+// pushed are parts as a push has them.
+func pushed(parts []part) []api.PushColumn {
+	out := make([]api.PushColumn, len(parts))
+	for i, p := range parts {
+		out[i] = api.PushColumn{Name: p.name, Values: p.in.Values, Absent: p.absent}
+	}
+	return out
+}
+
 // batch writes what there is of one batch, in several where it goes beyond a cut.
 func (r *rower) batch(b *source.Batch, done int64) error {
 	r.in = b
@@ -128,7 +137,7 @@ func (r *rower) stretch(through int64, created *source.Column) *Batch {
 	for _, i := range rows {
 		out.At = append(out.At, r.in.At[i])
 	}
-	out.Body = appendBody(nil, r.parts, rows)
+	out.Body = api.AppendPushRows(nil, pushed(r.parts), rows)
 	return out
 }
 
