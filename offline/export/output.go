@@ -3,11 +3,8 @@ package export
 import (
 	"bufio"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"path/filepath"
 
@@ -25,8 +22,7 @@ type Output struct {
 	path   string
 	to     sink // nil once it ended
 	buffer *bufio.Writer
-	sum    hash.Hash
-	bytes  int64
+	summed *summed
 	rows   int64
 	write  func(arrow.Record) error
 	finish func() error
@@ -40,11 +36,12 @@ func Create(ctx context.Context, path string, schema *arrow.Schema) (_ *Output, 
 	if !ok {
 		return nil, fmt.Errorf("%w: %s; let it end in .parquet, .arrow or .csv", ErrFormat, path)
 	}
-	o := &Output{path: path, sum: sha256.New()}
+	o := &Output{path: path}
 	if o.to, err = beginFile(ctx, path); err != nil {
 		return nil, err
 	}
-	o.buffer = bufio.NewWriterSize(io.MultiWriter(o.to, o.sum, counter{&o.bytes}), 1<<20)
+	o.summed = newSummed(o.to)
+	o.buffer = bufio.NewWriterSize(o.summed, 1<<20)
 	defer caught(&err)
 	if o.write, o.finish, err = begin(o.buffer, schema); err != nil {
 		o.Abandon()
@@ -100,14 +97,6 @@ func (w onlyWriter) Seek(offset int64, whence int) (int64, error) {
 	return 0, errors.New("a stream goes forward alone")
 }
 
-// counter counts bytes.
-type counter struct{ n *int64 }
-
-func (c counter) Write(b []byte) (int, error) {
-	*c.n += int64(len(b))
-	return len(b), nil
-}
-
 // Write adds the rows of a record.
 func (o *Output) Write(rec arrow.Record) error {
 	o.rows += rec.NumRows()
@@ -145,13 +134,14 @@ func (o *Output) Commit() (w Written, err error) {
 		return Written{}, fmt.Errorf("write %s: %w", o.path, err)
 	}
 	o.to = nil
-	return Written{o.rows, o.bytes, hex.EncodeToString(o.sum.Sum(nil))}, nil
+	return Written{o.rows, o.summed.bytes, o.summed.sum()}, nil
 }
 
 // Abandon removes what there is of a file that was not committed.
 func (o *Output) Abandon() {
 	if o.to != nil {
 		o.to.Abandon()
+		o.summed.sum()
 		o.to = nil
 	}
 }

@@ -2,8 +2,6 @@ package export
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -33,8 +31,8 @@ func Stream(ctx context.Context, e Export, w io.Writer, flush func() error) (m *
 	if err != nil {
 		return nil, err
 	}
-	sum, written := sha256.New(), int64(0)
-	out := io.MultiWriter(w, sum, counter{&written})
+	out := newSummed(w)
+	defer out.sum() // its goroutine ends, whatever happens
 	var stream *ipc.Writer
 	write := func(rec arrow.Record) error {
 		if err := stream.Write(rec); err != nil {
@@ -71,7 +69,7 @@ func Stream(ctx context.Context, e Export, w io.Writer, flush func() error) (m *
 	if err := stream.Close(); err != nil {
 		return nil, fmt.Errorf("write an Arrow stream: %w", err)
 	}
-	m.Bytes, m.SHA256 = written, hex.EncodeToString(sum.Sum(nil))
+	m.Bytes, m.SHA256 = out.bytes, out.sum()
 	return m, nil
 }
 
