@@ -100,19 +100,25 @@ func (m *materializer) run(ctx context.Context, a *app) (api.Job, error) {
 	if err != nil {
 		return job, err
 	}
-	return job, jobError(job)
+	return job, m.jobError(job)
 }
 
 // jobError is the error of a job that did not come to its end.
-func jobError(job api.Job) error {
+func (m *materializer) jobError(job api.Job) error {
+	note := storedStays
+	if len(m.request.From) > 0 {
+		note = "what was stored before stays; running the command again writes it once more: a window remembers nothing"
+	}
 	switch {
 	case job.Error != nil:
-		return &notedError{&refusedError{job.Error}, "what was stored before stays; running the command again goes on from there"}
+		return &notedError{&refusedError{job.Error}, note}
 	case job.State == api.JobCanceled:
-		return &notedError{fmt.Errorf("job %s was canceled", job.ID), "what was stored before stays; running the command again goes on from there"}
+		return &notedError{fmt.Errorf("job %s was canceled", job.ID), note}
 	}
 	return nil
 }
+
+const storedStays = "what was stored before stays; running the command again goes on from there"
 
 // jobWait is how long a request for a job waits for its end, and cancelWait how long
 // an interrupted command has for canceling its own.
@@ -138,7 +144,7 @@ func (c *client) followJob(ctx context.Context, job api.Job, show func(api.Job))
 			return job, ctx.Err()
 		}
 		if errors.Is(err, api.CodeJobNotFound) {
-			return job, &notedError{fmt.Errorf("job %s is not known any more: its store was restarted", job.ID), "what was stored before stays; running the command again goes on from there"}
+			return job, &notedError{fmt.Errorf("job %s is not known any more: its store was restarted", job.ID), storedStays}
 		}
 		if err != nil {
 			return job, err

@@ -25,8 +25,10 @@
 //	     are in the log, and so in history, all the same.
 //	BA2. Exactly once: however often a file is materialized, and wherever that was broken
 //	     off, each of its rows is written once. A file is known by its contents, so that
-//	     one that was renamed or copied is not written again. A text file that grew by
-//	     whole lines is read on; a file whose beginning has changed is another file.
+//	     one that was renamed or copied is not written again, grown or not. A text file
+//	     that grew by whole lines is read on, and what it grew by is a source of its own:
+//	     two files that began alike may go on apart. A file whose beginning has changed is
+//	     another file.
 //	     A window is the exception, and writes what it selects each time.
 //	BA3. A file with a row that cannot be read is found out before a row of it is written,
 //	     unless bad rows are to be left out.

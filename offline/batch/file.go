@@ -29,26 +29,51 @@ func (w *work) file(ctx context.Context, v *feature.ResolvedView, f File) (outco
 		return failed, err
 	}
 	defer file.Close()
-	at := &place{view: v, file: f}
-	if !w.plan.Window {
-		if at, err = w.find(ctx, v, f, file); err != nil {
+	if w.plan.Window {
+		return w.all(ctx, &place{view: v, file: f}, file)
+	}
+	outcome = unchanged
+	for {
+		at, err := w.find(ctx, v, f, file)
+		switch {
+		case err != nil:
 			return failed, err
-		}
-		if at == nil {
+		case at == nil && outcome == unchanged:
 			w.detail.FilesUnchanged++
 			return unchanged, nil
+		case at == nil:
+			return outcome, nil
+		case at.prefix == 0:
+			return w.all(ctx, at, file)
+		}
+		// What the file was before it grew is not all written yet.
+		prefix, err := prefixOf(file, at.prefix, at.note.Sum)
+		if err != nil {
+			return failed, fmt.Errorf("%s: %w", f.Name, err)
+		}
+		outcome, err = w.all(ctx, at, prefix)
+		if err = errors.Join(err, prefix.Close()); err != nil {
+			return failed, err
 		}
 	}
-	request := w.request(v, f)
+}
+
+// all writes what is left of a file.
+func (w *work) all(ctx context.Context, at *place, file *os.File) (outcome string, err error) {
+	request := w.request(at.view, at.file)
 	request.After, request.Cuts = at.after, at.cuts
-	if err := w.look(ctx, file, request); err != nil {
-		return failed, err
+	if !w.plan.Window { // else all files were, before any was written
+		if err := w.look(ctx, file, request); err != nil {
+			return failed, err
+		}
 	}
 	if err := w.write(ctx, at, file, request); err != nil {
 		return failed, err
 	}
-	if err := unmoved(file, f); err != nil {
-		return failed, err
+	if at.prefix == 0 {
+		if err := unmoved(file, at.file); err != nil {
+			return failed, err
+		}
 	}
 	return written, w.wrote(ctx, at)
 }
@@ -86,6 +111,16 @@ func (w *work) request(v *feature.ResolvedView, f File) outside.Request {
 // open has a child read a file.
 func (w *work) open(ctx context.Context, file *os.File, r outside.Request) (*outside.Rows, error) {
 	return outside.Open(ctx, w.m.cfg.Outside, file, r)
+}
+
+// lookAt reads all of a file through.
+func (w *work) lookAt(ctx context.Context, v *feature.ResolvedView, f File) error {
+	file, err := w.m.cfg.Files.Open(ctx, f)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	return w.look(ctx, file, w.request(v, f))
 }
 
 // look reads a file through without writing any of it, so that what is wrong with it

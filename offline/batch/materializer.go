@@ -91,9 +91,17 @@ func (w *work) run(ctx context.Context) error {
 		}
 	}
 	w.report.Total(total)
+	if w.plan.Window {
+		if err := w.lookAtAll(ctx, all); err != nil {
+			return err
+		}
+	}
 	for _, s := range all {
 		for _, f := range s.files {
 			w.view, w.detail.File, w.fileBytes = s.view.Name, f.Name, f.SizeBytes
+			if w.plan.Window { // it was looked through
+				w.fileBytes = 0
+			}
 			w.tell(0)
 			outcome, err := w.file(ctx, s.view, f)
 			w.m.metrics.files.Add(ctx, 1, labels(w.plan.Project, s.view.Name, attribute.String("outcome", outcome)))
@@ -104,9 +112,27 @@ func (w *work) run(ctx context.Context) error {
 				return w.wrong(s.view, err)
 			}
 			w.detail.FilesDone++
-			w.doneBytes += 2 * f.SizeBytes
+			w.doneBytes += f.SizeBytes + w.fileBytes
 			w.detail.File, w.fileBytes = "", 0
 			w.tell(0)
+		}
+	}
+	return nil
+}
+
+// lookAtAll reads all files of a window through before a row of one is written: what it
+// writes, it would write again.
+func (w *work) lookAtAll(ctx context.Context, all []source) error {
+	for _, s := range all {
+		for _, f := range s.files {
+			w.view, w.detail.File, w.fileBytes = s.view.Name, f.Name, f.SizeBytes
+			if err := w.lookAt(ctx, s.view, f); err != nil {
+				if cause := ctx.Err(); cause != nil {
+					return cause
+				}
+				return w.wrong(s.view, err)
+			}
+			w.doneBytes += f.SizeBytes
 		}
 	}
 	return nil

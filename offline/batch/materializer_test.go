@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -80,6 +81,56 @@ func TestAFileIsKnownByItsContents(t *testing.T) {
 	// And back again: those rows were written.
 	w.write("b.csv", lines(1, 2, 3))
 	step("put back", -1)
+}
+
+// Files that began alike, as by a header alone, go on apart (BA2).
+func TestFilesThatBeganAlikeGoOnApart(t *testing.T) {
+	for _, began := range [][]int{nil, {1, 2}} {
+		w := newWorld(t)
+		want := map[int64]int64{}
+		for _, id := range began {
+			want[int64(id)] = 1 // the two are copies
+		}
+		w.write("a.csv", lines(began...))
+		w.write("b.csv", lines(began...))
+		w.done(stats)
+		w.write("a.csv", lines(append(slices.Clone(began), 71)...))
+		want[71] = 1
+		w.done(stats)
+		w.wantTotals(want)
+		w.write("b.csv", lines(append(slices.Clone(began), 72)...))
+		want[72] = 1
+		w.done(stats)
+		w.write("a.csv", lines(append(slices.Clone(began), 71, 73, 74)...))
+		w.write("b.csv", lines(append(slices.Clone(began), 72, 75)...))
+		want[73], want[74], want[75] = 1, 1, 1
+		w.done(stats)
+		w.wantTotals(want)
+	}
+}
+
+// A file that grew and has another name then is known, and so is its copy; what grew
+// before all of it was written is finished first (BA2).
+func TestAGrownFileIsKnownByItsContents(t *testing.T) {
+	w := newWorld(t)
+	in := func(name string) string { return filepath.Join(w.dir, "in", name) }
+	w.write("a.csv", lines(1, 2))
+	w.done(stats)
+	w.write("a.csv", lines(1, 2, 3, 4))
+	w.done(stats)
+	want := map[int64]int64{1: 1, 2: 1, 3: 1, 4: 1}
+	w.wantTotals(want)
+	if err := os.Rename(in("a.csv"), in("z.csv")); err != nil {
+		t.Fatal(err)
+	}
+	w.write("copy.csv", lines(1, 2, 3, 4))
+	w.done(stats)
+	w.wantTotals(want)
+	w.write("z.csv", lines(1, 2, 3, 4, 5))
+	w.write("copy.csv", lines(1, 2, 3, 4, 5))
+	want[5] = 1
+	w.done(stats)
+	w.wantTotals(want)
 }
 
 func TestALineThatGrowsIsAnError(t *testing.T) {
@@ -167,6 +218,20 @@ func TestAWindowWritesAgain(t *testing.T) {
 	w.write("a.csv", "id,at,trips,rate\n1,2026-08-01,1,1\n2,2026-08-02,1,1\n3,2026-08-03,1,1\n4,2026-08-02,1,1\n")
 	w.done(stats)
 	w.wantTotals(map[int64]int64{1: 1, 2: 3, 3: 1, 4: 1})
+}
+
+// A window writes nothing where one of its files is bad, for it would write the others
+// again (BA3).
+func TestAWindowWritesNothingWhereAFileIsBad(t *testing.T) {
+	w := newWorld(t)
+	w.write("a.csv", lines(1, 2))
+	w.write("b.csv", lines(3)+"x,2026-08-01,1,1\n")
+	from := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+	j, err := w.run(Request{Window: true, Again: true, From: from, To: from.AddDate(100, 0, 0)})
+	if err != nil || j.State != jobs.Failed || !strings.Contains(j.Err.Error(), "b.csv:3") {
+		t.Errorf("it is %s: %v, %v", j.State, j.Err, err)
+	}
+	w.wantTotals(map[int64]int64{})
 }
 
 func TestRequestsThatMakeNoSense(t *testing.T) {

@@ -3,8 +3,10 @@ package batch
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 
@@ -18,6 +20,9 @@ type place struct {
 	file File
 	// note is what to remember of it; nil for a window, of which nothing is remembered.
 	note *note
+	// prefix is how many of its bytes are to be written first, as what the file was before
+	// it grew; zero: all there are.
+	prefix int64
 	// after is up to where every shard has it, cuts are where some have it up to.
 	after int64
 	cuts  []int64
@@ -28,7 +33,7 @@ type place struct {
 // find returns how far a file is written, nil where all of it is. It notes a file that
 // is new, so that it is known when it grows.
 func (w *work) find(ctx context.Context, v *feature.ResolvedView, f File, file *os.File) (*place, error) {
-	known, err := w.m.noteOf(ctx, v, f.Name)
+	known, err := w.m.noteOf(ctx, v, nameID(v, f.Name))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Name, err)
 	}
@@ -44,26 +49,25 @@ func (w *work) find(ctx context.Context, v *feature.ResolvedView, f File, file *
 		return nil, err
 	}
 	at := &place{view: v, file: f, note: &note{SizeBytes: f.SizeBytes, Modified: f.Modified.UnixNano(), Tag: f.Tag, Sum: sum}}
-	switch {
-	case known != nil && bytes.Equal(sum, known.Sum): // only its time is another
-		at.note.ID, at.note.Whole, at.note.Through = known.ID, known.Whole, known.Through
-		if known.Whole {
-			return nil, w.keepNote(ctx, at)
+	same := known // whose contents are these
+	if known == nil || !bytes.Equal(sum, known.Sum) {
+		if same, err = w.m.noteOf(ctx, v, contentsID(v, sum)); err != nil {
+			return nil, fmt.Errorf("%s: %w", f.Name, err)
 		}
-	case first > 0 && bytes.Equal(part, known.Sum):
-		whole, err := endsLine(file, first)
-		if err == nil && !whole {
-			err = fmt.Errorf("%s grew within its last line, after byte %d, and what was read of that line may not be what it is now: a file grows by whole lines; write what is new into a file of its own",
-				f.Name, first)
-		}
-		if err != nil {
+	}
+	switch grew := first > 0 && bytes.Equal(part, known.Sum); {
+	case same != nil:
+		at.note.ID, at.note.Whole, at.note.Through = same.ID, same.Whole, same.Through
+	case grew && !known.Whole:
+		at.note, at.prefix = known, first
+	case grew:
+		if err := w.grow(ctx, at, known, file); err != nil {
 			return nil, err
 		}
-		at.note.ID, at.note.Through = known.ID, known.Through
 	default: // new, or replaced
 		at.note.ID = markID(v.ID, "file", sum)
 	}
-	if err := w.keepNote(ctx, at); err != nil {
+	if err := w.keepNote(ctx, v, nameID(v, f.Name), at.note); err != nil || at.note.Whole {
 		return nil, err
 	}
 	if at.after, at.cuts, err = w.m.marks(ctx, v, at.note.ID); err != nil {
@@ -76,25 +80,71 @@ func (w *work) find(ctx context.Context, v *feature.ResolvedView, f File, file *
 	return at, nil
 }
 
-// wrote notes that all of a file is written.
+// grow has a file go on after what it was before. What it has more is a source of its own:
+// another file that began alike may go on otherwise. It is noted under the contents that
+// there are now, so that a copy goes on with it.
+func (w *work) grow(ctx context.Context, at *place, before *note, file *os.File) error {
+	whole, err := endsLine(file, before.SizeBytes)
+	if err == nil && !whole {
+		err = fmt.Errorf("%s grew within its last line, after byte %d, and what was read of that line may not be what it is now: a file grows by whole lines; write what is new into a file of its own",
+			at.file.Name, before.SizeBytes)
+	}
+	if err != nil {
+		return err
+	}
+	at.note.ID = markID(at.view.ID, "growth", slices.Concat(before.Sum, at.note.Sum))
+	at.note.Through = before.Through
+	return w.keepNote(ctx, at.view, contentsID(at.view, at.note.Sum), at.note)
+}
+
+// prefixOf copies the first bytes of a file, which have a sum, to a file that has no
+// name and goes when it is closed.
+func prefixOf(file *os.File, n int64, sum []byte) (_ *os.File, err error) {
+	prefix, err := os.CreateTemp("", "featurestore-source-*")
+	if err != nil {
+		return nil, err
+	}
+	h := sha256.New()
+	_, err = io.Copy(io.MultiWriter(prefix, h), io.NewSectionReader(file, 0, n))
+	if err == nil && !bytes.Equal(sumOf(h), sum) {
+		err = errors.New("it changed while it was read; run it again")
+	}
+	if _, seeked := prefix.Seek(0, io.SeekStart); err == nil {
+		err = seeked
+	}
+	if err = errors.Join(err, os.Remove(prefix.Name())); err != nil {
+		return nil, errors.Join(err, prefix.Close())
+	}
+	return prefix, nil
+}
+
+// wrote notes that all of a file is written: under its name, and under its contents,
+// which another name may have.
 func (w *work) wrote(ctx context.Context, at *place) error {
 	if at.note == nil {
 		return nil
 	}
 	at.note.Whole, at.note.Through = true, at.through
-	return w.keepNote(ctx, at)
+	if err := w.keepNote(ctx, at.view, contentsID(at.view, at.note.Sum), at.note); err != nil {
+		return err
+	}
+	return w.keepNote(ctx, at.view, nameID(at.view, at.file.Name), at.note)
 }
 
 // noteBytes bounds what is read of a note.
 const noteBytes = 1 << 20
 
-func noteID(v *feature.ResolvedView, name string) feature.MarkID {
+// nameID is that of the note of a file's name, contentsID of contents.
+func nameID(v *feature.ResolvedView, name string) feature.MarkID {
 	return markID(v.ID, "note", []byte(name))
 }
 
-// noteOf returns what is remembered of a file, nil for nothing.
-func (m *Materializer) noteOf(ctx context.Context, v *feature.ResolvedView, name string) (*note, error) {
-	id := noteID(v, name)
+func contentsID(v *feature.ResolvedView, sum []byte) feature.MarkID {
+	return markID(v.ID, "contents", sum)
+}
+
+// noteOf returns what is remembered under an id, nil for nothing.
+func (m *Materializer) noteOf(ctx context.Context, v *feature.ResolvedView, id feature.MarkID) (*note, error) {
 	rows, err := m.cfg.Rows.ReadRows(ctx, []feature.RowKey{{Shard: v.Shard(id.Key()), View: feature.MarkView, Key: id.Key()}}, noteBytes)
 	if err != nil {
 		return nil, err
@@ -106,14 +156,13 @@ func (m *Materializer) noteOf(ctx context.Context, v *feature.ResolvedView, name
 	return decodeNote(mark.Note)
 }
 
-// keepNote remembers a file, in a push without rows.
-func (w *work) keepNote(ctx context.Context, at *place) error {
-	text, err := at.note.encode()
+// keepNote remembers something, in a push without rows.
+func (w *work) keepNote(ctx context.Context, v *feature.ResolvedView, id feature.MarkID, n *note) error {
+	text, err := n.encode()
 	if err != nil {
 		return err
 	}
-	body := append(api.AppendString([]byte(`{"view":`), at.view.Name), `,"rows":[]}`...)
-	id := noteID(at.view, at.file.Name)
+	body := append(api.AppendString([]byte(`{"view":`), v.Name), `,"rows":[]}`...)
 	_, err = w.push(ctx, body, &api.Source{NoteID: id.String(), Note: text}, "")
 	return err
 }
