@@ -88,7 +88,7 @@ that are read at a time; the rest goes through temporary files.`,
 		Example: `  featurestore export --data ./data --service driver_v1 --entity-rows rows.parquet --out train.parquet
   featurestore export --data ./data --features driver_stats:conv_rate --entity-rows rows.csv \
     --event-time at --as-served-in eu --out train.csv
-  featurestore export --data ./data --service driver_v1 --out train.parquet \
+  featurestore export --data ./data --features driver_stats:conv_rate --out train.parquet \
     --keys-of driver_stats --every 24h --from 2026-08-01T00:00:00Z --to 2026-08-31T00:00:00Z --existing
   featurestore export --data ./data --entity-rows rides.parquet --out train.parquet \
     --features origin:demand,destination:demand \
