@@ -15,9 +15,10 @@ import (
 	"featurestore/feature"
 )
 
-// note is what is remembered of a file of a view, under its name.
+// note is what is remembered of a file of a view, under its name, and of contents, under
+// their sum.
 type note struct {
-	// ID is that of the marks of its contents, as they were when it was first seen.
+	// ID is that of the marks of its contents, or of what it grew by.
 	ID feature.MarkID
 	// SizeBytes, Modified (nanoseconds since the Unix epoch) and Tag tell whether it may
 	// have changed, Sum is the SHA-256 of those bytes.
@@ -25,7 +26,8 @@ type note struct {
 	Modified  int64
 	Tag       string
 	Sum       []byte
-	// Whole says that all of it was written, up to the place Through.
+	// Whole says that all of it was written, up to the place Through; before that, Through
+	// is where it grew from.
 	Whole   bool
 	Through int64
 }
@@ -57,7 +59,8 @@ func decodeNote(text []byte) (*note, error) {
 	return n, nil
 }
 
-// markID names something of a view: "file" and contents, or "note" and a name.
+// markID names something of a view: "file" or "contents" and a sum, "growth" and the sums
+// before and after, or "note" and a name.
 func markID(view feature.ViewID, what string, of []byte) (id feature.MarkID) {
 	h := sha256.New()
 	h.Write(binary.BigEndian.AppendUint32(nil, uint32(view)))
