@@ -111,7 +111,7 @@ func (u *Upkeep) replace(ctx context.Context, m *Manifest, instead []string) err
 		draft.Removed = nil
 		for _, name := range instead {
 			if !s.has(name) {
-				if isThere(s, m) {
+				if isThere(s, m, instead) {
 					return nil, errCommitted
 				}
 				return nil, errStale
@@ -126,8 +126,12 @@ func (u *Upkeep) replace(ctx context.Context, m *Manifest, instead []string) err
 	return err
 }
 
-// isThere reports whether all that a draft adds counts.
-func isThere(s *state, m *Manifest) bool {
+// isThere reports whether all that a draft adds counts; and where it adds nothing,
+// whether nothing counts any more that it takes away.
+func isThere(s *state, m *Manifest, instead []string) bool {
+	if len(m.Added)+len(m.Steps) == 0 {
+		return !slices.ContainsFunc(instead, s.has)
+	}
 	for _, f := range m.Added {
 		if !s.has(f.Name) {
 			return false
@@ -138,7 +142,7 @@ func isThere(s *state, m *Manifest) bool {
 			return false
 		}
 	}
-	return len(m.Added)+len(m.Steps) > 0
+	return true
 }
 
 // output cuts sorted rows into files of about a size.
