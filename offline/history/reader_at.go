@@ -32,9 +32,9 @@ func (h *History) ReaderAt(ctx context.Context, number uint64) (_ *Reader, err e
 		return nil, err
 	}
 	after := h.state()
-	for _, f := range s.files() {
-		if _, isRemoved := after.removed[f.Name]; !isRemoved && !after.has(f.Name) {
-			return nil, fmt.Errorf("commit %d: %w: %s was replaced, and is gone", number, ErrGone, f.Name)
+	for _, name := range s.names() {
+		if _, isRemoved := after.removed[name]; !isRemoved && !after.has(name) {
+			return nil, fmt.Errorf("commit %d: %w: %s was replaced, and is gone", number, ErrGone, name)
 		}
 	}
 	return &Reader{state: s, opener: h.opener, close: unpin}, nil

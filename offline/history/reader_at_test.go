@@ -5,6 +5,8 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"featurestore/feature"
 )
 
 // What was begun with a commit goes on with it in another life of the process, though
@@ -89,5 +91,31 @@ func TestACommitCanBeHurried(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// A commit whose files of steps are gone is gone, though all its rows are there.
+func TestACommitWithoutItsStepsIsGone(t *testing.T) {
+	ctx := context.Background()
+	h := open(t, newTestDisk(t))
+	for _, m := range []*Manifest{
+		{Steps: []StepFile{{Name: "_steps/1.steps"}}},
+		{Removed: []Removal{{Name: "_steps/1.steps"}}},
+	} {
+		if err := h.commit(ctx, func(*state) (*Manifest, error) { return m, nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	number := h.state().number - 1
+	r, err := h.ReaderAt(ctx, number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	if _, err := upkeep(t, h, feature.NewRegistry).collect(ctx, func(Removal) bool { return true }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.ReaderAt(ctx, number); !errors.Is(err, ErrGone) {
+		t.Errorf("got %v, want %v", err, ErrGone)
 	}
 }

@@ -48,6 +48,22 @@ func (s *state) has(name string) bool {
 	return isData || isSteps
 }
 
+// names returns the names of all files that count, in order.
+func (s *state) names() []string {
+	return slices.Sorted(func(yield func(string) bool) {
+		for name := range s.data {
+			if !yield(name) {
+				return
+			}
+		}
+		for name := range s.steps {
+			if !yield(name) {
+				return
+			}
+		}
+	})
+}
+
 // apply adds the next manifest, whose sum is given. After an error s is of no
 // more use: the manifest is not one that follows.
 func (s *state) apply(m *Manifest, sum Sum) error {
