@@ -32,6 +32,9 @@ type History struct {
 		ended error // ErrFenced or ErrClosed: nothing is committed any more
 		// pins counts the readers of each manifest.
 		pins map[uint64]int
+		// collecting has the removed files that are being deleted, or that may be gone
+		// since that failed: no reader gets them any more.
+		collecting map[string]bool
 		// committed is closed with the next manifest.
 		committed chan struct{}
 	}
@@ -54,7 +57,7 @@ func Open(ctx context.Context, cfg Config) (*History, error) {
 		return nil, fmt.Errorf("history configuration: %w", err)
 	}
 	h := &History{cfg: cfg.withDefaults(), turn: make(chan struct{}, 1), opener: newOpener(cfg.Files)}
-	h.mu.pins, h.mu.committed = map[uint64]int{}, make(chan struct{})
+	h.mu.pins, h.mu.collecting, h.mu.committed = map[uint64]int{}, map[string]bool{}, make(chan struct{})
 	if _, err := rand.Read(h.writer[:]); err != nil {
 		return nil, err
 	}

@@ -147,34 +147,37 @@ func (u *Upkeep) Collect(ctx context.Context) error {
 // returns how many one still has.
 func (u *Upkeep) collect(ctx context.Context, due func(Removal) bool) (pinned int, err error) {
 	h := u.cfg.History
-	oldest := h.oldestPinned()
 	var gone []string
 	for _, r := range slices.SortedFunc(maps.Values(h.state().removed), func(a, b Removal) int { return cmp.Compare(a.Name, b.Name) }) {
 		switch {
 		case !due(r):
 			continue
-		case oldest < r.Number:
+		case !h.beginCollecting(r):
 			pinned++
 			continue
 		}
-		if err := h.cfg.Files.Remove(ctx, r.Name); err != nil {
-			return pinned, fmt.Errorf("collect %s: %w", r.Name, err)
+		if err = h.cfg.Files.Remove(ctx, r.Name); err != nil {
+			err = fmt.Errorf("collect %s: %w", r.Name, err)
+			break
 		}
 		h.opener.forget(r.Name)
 		gone = append(gone, r.Name)
 	}
-	return pinned, h.forget(ctx, gone)
+	return pinned, errors.Join(err, h.forget(ctx, gone))
 }
 
-// oldestPinned is the least manifest that a reader has, or the greatest number.
-func (h *History) oldestPinned() uint64 {
+// beginCollecting says that a file is about to be removed, so that ReaderAt gives it
+// to nobody any more; false when a reader has it.
+func (h *History) beginCollecting(r Removal) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	oldest := ^uint64(0)
 	for number := range h.mu.pins {
-		oldest = min(oldest, number)
+		if number < r.Number {
+			return false
+		}
 	}
-	return oldest
+	h.mu.collecting[r.Name] = true
+	return true
 }
 
 // forget drops removals whose files are gone; the next whole manifest has none.
@@ -193,5 +196,10 @@ func (h *History) forget(ctx context.Context, names []string) error {
 		delete(s.removed, name)
 	}
 	h.publish(s)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, name := range names {
+		delete(h.mu.collecting, name)
+	}
 	return nil
 }
