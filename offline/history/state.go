@@ -17,7 +17,7 @@ type state struct {
 	sum      Sum   // of the manifest
 	atMillis int64 // when it was made
 	// whole is the number of the latest whole manifest, and wholeBefore of the one
-	// before it: older ones are of no use.
+	// before it: who reads what is committed needs none that is older.
 	whole, wholeBefore uint64
 	progress           map[feature.Shard]hlc.Vector
 	data               map[string]DataFile

@@ -117,30 +117,15 @@ func (u *Upkeep) Retain(ctx context.Context) error {
 }
 
 // Collect removes files that were taken away at least Config.Keep ago and that no
-// reader of this process has, and manifests that nobody needs.
+// reader of this process has, and manifests that no reader is at and that were not the
+// latest since then.
 func (u *Upkeep) Collect(ctx context.Context) error {
 	h := u.cfg.History
 	before := h.cfg.Wall().Add(-h.cfg.Keep).UnixMilli()
 	if _, err := u.collect(ctx, func(r Removal) bool { return r.AtMillis <= before }); err != nil {
 		return err
 	}
-	s := h.state()
-	var old []uint64
-	for number, err := range manifests(ctx, h.cfg.Files) {
-		if err != nil {
-			return err
-		}
-		if number < s.wholeBefore {
-			old = append(old, number)
-		}
-	}
-	slices.Sort(old)
-	for _, number := range old {
-		if err := h.cfg.Files.Remove(ctx, manifestName(number)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return h.collectManifests(ctx, before)
 }
 
 // collect removes files that are due and that no reader of this process has, and
