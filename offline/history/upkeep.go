@@ -28,12 +28,15 @@ type UpkeepConfig struct {
 }
 
 // Upkeep compacts a history, lets go of what is older than its retention, and
-// removes files that count no more. There is one for a history. Run, Once and Erase
-// take turns; the other methods are for one goroutine that calls none of them.
+// removes files that count no more. There is one for a history. Run, Once, Erase
+// and Count take turns; the other methods are for one goroutine that calls none of them.
 type Upkeep struct {
 	cfg    UpkeepConfig
 	scraps scraps
 	turn   chan struct{}
+	// clean is of the latest sets of keys that were erased or counted, the last first.
+	// Who has the turn owns it.
+	clean []clean
 }
 
 // NewUpkeep returns the upkeep of a history.
