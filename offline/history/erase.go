@@ -117,6 +117,7 @@ func (u *Upkeep) visit(ctx context.Context, f DataFile, keys keySet, found func(
 		return err
 	}
 	defer in.close()
+	in.skip = in.without(keys)
 	for {
 		row, err := in.next(ctx)
 		switch {
