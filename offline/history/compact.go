@@ -23,7 +23,7 @@ func (u *Upkeep) Compact(ctx context.Context) (replaced int, err error) {
 	defer r.Close()
 	var errs []error
 	for _, set := range choose(r.state.files(), h.cfg.CompactFiles, h.cfg.TargetBytes) {
-		err := u.rewrite(ctx, set, views[set[0].View], nil)
+		_, err := u.rewrite(ctx, set, views[set[0].View], nil)
 		switch {
 		case errors.Is(err, errStale):
 		case err != nil: // a damaged file, say: the others are compacted all the same
@@ -39,10 +39,10 @@ func (u *Upkeep) Compact(ctx context.Context) (replaced int, err error) {
 }
 
 // rewrite replaces files of one view and day by others with the same rows, but for
-// those that drop says.
-func (u *Upkeep) rewrite(ctx context.Context, set []DataFile, p place, drop func(*Row) bool) error {
+// those that drop says, and returns these.
+func (u *Upkeep) rewrite(ctx context.Context, set []DataFile, p place, drop func(*Row) bool) ([]DataFile, error) {
 	if err := u.scraps.tidy(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	h := u.cfg.History
 	number := h.state().number + 1
@@ -54,7 +54,7 @@ func (u *Upkeep) rewrite(ctx context.Context, set []DataFile, p place, drop func
 	}
 	var err error
 	if out.columns, err = u.columnsFor(ctx, set, p, &out); err != nil {
-		return err
+		return nil, err
 	}
 	for row, err := range merged(ctx, h.opener, set) {
 		if err == nil && (drop == nil || !drop(&row)) {
@@ -62,11 +62,11 @@ func (u *Upkeep) rewrite(ctx context.Context, set []DataFile, p place, drop func
 		}
 		if err != nil {
 			out.abandon()
-			return err
+			return nil, err
 		}
 	}
 	if err := out.cut(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	for i := range out.files {
 		out.files[i].View, out.files[i].Day = set[0].View, set[0].Day
@@ -75,7 +75,7 @@ func (u *Upkeep) rewrite(ctx context.Context, set []DataFile, p place, drop func
 	if err == nil {
 		err = u.scraps.tidy(ctx)
 	}
-	return err
+	return out.files, err
 }
 
 // columnsFor returns the columns of what files become: those that the view has
@@ -111,7 +111,7 @@ func (u *Upkeep) replace(ctx context.Context, m *Manifest, instead []string) err
 		draft.Removed = nil
 		for _, name := range instead {
 			if !s.has(name) {
-				if isThere(s, m) {
+				if isThere(s, m, instead) {
 					return nil, errCommitted
 				}
 				return nil, errStale
@@ -126,8 +126,12 @@ func (u *Upkeep) replace(ctx context.Context, m *Manifest, instead []string) err
 	return err
 }
 
-// isThere reports whether all that a draft adds counts.
-func isThere(s *state, m *Manifest) bool {
+// isThere reports whether all that a draft adds counts; and where it adds nothing,
+// whether nothing counts any more that it takes away.
+func isThere(s *state, m *Manifest, instead []string) bool {
+	if len(m.Added)+len(m.Steps) == 0 {
+		return !slices.ContainsFunc(instead, s.has)
+	}
 	for _, f := range m.Added {
 		if !s.has(f.Name) {
 			return false
@@ -138,7 +142,7 @@ func isThere(s *state, m *Manifest) bool {
 			return false
 		}
 	}
-	return len(m.Added)+len(m.Steps) > 0
+	return true
 }
 
 // output cuts sorted rows into files of about a size.

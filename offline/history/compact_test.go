@@ -337,7 +337,9 @@ func TestCompactedStepsSayTheSame(t *testing.T) {
 // Manifests that a later whole one made superfluous go, and the history is whole.
 func TestOldManifestsAreCollected(t *testing.T) {
 	s, d := openStore(t, "eu-1"), newTestDisk(t)
-	h := manyFiles(t, s, d, func(c *Config) { c.WholeEvery = 4 })
+	now := time.Now()
+	h := manyFiles(t, s, d, func(c *Config) { c.WholeEvery, c.Wall = 4, func() time.Time { return now } })
+	now = now.Add(2 * h.cfg.Keep)
 	if err := upkeep(t, h, s.Registry).Collect(context.Background()); err != nil {
 		t.Fatal(err)
 	}

@@ -19,8 +19,9 @@ const (
 type Config struct {
 	// Files hold it; they belong to this history alone. Required.
 	Files Files
-	// Keep is how long a file stays that compaction or retention took away, for
-	// readers in other processes; default DefaultKeep.
+	// Keep is how long a file stays that compaction or retention took away, and how
+	// long a commit can be read after the next one: for readers in other processes,
+	// and for what goes on with an earlier commit. Default DefaultKeep.
 	Keep time.Duration
 	// WholeEvery is after how many manifests one says all that counts; default
 	// DefaultWholeEvery.

@@ -25,7 +25,8 @@ type Erased struct {
 // (ErrNotExist). It knows what is committed:
 // who erases an entity deletes it in the store first, and waits until Progress
 // covers that delete, for what the log still brings comes in later. After an error
-// some of it may be done; doing it again is safe.
+// some of it may be done; doing it again is safe, and reads no file again that was
+// found without the keys, while no more than a few other sets of keys were asked for.
 func (u *Upkeep) Erase(ctx context.Context, views []feature.ViewID, keys ...feature.Key) (Erased, error) {
 	var done Erased
 	if err := u.begin(ctx); err != nil {
@@ -38,16 +39,21 @@ func (u *Upkeep) Erase(ctx context.Context, views []feature.ViewID, keys ...feat
 	r := h.Reader()
 	files := slices.DeleteFunc(r.state.files(), func(f DataFile) bool { return !slices.Contains(views, f.View) })
 	r.Close() // nobody else takes files away until end
+	clean := u.cleanOf(erased)
 	for _, f := range files {
+		if clean[f.Name] {
+			continue
+		}
 		has, err := u.holds(ctx, f, erased)
 		if err != nil {
 			return done, err
 		}
 		if !has {
+			clean[f.Name] = true
 			continue
 		}
 		rows := 0
-		err = u.rewrite(ctx, []DataFile{f}, places[f.View], func(r *Row) bool {
+		left, err := u.rewrite(ctx, []DataFile{f}, places[f.View], func(r *Row) bool {
 			if !erased.has(r.Key) {
 				return false
 			}
@@ -56,6 +62,9 @@ func (u *Upkeep) Erase(ctx context.Context, views []feature.ViewID, keys ...feat
 		})
 		if err != nil {
 			return done, fmt.Errorf("erase entities from %s: %w", f.Name, err)
+		}
+		for _, f := range left {
+			clean[f.Name] = true
 		}
 		done.Rows, done.Files = done.Rows+rows, done.Files+1
 	}
@@ -74,45 +83,54 @@ func (u *Upkeep) Count(ctx context.Context, views []feature.ViewID, keys ...feat
 	defer u.end()
 	wanted := newKeySet(keys)
 	s := u.cfg.History.state()
+	clean := u.cleanOf(wanted)
 	for _, f := range s.files() {
-		if !slices.Contains(views, f.View) {
+		if clean[f.Name] || !slices.Contains(views, f.View) {
 			continue
 		}
-		before := left.Rows
-		for row, err := range fileRows(ctx, u.cfg.History.opener, f) {
-			if err != nil {
-				return left, err
-			}
-			if wanted.has(row.Key) {
-				left.Rows++
-			}
+		rows := 0
+		err := u.visit(ctx, f, wanted, func() bool { rows++; return true })
+		if err != nil {
+			return left, err
 		}
-		if left.Rows > before {
-			left.Files++
+		if rows == 0 {
+			clean[f.Name] = true
+			continue
 		}
+		left.Rows, left.Files = left.Rows+rows, left.Files+1
 	}
 	left.Pending = len(s.removed)
 	return left, nil
 }
 
-// holds reports whether a file has rows of one of keys. Files are sorted by key.
-func (u *Upkeep) holds(ctx context.Context, f DataFile, keys keySet) (bool, error) {
+// holds reports whether a file has rows of one of keys.
+func (u *Upkeep) holds(ctx context.Context, f DataFile, keys keySet) (has bool, err error) {
+	err = u.visit(ctx, f, keys, func() bool { has = true; return false })
+	return has, err
+}
+
+// visit calls found for each row of keys in a file, until it returns false. Files are
+// sorted by key.
+func (u *Upkeep) visit(ctx context.Context, f DataFile, keys keySet, found func() bool) error {
 	in, err := openRows(ctx, u.cfg.History.opener, f)
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer in.close()
+	in.skip = in.without(keys)
 	for {
 		row, err := in.next(ctx)
 		switch {
 		case err == io.EOF:
-			return false, nil
+			return nil
 		case err != nil:
-			return false, err
+			return err
 		case keys.has(row.Key):
-			return true, nil
+			if !found() {
+				return nil
+			}
 		case bytes.Compare(row.Key, keys.last) > 0:
-			return false, nil
+			return nil
 		}
 	}
 }

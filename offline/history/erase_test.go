@@ -117,3 +117,42 @@ func TestAReaderHoldsWhatIsErasedUntilItIsClosed(t *testing.T) {
 	}
 	wantOnlyCommitted(t, d, h)
 }
+
+// A file of which all rows are erased leaves nothing: that it was committed is seen
+// although the answer was lost, and the way to the files asked again.
+func TestAnErasureThatLeavesNothingIsDoneThoughItsAnswerIsLost(t *testing.T) {
+	ctx := context.Background()
+	s, d := openStore(t, "eu-1"), newTestDisk(t)
+	files := &flaky{Files: d}
+	h := open(t, files)
+	s.write(25, "driver_stats")
+	mustCatchUp(t, ingester(t, s, h))
+	r := h.Reader()
+	keys := map[string]bool{}
+	count := 0
+	for _, f := range r.state.files() {
+		for row, err := range r.Rows(ctx, f) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			keys[string(row.Key)] = true
+			count++
+		}
+	}
+	views := r.Views()
+	r.Close()
+	var all []feature.Key
+	for k := range keys {
+		all = append(all, feature.Key(k))
+	}
+	files.create = func(ctx context.Context, name string, contents []byte) error {
+		if err := d.Create(ctx, name, contents); err != nil {
+			return err
+		}
+		return ErrExists // the second time, of which the caller knows nothing
+	}
+	done, err := upkeep(t, h, s.Registry).Erase(ctx, views, all...)
+	if err != nil || done.Rows != count || count == 0 || len(h.state().data) > 0 {
+		t.Fatalf("got %+v, %v, and %d files are left, want %d rows and none", done, err, len(h.state().data), count)
+	}
+}

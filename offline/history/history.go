@@ -32,6 +32,12 @@ type History struct {
 		ended error // ErrFenced or ErrClosed: nothing is committed any more
 		// pins counts the readers of each manifest.
 		pins map[uint64]int
+		// collecting has the removed files that are being deleted, or that may be gone
+		// since that failed: no reader gets them any more.
+		collecting map[string]bool
+		// stamps are of manifests that are there: those that this process made, and
+		// those before it that were read.
+		stamps map[uint64]stamp
 		// committed is closed with the next manifest.
 		committed chan struct{}
 	}
@@ -54,7 +60,8 @@ func Open(ctx context.Context, cfg Config) (*History, error) {
 		return nil, fmt.Errorf("history configuration: %w", err)
 	}
 	h := &History{cfg: cfg.withDefaults(), turn: make(chan struct{}, 1), opener: newOpener(cfg.Files)}
-	h.mu.pins, h.mu.committed = map[uint64]int{}, make(chan struct{})
+	h.mu.pins, h.mu.collecting, h.mu.stamps = map[uint64]int{}, map[string]bool{}, map[uint64]stamp{}
+	h.mu.committed = make(chan struct{})
 	if _, err := rand.Read(h.writer[:]); err != nil {
 		return nil, err
 	}
@@ -204,6 +211,7 @@ func (h *History) publish(s *state) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.mu.state = s
+	h.mu.stamps[s.number] = stamp{s.number, s.atMillis, s.whole == s.number}
 	close(h.mu.committed)
 	h.mu.committed = make(chan struct{})
 }

@@ -25,6 +25,7 @@ type fileReader struct {
 	columns *columns
 	in      *pqarrow.FileReader
 	group   int
+	skip    func(group int) bool // row groups that are not read; nil is none
 	records pqarrow.RecordReader
 	record  arrow.Record // of records: valid until it reads on
 	at      int
@@ -97,6 +98,9 @@ func (r *fileReader) advance(ctx context.Context) error {
 			return err
 		}
 		if r.records == nil {
+			for r.skip != nil && r.group < r.in.ParquetReader().NumRowGroups() && r.skip(r.group) {
+				r.group++
+			}
 			if r.group == r.in.ParquetReader().NumRowGroups() {
 				return io.EOF
 			}

@@ -31,11 +31,24 @@ func (h *History) ReaderAt(ctx context.Context, number uint64) (_ *Reader, err e
 	if err != nil {
 		return nil, err
 	}
-	after := h.state()
-	for _, f := range s.files() {
-		if _, isRemoved := after.removed[f.Name]; !isRemoved && !after.has(f.Name) {
-			return nil, fmt.Errorf("commit %d: %w: %s was replaced, and is gone", number, ErrGone, f.Name)
-		}
+	// It is pinned: what is there now is not begun to be collected.
+	if name, ok := h.firstGone(s); ok {
+		return nil, fmt.Errorf("commit %d: %w: %s was replaced, and is gone", number, ErrGone, name)
 	}
 	return &Reader{state: s, opener: h.opener, close: unpin}, nil
+}
+
+// firstGone returns the first file of an earlier state that is gone, or is being
+// removed.
+func (h *History) firstGone(s *state) (name string, ok bool) {
+	names := s.names()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := h.mu.state
+	for _, name := range names {
+		if _, isRemoved := now.removed[name]; !now.has(name) && (!isRemoved || h.mu.collecting[name]) {
+			return name, true
+		}
+	}
+	return "", false
 }

@@ -17,7 +17,7 @@ type state struct {
 	sum      Sum   // of the manifest
 	atMillis int64 // when it was made
 	// whole is the number of the latest whole manifest, and wholeBefore of the one
-	// before it: older ones are of no use.
+	// before it: who reads what is committed needs none that is older.
 	whole, wholeBefore uint64
 	progress           map[feature.Shard]hlc.Vector
 	data               map[string]DataFile
@@ -46,6 +46,22 @@ func (s *state) has(name string) bool {
 	_, isData := s.data[name]
 	_, isSteps := s.steps[name]
 	return isData || isSteps
+}
+
+// names returns the names of all files that count, in order.
+func (s *state) names() []string {
+	return slices.Sorted(func(yield func(string) bool) {
+		for name := range s.data {
+			if !yield(name) {
+				return
+			}
+		}
+		for name := range s.steps {
+			if !yield(name) {
+				return
+			}
+		}
+	})
 }
 
 // apply adds the next manifest, whose sum is given. After an error s is of no

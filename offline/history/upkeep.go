@@ -28,12 +28,15 @@ type UpkeepConfig struct {
 }
 
 // Upkeep compacts a history, lets go of what is older than its retention, and
-// removes files that count no more. There is one for a history. Run, Once and Erase
-// take turns; the other methods are for one goroutine that calls none of them.
+// removes files that count no more. There is one for a history. Run, Once, Erase
+// and Count take turns; the other methods are for one goroutine that calls none of them.
 type Upkeep struct {
 	cfg    UpkeepConfig
 	scraps scraps
 	turn   chan struct{}
+	// clean is of the latest sets of keys that were erased or counted, the last first.
+	// Who has the turn owns it.
+	clean []clean
 }
 
 // NewUpkeep returns the upkeep of a history.
@@ -117,64 +120,52 @@ func (u *Upkeep) Retain(ctx context.Context) error {
 }
 
 // Collect removes files that were taken away at least Config.Keep ago and that no
-// reader of this process has, and manifests that nobody needs.
+// reader of this process has, and manifests that no reader is at and that were not the
+// latest since then.
 func (u *Upkeep) Collect(ctx context.Context) error {
 	h := u.cfg.History
 	before := h.cfg.Wall().Add(-h.cfg.Keep).UnixMilli()
 	if _, err := u.collect(ctx, func(r Removal) bool { return r.AtMillis <= before }); err != nil {
 		return err
 	}
-	s := h.state()
-	var old []uint64
-	for number, err := range manifests(ctx, h.cfg.Files) {
-		if err != nil {
-			return err
-		}
-		if number < s.wholeBefore {
-			old = append(old, number)
-		}
-	}
-	slices.Sort(old)
-	for _, number := range old {
-		if err := h.cfg.Files.Remove(ctx, manifestName(number)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return h.collectManifests(ctx, before)
 }
 
 // collect removes files that are due and that no reader of this process has, and
 // returns how many one still has.
 func (u *Upkeep) collect(ctx context.Context, due func(Removal) bool) (pinned int, err error) {
 	h := u.cfg.History
-	oldest := h.oldestPinned()
 	var gone []string
 	for _, r := range slices.SortedFunc(maps.Values(h.state().removed), func(a, b Removal) int { return cmp.Compare(a.Name, b.Name) }) {
 		switch {
 		case !due(r):
 			continue
-		case oldest < r.Number:
+		case !h.beginCollecting(r):
 			pinned++
 			continue
 		}
-		if err := h.cfg.Files.Remove(ctx, r.Name); err != nil {
-			return pinned, fmt.Errorf("collect %s: %w", r.Name, err)
+		if err = h.cfg.Files.Remove(ctx, r.Name); err != nil {
+			err = fmt.Errorf("collect %s: %w", r.Name, err)
+			break
 		}
 		h.opener.forget(r.Name)
 		gone = append(gone, r.Name)
 	}
-	return pinned, h.forget(ctx, gone)
+	return pinned, errors.Join(err, h.forget(ctx, gone))
 }
 
-// oldestPinned is the least manifest that a reader has, or the greatest number.
-func (h *History) oldestPinned() uint64 {
+// beginCollecting says that a file is about to be removed, so that ReaderAt gives it
+// to nobody any more; false when a reader has it.
+func (h *History) beginCollecting(r Removal) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	oldest := ^uint64(0)
 	for number := range h.mu.pins {
-		oldest = min(oldest, number)
+		if number < r.Number {
+			return false
+		}
 	}
-	return oldest
+	h.mu.collecting[r.Name] = true
+	return true
 }
 
 // forget drops removals whose files are gone; the next whole manifest has none.
@@ -193,5 +184,10 @@ func (h *History) forget(ctx context.Context, names []string) error {
 		delete(s.removed, name)
 	}
 	h.publish(s)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, name := range names {
+		delete(h.mu.collecting, name)
+	}
 	return nil
 }
