@@ -55,6 +55,10 @@ const (
 	rowsEnding   = ".arrow"
 )
 
+// maxLives is how many lives of the process a job may run in: one that ends the process
+// would end all.
+const maxLives = 3
+
 // NewJobs makes the folder, and removes what an earlier life of the process left
 // half-written in it.
 func NewJobs(c JobsConfig) (*Jobs, error) {
@@ -165,11 +169,7 @@ func (j *Jobs) begin(ctx context.Context, r *record, past *Past, sent string) (j
 				return err
 			}
 		}
-		text, err := json.Marshal(r)
-		if err == nil {
-			err = replaceFile(context.WithoutCancel(ctx), j.path(r, recordEnding), text)
-		}
-		return err
+		return j.keep(ctx, r)
 	}()
 	if err != nil {
 		_, _ = j.cfg.Jobs.Cancel(job.ID) // it is there: it was started above
@@ -197,9 +197,10 @@ func (j *Jobs) spec(r *record, past *Past, started <-chan struct{}) jobs.Spec {
 		ID: jobs.ID(r.ID), Kind: JobKind, Project: r.Project, Of: r.Request.Out, Unit: "rows", Locks: []string{"export " + r.Request.Out},
 		Work: func(ctx context.Context, report *jobs.Report) error {
 			<-started // soon: its record is being written
-			err := j.run(ctx, r, past, report)
+			err := j.live(ctx, r, past, report)
 			if err != nil && j.life.Err() != nil {
-				return err // the next life begins it again
+				r.Lives--                               // it did not end this one
+				return errors.Join(err, j.keep(ctx, r)) // the next life begins it again
 			}
 			return errors.Join(err, j.forget(r))
 		},
@@ -212,6 +213,15 @@ func (j *Jobs) spec(r *record, past *Past, started <-chan struct{}) jobs.Spec {
 			}
 		},
 	}
+}
+
+// keep makes the record of a job durable, whatever becomes of ctx.
+func (j *Jobs) keep(ctx context.Context, r *record) error {
+	text, err := json.Marshal(r)
+	if err == nil {
+		err = replaceFile(context.WithoutCancel(ctx), j.path(r, recordEnding), text)
+	}
+	return err
 }
 
 // forget removes what a job needs to begin again.
@@ -228,14 +238,28 @@ func (j *Jobs) forget(r *record) error {
 // reportEvery is how often a job tells how far it is.
 const reportEvery = 200 * time.Millisecond
 
-// run makes the export.
-func (j *Jobs) run(ctx context.Context, r *record, past *Past, report *jobs.Report) (err error) {
+// live counts this life of a job, and runs it unless there were too many.
+func (j *Jobs) live(ctx context.Context, r *record, past *Past, report *jobs.Report) (err error) {
+	if past != nil {
+		defer past.Close()
+	}
+	if r.Lives++; r.Lives > maxLives {
+		return api.Problemf(api.CodeInternal, "", "the process died %d times while this export ran, and it is not begun again: tell the operator; entity rows that are not as they should be may be why", maxLives)
+	}
+	if err := j.keep(ctx, r); err != nil {
+		return fmt.Errorf("the job cannot be kept: %w", err)
+	}
 	if past == nil {
 		if past, err = j.reopen(ctx, r); err != nil {
 			return Problem(err)
 		}
+		defer past.Close()
 	}
-	defer past.Close()
+	return j.run(ctx, r, past, report)
+}
+
+// run makes the export.
+func (j *Jobs) run(ctx context.Context, r *record, past *Past, report *jobs.Report) (err error) {
 	defer j.cfg.Exports.cfg.Began()()
 	e, closeRows, err := j.export(ctx, past, r, j.path(r, rowsEnding))
 	defer closeRows()

@@ -252,6 +252,46 @@ func rowsFrom(t testing.TB, stream []byte) OpenRows {
 	}
 }
 
+// A job that ends the process whenever it runs does not do so for ever; one that was
+// merely there when the process ended in order goes on.
+func TestAJobDoesNotEndEveryLife(t *testing.T) {
+	h := open(t, 5)
+	h.write(30)
+	h.past()
+	h.history.Close()
+	dir := t.TempDir()
+	g := &gate{Files: h.files, open: make(chan struct{}), waits: make(chan struct{}, 1)}
+	l := h.live(dir, g)
+	j, err := l.Start(t.Context(), "rides", &api.ExportRequest{Snapshot: "driver_stats", Out: "now.csv"}, nil, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, recordFolder, "now.csv"+recordEnding)
+	for range maxLives + 2 {
+		<-g.waits
+		l.end()
+		l = h.live(dir, g)
+	}
+	for range maxLives {
+		<-g.waits // it runs
+		running, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.end()
+		if err := os.WriteFile(path, running, 0o600); err != nil { // as if the process had died
+			t.Fatal(err)
+		}
+		l = h.live(dir, g)
+	}
+	if j = l.await(t, j.ID); j.State != jobs.Failed || j.Err == nil || !strings.Contains(j.Err.Error(), "died 3 times") {
+		t.Errorf("got %+v", j)
+	}
+	if got := filesIn(t, dir); got != "" {
+		t.Errorf("there are %s", got)
+	}
+}
+
 // A commit whose files are gone is told, and never another one in its place.
 func TestAJobWhoseCommitIsGoneFails(t *testing.T) {
 	h := open(t, 3)
