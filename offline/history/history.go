@@ -32,7 +32,7 @@ type History struct {
 		ended error // ErrFenced or ErrClosed: nothing is committed any more
 		// pins counts the readers of each manifest.
 		pins map[uint64]int
-		// committed is closed with the next manifest.
+		// committed is closed with the next manifest, or when there will be none.
 		committed chan struct{}
 	}
 }
@@ -78,6 +78,7 @@ func (h *History) Close() {
 	defer h.mu.Unlock()
 	if h.mu.ended == nil {
 		h.mu.ended = ErrClosed
+		h.wakeLocked()
 	}
 }
 
@@ -185,6 +186,7 @@ func (h *History) settle(ctx context.Context) error {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.mu.ended = fmt.Errorf("%w: manifest %d is not of this process", ErrFenced, m.Number)
+		h.wakeLocked()
 		return h.mu.ended
 	}
 	// It is there; to make it again is to hear that it is durable as well.
@@ -204,12 +206,17 @@ func (h *History) publish(s *state) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.mu.state = s
+	h.wakeLocked()
+}
+
+// wakeLocked wakes those who wait for Committed.
+func (h *History) wakeLocked() {
 	close(h.mu.committed)
 	h.mu.committed = make(chan struct{})
 }
 
 // Committed returns a channel that is closed when something is committed after the
-// call.
+// call, or the history ends after it: whoever waits looks at Ended between the two.
 func (h *History) Committed() <-chan struct{} {
 	h.mu.Lock()
 	defer h.mu.Unlock()
