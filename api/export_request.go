@@ -147,4 +147,7 @@ type ExportJob struct {
 	// what it was begun with.
 	Commit      uint64 `json:"commit"`
 	Definitions []byte `json:"definitions"`
+	// Lives are how often it began to run and the process died while it ran, the one in
+	// which it runs included.
+	Lives int `json:"lives,omitempty"`
 }

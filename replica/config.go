@@ -274,7 +274,6 @@ func (c Config) withDefaults() Config {
 	if c.OTLP.Interval == 0 {
 		c.OTLP.Interval = DefaultOTLPInterval
 	}
-	c.Exports = c.Exports.withDefaults()
 	return c
 }
 

@@ -15,6 +15,7 @@ import (
 	"featurestore/feature"
 	"featurestore/hlc"
 	"featurestore/meta"
+	"featurestore/offline/bucket"
 	"featurestore/offline/export"
 	"featurestore/offline/history"
 	"featurestore/offline/jobs"
@@ -57,6 +58,9 @@ func (e Exports) validate() error {
 	}
 	if err := (pit.Config{MemoryLimit: e.Memory}).Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("export_memory is %s: it must be at least 64MiB, or zero for the default", plainBytes(e.Memory)))
+	}
+	if bucket.IsURL(e.Dir) {
+		errs = append(errs, fmt.Errorf("export_dir is %s: jobs write to a folder of this machine; featurestore export writes to buckets", e.Dir))
 	}
 	return errors.Join(errs...)
 }

@@ -278,3 +278,13 @@ func TestWrongExportRequestsAreNamed(t *testing.T) {
 		}
 	}
 }
+
+// Jobs write to a folder, and a store that is told otherwise does not make one of the URL.
+func TestExportDirIsNoBucket(t *testing.T) {
+	if err := (Exports{Dir: "s3://lake/exports?region=eu-west-1"}).validate(); err == nil || !strings.Contains(err.Error(), "export_dir is s3://lake/exports") {
+		t.Errorf("got %v", err)
+	}
+	if err := (Exports{Dir: "/srv/exports"}).validate(); err != nil {
+		t.Errorf("a folder: %v", err)
+	}
+}

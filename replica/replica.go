@@ -165,13 +165,10 @@ func (r *Replica) serverConfig(secret []byte) (server.Config, error) {
 	}
 	c.Forward = r.cfg.Forward
 	if r.past != nil {
-		c.Exports, c.ExportJobs = r.past, exportJobs{r.past}
+		c.Exports, c.ExportJobs, c.Eraser = r.past, exportJobs{r.past}, r.past
 	}
 	if r.cfg.Links != nil {
 		c.Links = edgeLinks{r.cfg.Links}
-	}
-	if r.past != nil {
-		c.Eraser = r.past
 	}
 	c.LogAge = r.cfg.Replication.WithDefaults().LogMaxAge
 	if r.served != nil {

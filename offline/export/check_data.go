@@ -11,13 +11,31 @@ import (
 // What a record from outside says of its buffers is checked here, because the library
 // believes it: an offset beyond its buffer would end the process wherever it is used.
 
+const (
+	// maxNesting is how deep lists and structs may lie in one another.
+	maxNesting = 8
+	// maxElements bounds the elements of one column's lists in one record: a bit of a
+	// stream can be one, and writing it takes some ten bytes.
+	maxElements = 16 << 20
+)
+
 // checkType refuses types whose arrays are not checked, and nesting beyond depth.
 func checkType(t arrow.DataType, depth int) error {
 	if depth == 0 {
 		return errors.New("its type is nested too deep")
 	}
 	switch t := t.(type) {
-	case *arrow.NullType, *arrow.BinaryType, *arrow.StringType, *arrow.LargeBinaryType, *arrow.LargeStringType:
+	case *arrow.NullType: // its elements take no bytes, so a list of them could have any number
+		if depth < maxNesting {
+			return errors.New("its type has nulls within lists or structs")
+		}
+		return nil
+	case *arrow.FixedSizeBinaryType:
+		if t.ByteWidth <= 0 {
+			return fmt.Errorf("its type is %s", t)
+		}
+		return nil
+	case *arrow.BinaryType, *arrow.StringType, *arrow.LargeBinaryType, *arrow.LargeStringType:
 		return nil
 	case *arrow.ListType:
 		return checkType(t.Elem(), depth-1)
@@ -27,6 +45,9 @@ func checkType(t arrow.DataType, depth int) error {
 		}
 		return checkType(t.Elem(), depth-1)
 	case *arrow.StructType:
+		if t.NumFields() == 0 {
+			return errors.New("its type is a struct without fields")
+		}
 		for _, f := range t.Fields() {
 			if err := checkType(f.Type, depth-1); err != nil {
 				return err
@@ -63,9 +84,15 @@ func checkData(d arrow.ArrayData) error {
 		return checkOffsets(d, arrow.Int64Traits.CastFromBytes, lengthOf(buffers[2]))
 	case *arrow.ListType:
 		child := d.Children()[0]
+		if child.Len() > maxElements {
+			return fmt.Errorf("its lists have %d elements in one record, at most %d are taken", child.Len(), maxElements)
+		}
 		return errors.Join(checkOffsets(d, arrow.Int32Traits.CastFromBytes, child.Len()), checkData(child))
 	case *arrow.FixedSizeListType:
 		child := d.Children()[0]
+		if child.Len() > maxElements {
+			return fmt.Errorf("its lists have %d elements in one record, at most %d are taken", child.Len(), maxElements)
+		}
 		if child.Len()/int(t.Len()) < n {
 			return fmt.Errorf("%d elements are not %d lists of %d", child.Len(), n, t.Len())
 		}
@@ -81,7 +108,7 @@ func checkData(d arrow.ArrayData) error {
 		}
 		return nil
 	case arrow.FixedWidthDataType:
-		if have := lengthOf(buffers[1]); int64(have)*8 < int64(n)*int64(t.BitWidth()) {
+		if have := lengthOf(buffers[1]); int64(n) > int64(have)*8/int64(t.BitWidth()) { // a product could overflow
 			return fmt.Errorf("%d bytes are not %d values of %s", have, n, t)
 		}
 		return nil

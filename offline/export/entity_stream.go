@@ -48,7 +48,7 @@ func NewEntityStream(ctx context.Context, in io.Reader, limits StreamLimits) (s 
 		return nil, fmt.Errorf("%w: it is no Arrow IPC stream: %w", ErrStream, err)
 	}
 	for _, f := range e.in.Schema().Fields() {
-		if err := checkType(f.Type, 8); err != nil {
+		if err := checkType(f.Type, maxNesting); err != nil {
 			e.Close()
 			return nil, fmt.Errorf("%w: column %s: %w", ErrStream, f.Name, err)
 		}

@@ -55,6 +55,10 @@ const (
 	rowsEnding   = ".arrow"
 )
 
+// maxLives is how many lives of the process a job may run in: one that ends the process
+// would end all.
+const maxLives = 3
+
 // NewJobs makes the folder, and removes what an earlier life of the process left
 // half-written in it.
 func NewJobs(c JobsConfig) (*Jobs, error) {
@@ -65,19 +69,27 @@ func NewJobs(c JobsConfig) (*Jobs, error) {
 	if err := os.MkdirAll(filepath.Join(c.Dir, recordFolder), 0o700); err != nil {
 		return nil, fmt.Errorf("folder of exports: %w", err)
 	}
-	left, err := filepath.Glob(filepath.Join(c.Dir, ".*.part"))
-	if err == nil {
-		var more []string
-		more, err = filepath.Glob(filepath.Join(c.Dir, recordFolder, ".*.part"))
-		left = append(left, more...)
-	}
-	for _, path := range left {
-		err = errors.Join(err, os.Remove(path))
-	}
-	if err != nil {
-		return nil, fmt.Errorf("folder of exports: %w", err)
+	for _, folder := range []string{c.Dir, filepath.Join(c.Dir, recordFolder)} {
+		left, err := filesNamed(folder, ".", ".part")
+		for _, path := range left {
+			err = errors.Join(err, os.Remove(path))
+		}
+		if err != nil {
+			return nil, fmt.Errorf("folder of exports: %w", err)
+		}
 	}
 	return j, nil
+}
+
+// filesNamed returns the paths of what lies in a folder under names that begin and end so.
+func filesNamed(folder, begin, end string) (paths []string, err error) {
+	all, err := os.ReadDir(folder)
+	for _, f := range all {
+		if strings.HasPrefix(f.Name(), begin) && strings.HasSuffix(f.Name(), end) {
+			paths = append(paths, filepath.Join(folder, f.Name()))
+		}
+	}
+	return paths, err
 }
 
 // Resume starts the jobs that an earlier life of the process has not ended. Those that run
@@ -85,7 +97,7 @@ func NewJobs(c JobsConfig) (*Jobs, error) {
 // an error some jobs were not started, and stay for the next life.
 func (j *Jobs) Resume(life context.Context) error {
 	j.life = life
-	paths, err := filepath.Glob(filepath.Join(j.cfg.Dir, recordFolder, "*"+recordEnding))
+	paths, err := filesNamed(filepath.Join(j.cfg.Dir, recordFolder), "", recordEnding)
 	if err != nil {
 		return err
 	}
@@ -97,7 +109,7 @@ func (j *Jobs) Resume(life context.Context) error {
 			err = json.Unmarshal(text, &r)
 		}
 		if err == nil {
-			_, err = j.start(&r)
+			err = j.start(life, &r)
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("job that has not ended: %s: %w", path, err))
@@ -165,41 +177,51 @@ func (j *Jobs) begin(ctx context.Context, r *record, past *Past, sent string) (j
 				return err
 			}
 		}
-		text, err := json.Marshal(r)
-		if err == nil {
-			err = replaceFile(context.WithoutCancel(ctx), j.path(r, recordEnding), text)
-		}
-		return err
+		return j.keep(ctx, r)
 	}()
 	if err != nil {
 		_, _ = j.cfg.Jobs.Cancel(job.ID) // it is there: it was started above
 		close(started)
 		return job, fmt.Errorf("job %s cannot be kept: %w", job.ID, err)
 	}
-	close(started)
+	defer close(started)
+	// It may have been canceled while it waited, when there was nothing to forget yet.
+	if now, err := j.cfg.Jobs.Get(job.ID); (err != nil || now.State.HasEnded()) && j.life.Err() == nil {
+		return job, j.forget(r)
+	}
 	return job, nil
 }
 
-// start starts a job of an earlier life.
-func (j *Jobs) start(r *record) (jobs.Job, error) {
+// start starts a job of an earlier life. What it reads is held from now on: it may have to
+// wait for others. What cannot be opened now is opened, or told, when it runs.
+func (j *Jobs) start(ctx context.Context, r *record) error {
+	past, err := j.reopen(ctx, r)
+	if err != nil {
+		past = nil
+	}
 	started := make(chan struct{})
 	close(started)
-	return j.cfg.Jobs.Start(j.spec(r, nil, started))
+	_, err = j.cfg.Jobs.Start(j.spec(r, past, started))
+	if err != nil && past != nil {
+		past.Close()
+	}
+	return err
 }
 
 func (j *Jobs) path(r *record, ending string) string {
 	return filepath.Join(j.cfg.Dir, recordFolder, r.Request.Out+ending)
 }
 
-// spec is what the registry runs. Past is nil for a job of an earlier life.
+// spec is what the registry runs. Past is nil where it could not be opened yet.
 func (j *Jobs) spec(r *record, past *Past, started <-chan struct{}) jobs.Spec {
 	return jobs.Spec{
 		ID: jobs.ID(r.ID), Kind: JobKind, Project: r.Project, Of: r.Request.Out, Unit: "rows", Locks: []string{"export " + r.Request.Out},
 		Work: func(ctx context.Context, report *jobs.Report) error {
 			<-started // soon: its record is being written
-			err := j.run(ctx, r, past, report)
+			err := j.live(ctx, r, past, report)
 			if err != nil && j.life.Err() != nil {
-				return err // the next life begins it again
+				r.Lives--                               // it did not end this one
+				return errors.Join(err, j.keep(ctx, r)) // the next life begins it again
 			}
 			return errors.Join(err, j.forget(r))
 		},
@@ -212,6 +234,15 @@ func (j *Jobs) spec(r *record, past *Past, started <-chan struct{}) jobs.Spec {
 			}
 		},
 	}
+}
+
+// keep makes the record of a job durable, whatever becomes of ctx.
+func (j *Jobs) keep(ctx context.Context, r *record) error {
+	text, err := json.Marshal(r)
+	if err == nil {
+		err = replaceFile(context.WithoutCancel(ctx), j.path(r, recordEnding), text)
+	}
+	return err
 }
 
 // forget removes what a job needs to begin again.
@@ -228,14 +259,28 @@ func (j *Jobs) forget(r *record) error {
 // reportEvery is how often a job tells how far it is.
 const reportEvery = 200 * time.Millisecond
 
-// run makes the export.
-func (j *Jobs) run(ctx context.Context, r *record, past *Past, report *jobs.Report) (err error) {
+// live counts this life of a job, and runs it unless there were too many.
+func (j *Jobs) live(ctx context.Context, r *record, past *Past, report *jobs.Report) (err error) {
+	if past != nil {
+		defer past.Close()
+	}
+	if r.Lives++; r.Lives > maxLives {
+		return api.Problemf(api.CodeInternal, "", "the process died %d times while this export ran, and it is not begun again: tell the operator; entity rows that are not as they should be may be why", maxLives)
+	}
+	if err := j.keep(ctx, r); err != nil {
+		return fmt.Errorf("the job cannot be kept: %w", err)
+	}
 	if past == nil {
 		if past, err = j.reopen(ctx, r); err != nil {
 			return Problem(err)
 		}
+		defer past.Close()
 	}
-	defer past.Close()
+	return j.run(ctx, r, past, report)
+}
+
+// run makes the export.
+func (j *Jobs) run(ctx context.Context, r *record, past *Past, report *jobs.Report) (err error) {
 	defer j.cfg.Exports.cfg.Began()()
 	e, closeRows, err := j.export(ctx, past, r, j.path(r, rowsEnding))
 	defer closeRows()

@@ -56,14 +56,19 @@ func (g *gate) Open(ctx context.Context, name string) (history.File, error) {
 // life is a process that runs jobs, until it is killed or ends.
 type life struct {
 	*Jobs
+	history  *history.History
 	registry *jobs.Registry
 	end      func()
 }
 
 // live begins a life with the history of a house in which every file lies behind g.
-func (h *house) live(dir string, g *gate) *life {
+func (h *house) live(dir string, g *gate, edit ...func(*history.Config)) *life {
 	h.Helper()
-	written, err := history.Open(h.Context(), history.Config{Files: g})
+	cfg := history.Config{Files: g}
+	for _, e := range edit {
+		e(&cfg)
+	}
+	written, err := history.Open(h.Context(), cfg)
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -74,7 +79,7 @@ func (h *house) live(dir string, g *gate) *life {
 	if err != nil {
 		h.Fatal(err)
 	}
-	l := &life{}
+	l := &life{history: written}
 	if l.registry, err = jobs.New(jobs.Config{Prefix: "eu-1", Running: 1}); err != nil {
 		h.Fatal(err)
 	}
@@ -112,16 +117,14 @@ func (l *life) await(t testing.TB, id jobs.ID) jobs.Job {
 func filesIn(t testing.TB, dir string) string {
 	t.Helper()
 	var names []string
-	for _, pattern := range []string{"*", ".*"} {
-		for _, folder := range []string{dir, filepath.Join(dir, recordFolder)} {
-			found, err := filepath.Glob(filepath.Join(folder, pattern))
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, path := range found {
-				if name := filepath.Base(path); name != recordFolder {
-					names = append(names, name)
-				}
+	for _, folder := range []string{dir, filepath.Join(dir, recordFolder)} {
+		found, err := os.ReadDir(folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range found {
+			if f.Name() != recordFolder {
+				names = append(names, f.Name())
 			}
 		}
 	}
@@ -175,7 +178,7 @@ func TestAJobGoesOnInTheNextLife(t *testing.T) {
 	h.write(60)
 	first := h.past()
 	h.history.Close()
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "of [eu]*") // no pattern
 	closed := make(chan struct{})
 	g := &gate{Files: h.files, open: closed, waits: make(chan struct{}, 1)}
 	l := h.live(dir, g)
@@ -249,6 +252,131 @@ func TestAJobGoesOnInTheNextLife(t *testing.T) {
 func rowsFrom(t testing.TB, stream []byte) OpenRows {
 	return func(*Training) (array.RecordReader, error) {
 		return NewEntityStream(t.Context(), bytes.NewReader(stream), StreamLimits{})
+	}
+}
+
+// A job that waits for another in a later life keeps what it reads, as it did in its first.
+func TestAJobThatWaitsAgainKeepsItsCommit(t *testing.T) {
+	h := open(t, 6)
+	h.write(30)
+	h.past()
+	h.history.Close()
+	dir := t.TempDir()
+	g := &gate{Files: h.files, open: make(chan struct{}), waits: make(chan struct{}, 1)}
+	l := h.live(dir, g)
+	var ids []jobs.ID
+	for _, out := range []string{"one.csv", "two.csv"} {
+		j, err := l.Start(t.Context(), "rides", &api.ExportRequest{Snapshot: "driver_stats", Out: out}, nil, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, j.ID)
+	}
+	<-g.waits
+	l.end()
+	l = h.live(dir, g, func(c *history.Config) {
+		c.Retain, c.Keep, c.WholeEvery, c.Wall = time.Hour, time.Nanosecond, 1, func() time.Time { return time.Now().Add(480 * time.Hour) }
+	})
+	<-g.waits // one runs, the other waits
+	u, err := history.NewUpkeep(history.UpkeepConfig{History: l.history, Registry: h.store.Registry})
+	if err == nil {
+		err = u.Retain(t.Context())
+	}
+	if err == nil {
+		time.Sleep(2 * time.Millisecond) // history counts in milliseconds
+		err = u.Collect(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	close(g.open)
+	for _, id := range ids {
+		if j := l.await(t, id); j.State != jobs.Done {
+			t.Errorf("%s is %s: %v", j.Of, j.State, j.Err)
+		}
+	}
+}
+
+// A job that is canceled while its record is being written leaves none.
+func TestACanceledJobLeavesNoRecord(t *testing.T) {
+	h := open(t, 7)
+	h.write(10)
+	h.past()
+	h.history.Close()
+	dir := t.TempDir()
+	l := h.live(dir, &gate{Files: h.files, open: make(chan struct{}), waits: make(chan struct{}, 1)})
+	if _, err := l.Start(t.Context(), "rides", &api.ExportRequest{Snapshot: "driver_stats", Out: "one.csv"}, nil, false); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() { // cancels each job as soon as there is one
+		for {
+			for _, j := range l.registry.List("") {
+				if j.Of == "two.csv" && !j.State.HasEnded() {
+					_, _ = l.registry.Cancel(j.ID) // it may be gone
+				}
+			}
+			select {
+			case <-done:
+				return
+			default:
+			}
+		}
+	}()
+	for range 20 {
+		j, err := l.Start(t.Context(), "rides", &api.ExportRequest{Snapshot: "driver_stats", Out: "two.csv"}, nil, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.await(t, j.ID)
+	}
+	close(done)
+	deadline := time.Now().Add(10 * time.Second) // Cancel forgets a moment after the end
+	for got := filesIn(t, dir); got != "one.csv.job"; got = filesIn(t, dir) {
+		if time.Now().After(deadline) {
+			t.Fatalf("there are %s", got)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// A job that ends the process whenever it runs does not do so for ever; one that was
+// merely there when the process ended in order goes on.
+func TestAJobDoesNotEndEveryLife(t *testing.T) {
+	h := open(t, 5)
+	h.write(30)
+	h.past()
+	h.history.Close()
+	dir := t.TempDir()
+	g := &gate{Files: h.files, open: make(chan struct{}), waits: make(chan struct{}, 1)}
+	l := h.live(dir, g)
+	j, err := l.Start(t.Context(), "rides", &api.ExportRequest{Snapshot: "driver_stats", Out: "now.csv"}, nil, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, recordFolder, "now.csv"+recordEnding)
+	for range maxLives + 2 {
+		<-g.waits
+		l.end()
+		l = h.live(dir, g)
+	}
+	for range maxLives {
+		<-g.waits // it runs
+		running, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.end()
+		if err := os.WriteFile(path, running, 0o600); err != nil { // as if the process had died
+			t.Fatal(err)
+		}
+		l = h.live(dir, g)
+	}
+	if j = l.await(t, j.ID); j.State != jobs.Failed || j.Err == nil || !strings.Contains(j.Err.Error(), "died 3 times") {
+		t.Errorf("got %+v", j)
+	}
+	if got := filesIn(t, dir); got != "" {
+		t.Errorf("there are %s", got)
 	}
 }
 

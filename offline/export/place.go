@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"featurestore/offline/bucket"
+	"featurestore/offline/history"
 )
 
 // sink takes the contents of a file that is on its way. Commit makes it appear,
@@ -64,6 +65,9 @@ type diskFile struct {
 	file *os.File
 }
 
+// syncFolder is history.SyncFolder, but in a test that watches it.
+var syncFolder = history.SyncFolder
+
 // filePerm are the permissions of what is made.
 const filePerm = 0o644
 
@@ -78,7 +82,7 @@ func (d *diskFile) Commit() error {
 		return errors.Join(err, os.Remove(d.file.Name()))
 	}
 	d.file = nil
-	return nil
+	return syncFolder(filepath.Dir(d.path))
 }
 
 func (d *diskFile) Abandon() {
@@ -102,13 +106,17 @@ func replaceFile(ctx context.Context, path string, contents []byte) error {
 	return to.Commit()
 }
 
-// removeFile removes a file; one that is not there is no error.
+// removeFile removes a file, durably; one that is not there is no error.
 func removeFile(ctx context.Context, path string) error {
 	if !bucket.IsURL(path) {
-		if err := os.Remove(path); !errors.Is(err, os.ErrNotExist) {
+		err := os.Remove(path)
+		switch {
+		case errors.Is(err, os.ErrNotExist):
+			return nil
+		case err != nil:
 			return err
 		}
-		return nil
+		return syncFolder(filepath.Dir(path))
 	}
 	b, name, err := openBucket(ctx, path)
 	if err != nil {

@@ -24,22 +24,24 @@ func (s *service) DoExchange(stream flight.FlightService_DoExchangeServer) error
 
 func (s *Server) exchange(stream flight.FlightService_DoExchangeServer) error {
 	ctx := stream.Context()
-	end, err := s.beginJoin(ctx, "DoExchange")
-	if err != nil {
-		return err
-	}
-	defer end()
-	first, err := stream.Recv()
+	messages := s.receive(stream)
+	first, err := messages.await() // a stream that says nothing takes no place of others
 	if errors.Is(err, io.EOF) {
 		return &export.FieldError{Field: "descriptor", Err: errors.New("it is missing: the first message says what is added to entity rows")}
 	}
 	if err != nil {
 		return err
 	}
+	messages.rest = parts(first)
 	r, err := requestOf(first.FlightDescriptor)
 	if err != nil {
 		return err
 	}
+	end, err := s.beginJoin(ctx, "DoExchange")
+	if err != nil {
+		return err
+	}
+	defer end()
 	if r.Part != nil {
 		return &export.FieldError{Field: "part", Err: errors.New("a training set has no parts: leave it out")}
 	}
@@ -50,7 +52,7 @@ func (s *Server) exchange(stream flight.FlightService_DoExchangeServer) error {
 	defer p.Close()
 	var in *export.EntityStream
 	e, err := p.Ask(ctx, r.Project, &r.ExportRequest, func(*export.Training) (_ array.RecordReader, err error) {
-		in, err = export.NewEntityStream(ctx, s.receive(stream, first), s.cfg.EntityRows)
+		in, err = export.NewEntityStream(ctx, messages, s.cfg.EntityRows)
 		return in, err
 	}, s.cfg.Join)
 	if in != nil {
@@ -66,9 +68,9 @@ func (s *Server) exchange(stream flight.FlightService_DoExchangeServer) error {
 	return s.send(stream, pinned(r, p), e)
 }
 
-// receive returns the messages of a client as a stream, the first of which came already.
-func (s *Server) receive(stream flight.FlightService_DoExchangeServer, first *flight.FlightData) *messageReader {
-	r := &messageReader{ctx: stream.Context(), stall: s.cfg.Stall, came: make(chan *flight.FlightData), rest: parts(first)}
+// receive returns the messages of a client as a stream.
+func (s *Server) receive(stream flight.FlightService_DoExchangeServer) *messageReader {
+	r := &messageReader{ctx: stream.Context(), stall: s.cfg.Stall, came: make(chan *flight.FlightData)}
 	s.sending.Go(func() { // it ends with the stream, whose handler may not wait that long
 		defer close(r.came)
 		for {

@@ -119,6 +119,37 @@ func (c cancelAfter) Deadline() (time.Time, bool) {
 	return c.Context.Deadline()
 }
 
+// FL6: whoever has not said what he wants takes no place of those who have.
+func TestSilentExchangesTakeNoPlace(t *testing.T) {
+	h := open(t)
+	h.write(100)
+	client := h.serve(func(c *Config) { c.Streams, c.Trainings = 2, 2 })
+	var silent []flight.FlightService_DoExchangeClient
+	for range 2 {
+		s, err := client.DoExchange(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		silent = append(silent, s)
+	}
+	for range 20 { // each call is a turn of the server
+		if _, err := client.GetFlightInfo(t.Context(), command(t, api.ExportRequest{Rows: "driver_stats"})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, rec := entityRecords(10)
+	if got, err := exchange(t.Context(), client, command(t, api.ExportRequest{Service: "driver_v1"}), rec, 1); err != nil || len(got.rows) != 10 {
+		t.Errorf("a third one beside two that are silent: %v", err)
+	}
+	for _, s := range silent {
+		if err := s.CloseSend(); err != nil {
+			t.Fatal(err)
+		}
+		_, err := s.Recv()
+		wantStatus(t, "silence", err, codes.InvalidArgument, "descriptor")
+	}
+}
+
 // FL6: more streams than may are refused at once, and taken again when one has ended.
 func TestStreamsAreBounded(t *testing.T) {
 	h := open(t)

@@ -173,13 +173,18 @@ func (d *Disk) noteDurable(name string) error {
 	return nil
 }
 
-func (d *Disk) syncFolder(name string) (err error) {
+func (d *Disk) syncFolder(name string) error { return syncFolder(name, d.sync) }
+
+// SyncFolder makes the names in a folder durable: what was made, renamed or removed there.
+func SyncFolder(name string) error { return syncFolder(name, (*os.File).Sync) }
+
+func syncFolder(name string, sync func(*os.File) error) (err error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	return d.sync(f)
+	return sync(f)
 }
 
 // Open opens a file.

@@ -38,7 +38,7 @@ type History struct {
 		// stamps are of manifests that are there: those that this process made, and
 		// those before it that were read.
 		stamps map[uint64]stamp
-		// committed is closed with the next manifest.
+		// committed is closed with the next manifest, or when there will be none.
 		committed chan struct{}
 	}
 }
@@ -85,6 +85,7 @@ func (h *History) Close() {
 	defer h.mu.Unlock()
 	if h.mu.ended == nil {
 		h.mu.ended = ErrClosed
+		h.wakeLocked()
 	}
 }
 
@@ -192,6 +193,7 @@ func (h *History) settle(ctx context.Context) error {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.mu.ended = fmt.Errorf("%w: manifest %d is not of this process", ErrFenced, m.Number)
+		h.wakeLocked()
 		return h.mu.ended
 	}
 	// It is there; to make it again is to hear that it is durable as well.
@@ -212,12 +214,17 @@ func (h *History) publish(s *state) {
 	defer h.mu.Unlock()
 	h.mu.state = s
 	h.mu.stamps[s.number] = stamp{s.number, s.atMillis, s.whole == s.number}
+	h.wakeLocked()
+}
+
+// wakeLocked wakes those who wait for Committed.
+func (h *History) wakeLocked() {
 	close(h.mu.committed)
 	h.mu.committed = make(chan struct{})
 }
 
 // Committed returns a channel that is closed when something is committed after the
-// call.
+// call, or the history ends after it: whoever waits looks at Ended between the two.
 func (h *History) Committed() <-chan struct{} {
 	h.mu.Lock()
 	defer h.mu.Unlock()

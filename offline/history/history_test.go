@@ -102,6 +102,30 @@ func TestWhoOpensAHistoryFencesWhoHadItBefore(t *testing.T) {
 	}
 }
 
+// Whoever waits for a commit hears that there will be none.
+func TestTheEndWakesThoseWhoWait(t *testing.T) {
+	d := NewDisk(t.TempDir())
+	first := open(t, d)
+	second := open(t, d)
+	heard := func(what string, committed <-chan struct{}) {
+		t.Helper()
+		select {
+		case <-committed:
+		default:
+			t.Errorf("%s: nobody hears of it", what)
+		}
+	}
+	committed := first.Committed()
+	if err := raise(first, 2); !errors.Is(err, ErrFenced) {
+		t.Fatalf("got %v, want ErrFenced", err)
+	}
+	heard("fenced", committed)
+	committed = second.Committed()
+	second.Close()
+	heard("closed", committed)
+	second.Close()
+}
+
 // A commit whose making failed may be there. It is never made twice, and never
 // forgotten.
 func TestACommitThatFailedMayBeThere(t *testing.T) {

@@ -65,10 +65,11 @@ func (l *Log) ask(ctx context.Context, views []feature.ViewID, keys []feature.Ke
 	}
 }
 
-// erase does what was asked, over all that was offered so far.
-func (l *Log) erase(e erasure) {
-	l.drain(e.ctx)
-	l.write(e.ctx)
+// erase does what was asked, over all that was offered so far. What waits is written
+// whatever becomes of who asked; ctx is Run's.
+func (l *Log) erase(ctx context.Context, e erasure) {
+	l.drain(ctx)
+	l.write(ctx)
 	var done erasedOr
 	names, err := list(e.ctx, l.cfg.Files)
 	for i := 0; err == nil && i < len(names); i++ {

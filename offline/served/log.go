@@ -78,7 +78,7 @@ func (l *Log) Run(ctx context.Context) error {
 		case <-tick.C:
 			l.write(ctx)
 		case e := <-l.erasures:
-			l.erase(e)
+			l.erase(ctx, e)
 		case <-ctx.Done():
 			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), endWithin)
 			defer cancel()

@@ -438,3 +438,20 @@ func TestAnErasedEntityIsInNoFile(t *testing.T) {
 		t.Errorf("left are\n%s, want\n%s", got, want)
 	}
 }
+
+// Whoever asks for an erasure and goes costs nothing of what waits.
+func TestAnErasureThatIsGivenUpLosesNothing(t *testing.T) {
+	l, dir := newLog(t)
+	l.take(t.Context(), oneLookup("a", noon))
+	l.Offer(t.Context(), oneLookup("b", noon), 0)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	answer := make(chan erasedOr, 1)
+	l.erase(t.Context(), erasure{ctx: gone, views: []feature.ViewID{1}, keys: map[string]bool{"k": true}, answer: answer})
+	if done := <-answer; !errors.Is(done.err, context.Canceled) {
+		t.Errorf("got %+v", done)
+	}
+	if got := readAll(t, dir, time.Time{}, time.Time{}); len(got) != 2 {
+		t.Errorf("%d lookups of 2 are left", len(got))
+	}
+}
