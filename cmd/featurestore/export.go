@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"featurestore/api"
+	"featurestore/offline/bucket"
 	"featurestore/offline/export"
 	"featurestore/offline/pit"
 	"featurestore/replica"
@@ -159,8 +161,14 @@ func (e *exporting) run(ctx context.Context, a *app) (*api.ExportManifest, error
 		return nil, fmt.Errorf("--memory: %w", err)
 	}
 	c := pit.Config{MemoryLimit: memory, Threads: e.threads}
+	if memory < pit.LeastMemory {
+		return nil, fmt.Errorf("--memory is %s: at least %dMiB", e.memory, pit.LeastMemory>>20)
+	}
 	if e.view.isAsked() {
 		return e.runView(ctx, a, c)
+	}
+	if isSameFile(e.entityRows, e.out) {
+		return nil, fmt.Errorf("--out is %s, the file of the entity rows, which it would replace: name another", e.out)
 	}
 	past, training, err := e.open(ctx)
 	if err != nil {
@@ -224,7 +232,7 @@ func (e *exporting) openPast(ctx context.Context) (*export.Past, error) {
 	return past, nil
 }
 
-// asFlag names the flag in the place of the field.
+// asFlag names the flag in the place of the field, and of those that the error names.
 func asFlag(err error) error {
 	var field *export.FieldError
 	if !errors.As(err, &field) {
@@ -234,5 +242,31 @@ func asFlag(err error) error {
 	if name == "aliases" {
 		name = "alias"
 	}
-	return fmt.Errorf("--%s: %w", strings.ReplaceAll(name, "_", "-"), field.Err)
+	return fmt.Errorf("%s: %w", flagOf(name), withFlags(field.Err))
+}
+
+// withFlags says flags where an error names fields.
+func withFlags(err error) error {
+	var missing *export.MissingError
+	if errors.As(err, &missing) {
+		return errors.New(missing.Say(flagOf))
+	}
+	return err
+}
+
+func flagOf(field string) string { return "--" + strings.ReplaceAll(field, "_", "-") }
+
+// isSameFile reports whether two names, of this machine or in a bucket, are of one file.
+func isSameFile(a, b string) bool {
+	if bucket.IsURL(a) || bucket.IsURL(b) {
+		a, _, _ = strings.Cut(a, "?")
+		b, _, _ = strings.Cut(b, "?")
+		return a == b
+	}
+	one, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(b)
+	return err == nil && os.SameFile(one, other)
 }

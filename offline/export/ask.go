@@ -41,7 +41,7 @@ func (p *Past) Ask(ctx context.Context, project string, r *api.ExportRequest, en
 		if err != nil {
 			return nil, err
 		}
-		if err := training.check(keys.Schema()); err != nil {
+		if err := training.Check(keys.Schema()); err != nil {
 			return nil, errors.Join(err, keys.Close())
 		}
 		return &closedAfter{training.Of(c, keys), keys}, nil
@@ -56,7 +56,7 @@ func (p *Past) Ask(ctx context.Context, project string, r *api.ExportRequest, en
 	if err != nil {
 		return nil, err
 	}
-	if err := training.check(rows.Schema()); err != nil {
+	if err := training.Check(rows.Schema()); err != nil {
 		return nil, err
 	}
 	return training.Of(c, rows), nil
