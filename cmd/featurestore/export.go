@@ -16,6 +16,7 @@ import (
 	"featurestore/offline/bucket"
 	"featurestore/offline/export"
 	"featurestore/offline/pit"
+	"featurestore/offline/training"
 	"featurestore/replica"
 )
 
@@ -116,13 +117,17 @@ that are read at a time; the rest goes through temporary files.`,
 			for _, gap := range m.History.Gaps {
 				fmt.Fprintf(a.err, "featurestore: export: history lacks %s\n", gap)
 			}
+			out := e.out
+			if e.job.asked {
+				out = fmt.Sprintf("%s in the export folder of %s", out, e.job.client.url)
+			}
 			if m.Kind != api.ExportTraining {
-				_, err = fmt.Fprint(a.out, describeView(m, e.out))
+				_, err = fmt.Fprint(a.out, describeView(m, out))
 				return err
 			}
-			text := fmt.Sprintf("%s: %d rows, %d features\n", e.out, m.Rows, len(m.Features))
+			text := fmt.Sprintf("%s: %s, %s%s\n", out, counted(int(m.Rows), "row"), counted(len(m.Features), "feature"), describeHistory(m.History, time.Now()))
 			for _, view := range slices.Sorted(maps.Keys(m.Matched)) {
-				text += fmt.Sprintf("%d rows met one of view %s\n", m.Matched[view], view)
+				text += fmt.Sprintf("%s found a row of %s\n", counted(int(m.Matched[view]), "row"), view)
 			}
 			_, err = fmt.Fprint(a.out, text+differencesTable(m.Differences))
 			return err
@@ -170,16 +175,16 @@ func (e *exporting) run(ctx context.Context, a *app) (*api.ExportManifest, error
 	if isSameFile(e.entityRows, e.out) {
 		return nil, fmt.Errorf("--out is %s, the file of the entity rows, which it would replace: name another", e.out)
 	}
-	past, training, err := e.open(ctx)
+	past, set, err := e.open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer past.Close()
-	entityRows, err := e.query.open(ctx, training, e.entityRows)
+	entityRows, err := e.query.open(ctx, set, e.entityRows)
 	if err != nil {
 		return nil, err
 	}
-	m, err := writeShown(ctx, a, training.Of(c, entityRows), e.out)
+	m, err := writeShown(ctx, a, set.Of(c, entityRows), e.out)
 	if err = errors.Join(err, entityRows.Close()); err != nil {
 		return nil, err
 	}
@@ -188,12 +193,12 @@ func (e *exporting) run(ctx context.Context, a *app) (*api.ExportManifest, error
 
 // print returns the query that makes the training set.
 func (e *exporting) print(ctx context.Context) (string, error) {
-	past, training, err := e.open(ctx)
+	past, set, err := e.open(ctx)
 	if err != nil {
 		return "", err
 	}
 	defer past.Close()
-	return e.query.print(ctx, training, &e.place, e.entityRows)
+	return e.query.print(ctx, set, &e.place, e.entityRows)
 }
 
 // open resolves the request against the history. The caller closes it.
@@ -203,8 +208,8 @@ func (e *exporting) open(ctx context.Context) (*export.Past, *export.Training, e
 		return nil, nil, err
 	}
 	if e.knownAsOf != "" {
-		if e.request.KnownAsOf, err = time.Parse(time.RFC3339Nano, e.knownAsOf); err != nil {
-			return nil, nil, fmt.Errorf("--known-as-of is %q: write a time such as 2026-08-21T12:00:00Z", e.knownAsOf)
+		if e.request.KnownAsOf, err = parseTime("known-as-of", e.knownAsOf); err != nil {
+			return nil, nil, err
 		}
 	}
 	past, err := e.openPast(ctx)
@@ -255,6 +260,15 @@ func withFlags(err error) error {
 }
 
 func flagOf(field string) string { return "--" + strings.ReplaceAll(field, "_", "-") }
+
+// parseTime reads the time of a flag, in the forms that times of entity rows have.
+func parseTime(flag, text string) (time.Time, error) {
+	t, err := training.ParseTime(text)
+	if err != nil {
+		return t, fmt.Errorf("--%s is %q: write a time such as 2026-08-21T12:00:00Z, or a day", flag, text)
+	}
+	return t, nil
+}
 
 // isSameFile reports whether two names, of this machine or in a bucket, are of one file.
 func isSameFile(a, b string) bool {

@@ -87,8 +87,8 @@ func (v *verifying) run(ctx context.Context) (*api.ServedReport, error) {
 			continue
 		}
 		var err error
-		if *t.at, err = time.Parse(time.RFC3339Nano, t.text); err != nil {
-			return nil, fmt.Errorf("--%s is %q: write a time such as 2026-08-21T12:00:00Z", t.flag, t.text)
+		if *t.at, err = parseTime(t.flag, t.text); err != nil {
+			return nil, err
 		}
 	}
 	var err error

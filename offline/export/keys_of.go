@@ -47,9 +47,9 @@ func (t *Training) KeysOf(ctx context.Context, asked api.ExportKeysOf, spillDir 
 // timesOf reads the times of a query, which are given in one way.
 func timesOf(asked api.ExportKeysOf) (t training.Times, err error) {
 	one := func(field, text string) time.Time {
-		at, e := time.Parse(time.RFC3339Nano, text)
-		if e != nil && err == nil {
-			err = &FieldError{field, fmt.Errorf("it is %q: write a time such as 2026-08-21T12:00:00Z", text)}
+		at, e := parseTime(field, text)
+		if err == nil {
+			err = e
 		}
 		return at
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -72,6 +73,10 @@ func OpenEntityRows(ctx context.Context, path string, types map[string]feature.T
 	e.schema = arrow.NewSchema(fields, nil)
 	return e, nil
 }
+
+// ParseTime reads a time as entity rows of text have it: with a zone, or in UTC; a day
+// alone is its beginning.
+func ParseTime(text string) (time.Time, error) { return source.ParseTime(text) }
 
 // hasFormat reports whether a file is of a format of entity rows, by its ending.
 func hasFormat(path string) bool {
