@@ -52,6 +52,9 @@ default, or null. --known-as-of leaves out what was accepted later.
 and the lag of replication included. With --differences it is compared with what
 was true then: a table says how many cells of each feature differ, by cause.
 
+Times, in the file and in flags, are such as 2026-08-21T12:00:00+02:00, or
+2026-08-21 12:00:00 in UTC; 2026-08-21 is its beginning.
+
 Entity rows can be asked of the history instead: --keys-of takes every key that
 it has of a view, --at given times, --every so long --from one time --to
 another, or at --each-write; with --existing only while the view had a row of

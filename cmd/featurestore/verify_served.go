@@ -67,7 +67,7 @@ nothing could be compared, or an error.`,
 	f := cmd.Flags()
 	f.StringVar(&v.place.data, "data", "data", "data directory of the store")
 	f.StringVar(&v.place.bucket, "history", "", "bucket that holds its history, as its history_bucket: s3://lake/rides?region=eu-central-1")
-	f.StringVar(&v.from, "from", "", "only what was served at or after this time, such as 2026-08-21T12:00:00Z")
+	f.StringVar(&v.from, "from", "", "only what was served at or after this time, such as 2026-08-21T12:00:00Z, or a day")
 	f.StringVar(&v.to, "to", "", "only what was served before this time")
 	f.IntVar(&v.sample, "sample", verify.DefaultLookups, "how many of the logged lookups, at most")
 	out.register(cmd)
