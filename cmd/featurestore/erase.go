@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -152,12 +153,30 @@ func (e *erasing) begin(ctx context.Context, columns []column) (*api.ErasureRece
 		}
 	}
 	if len(receipt.Views) == 0 {
-		return nil, errors.New("no view has exactly these join keys: featurestore plan shows what there is")
+		return nil, noViewOfKeys(all.Views)
 	}
 	for _, c := range columns {
 		receipt.Entities[c.name] = c.toJSON(keys[c.name])
 	}
 	return receipt, nil
+}
+
+// noViewOfKeys says which join keys views have.
+func noViewOfKeys(views []api.View) error {
+	var have []string
+	for _, v := range views {
+		var keys []string
+		for _, k := range v.JoinKeys {
+			keys = append(keys, k.Name)
+		}
+		if one := strings.Join(keys, " and "); !slices.Contains(have, one) {
+			have = append(have, one)
+		}
+	}
+	if len(have) == 0 {
+		return errors.New("the project has no view: apply definitions first")
+	}
+	return fmt.Errorf("no view has exactly these join keys: there are views of %s", strings.Join(have, ", of "))
 }
 
 // store is one that takes part, and where it answers.
@@ -211,7 +230,19 @@ func (e *erasing) ask(ctx context.Context, at store, operation string, request a
 
 // missing notes a store that did not do it.
 func missing(r *api.ErasureReceipt, at store, err error) {
-	r.Missing = append(r.Missing, fmt.Sprintf("store %s of region %s: %v", at.name, at.region, err))
+	text := err.Error()
+	var refused *refusedError
+	if errors.As(err, &refused) && len(refused.Rows) > 0 {
+		// They all are of entities, as the command line names them.
+		text = ""
+		for i, row := range refused.Rows {
+			if i > 0 {
+				text += "; "
+			}
+			text += row.Field + ": " + row.Message
+		}
+	}
+	r.Missing = append(r.Missing, fmt.Sprintf("store %s of region %s: %s", at.name, at.region, text))
 }
 
 func (e *erasing) print(a *app, r *api.ErasureReceipt) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -12,8 +13,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"featurestore/api"
+	"featurestore/offline/bucket"
 	"featurestore/offline/export"
 	"featurestore/offline/pit"
+	"featurestore/offline/training"
 	"featurestore/replica"
 )
 
@@ -48,6 +51,9 @@ default, or null. --known-as-of leaves out what was accepted later.
 --as-served-in takes what the region really had at that time instead, late rows
 and the lag of replication included. With --differences it is compared with what
 was true then: a table says how many cells of each feature differ, by cause.
+
+Times, in the file and in flags, are such as 2026-08-21T12:00:00+02:00, or
+2026-08-21 12:00:00 in UTC; 2026-08-21 is its beginning.
 
 Entity rows can be asked of the history instead: --keys-of takes every key that
 it has of a view, --at given times, --every so long --from one time --to
@@ -114,13 +120,17 @@ that are read at a time; the rest goes through temporary files.`,
 			for _, gap := range m.History.Gaps {
 				fmt.Fprintf(a.err, "featurestore: export: history lacks %s\n", gap)
 			}
+			out := e.out
+			if e.job.asked {
+				out = fmt.Sprintf("%s in the export folder of %s", out, e.job.client.url)
+			}
 			if m.Kind != api.ExportTraining {
-				_, err = fmt.Fprint(a.out, describeView(m, e.out))
+				_, err = fmt.Fprint(a.out, describeView(m, out))
 				return err
 			}
-			text := fmt.Sprintf("%s: %d rows, %d features\n", e.out, m.Rows, len(m.Features))
+			text := fmt.Sprintf("%s: %s, %s%s\n", out, counted(int(m.Rows), "row"), counted(len(m.Features), "feature"), describeHistory(m.History, time.Now()))
 			for _, view := range slices.Sorted(maps.Keys(m.Matched)) {
-				text += fmt.Sprintf("%d rows met one of view %s\n", m.Matched[view], view)
+				text += fmt.Sprintf("%s found a row of %s\n", counted(int(m.Matched[view]), "row"), view)
 			}
 			_, err = fmt.Fprint(a.out, text+differencesTable(m.Differences))
 			return err
@@ -159,19 +169,25 @@ func (e *exporting) run(ctx context.Context, a *app) (*api.ExportManifest, error
 		return nil, fmt.Errorf("--memory: %w", err)
 	}
 	c := pit.Config{MemoryLimit: memory, Threads: e.threads}
+	if memory < pit.LeastMemory {
+		return nil, fmt.Errorf("--memory is %s: at least %dMiB", e.memory, pit.LeastMemory>>20)
+	}
 	if e.view.isAsked() {
 		return e.runView(ctx, a, c)
 	}
-	past, training, err := e.open(ctx)
+	if isSameFile(e.entityRows, e.out) {
+		return nil, fmt.Errorf("--out is %s, the file of the entity rows, which it would replace: name another", e.out)
+	}
+	past, set, err := e.open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer past.Close()
-	entityRows, err := e.query.open(ctx, training, e.entityRows)
+	entityRows, err := e.query.open(ctx, set, e.entityRows)
 	if err != nil {
 		return nil, err
 	}
-	m, err := writeShown(ctx, a, training.Of(c, entityRows), e.out)
+	m, err := writeShown(ctx, a, set.Of(c, entityRows), e.out)
 	if err = errors.Join(err, entityRows.Close()); err != nil {
 		return nil, err
 	}
@@ -180,12 +196,12 @@ func (e *exporting) run(ctx context.Context, a *app) (*api.ExportManifest, error
 
 // print returns the query that makes the training set.
 func (e *exporting) print(ctx context.Context) (string, error) {
-	past, training, err := e.open(ctx)
+	past, set, err := e.open(ctx)
 	if err != nil {
 		return "", err
 	}
 	defer past.Close()
-	return e.query.print(ctx, training, &e.place, e.entityRows)
+	return e.query.print(ctx, set, &e.place, e.entityRows)
 }
 
 // open resolves the request against the history. The caller closes it.
@@ -195,8 +211,8 @@ func (e *exporting) open(ctx context.Context) (*export.Past, *export.Training, e
 		return nil, nil, err
 	}
 	if e.knownAsOf != "" {
-		if e.request.KnownAsOf, err = time.Parse(time.RFC3339Nano, e.knownAsOf); err != nil {
-			return nil, nil, fmt.Errorf("--known-as-of is %q: write a time such as 2026-08-21T12:00:00Z", e.knownAsOf)
+		if e.request.KnownAsOf, err = parseTime("known-as-of", e.knownAsOf); err != nil {
+			return nil, nil, err
 		}
 	}
 	past, err := e.openPast(ctx)
@@ -224,7 +240,7 @@ func (e *exporting) openPast(ctx context.Context) (*export.Past, error) {
 	return past, nil
 }
 
-// asFlag names the flag in the place of the field.
+// asFlag names the flag in the place of the field, and of those that the error names.
 func asFlag(err error) error {
 	var field *export.FieldError
 	if !errors.As(err, &field) {
@@ -234,5 +250,40 @@ func asFlag(err error) error {
 	if name == "aliases" {
 		name = "alias"
 	}
-	return fmt.Errorf("--%s: %w", strings.ReplaceAll(name, "_", "-"), field.Err)
+	return fmt.Errorf("%s: %w", flagOf(name), withFlags(field.Err))
+}
+
+// withFlags says flags where an error names fields.
+func withFlags(err error) error {
+	var missing *export.MissingError
+	if errors.As(err, &missing) {
+		return errors.New(missing.Say(flagOf))
+	}
+	return err
+}
+
+func flagOf(field string) string { return "--" + strings.ReplaceAll(field, "_", "-") }
+
+// parseTime reads the time of a flag, in the forms that times of entity rows have.
+func parseTime(flag, text string) (time.Time, error) {
+	t, err := training.ParseTime(text)
+	if err != nil {
+		return t, fmt.Errorf("--%s is %q: write a time such as 2026-08-21T12:00:00Z, or a day", flag, text)
+	}
+	return t, nil
+}
+
+// isSameFile reports whether two names, of this machine or in a bucket, are of one file.
+func isSameFile(a, b string) bool {
+	if bucket.IsURL(a) || bucket.IsURL(b) {
+		a, _, _ = strings.Cut(a, "?")
+		b, _, _ = strings.Cut(b, "?")
+		return a == b
+	}
+	one, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(b)
+	return err == nil && os.SameFile(one, other)
 }

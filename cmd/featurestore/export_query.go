@@ -82,13 +82,32 @@ func (q *exportQuery) parseAliases() (map[string]api.ExportAlias, error) {
 // open opens the file of entity rows, or asks history for them.
 func (q *exportQuery) open(ctx context.Context, t *export.Training, file string) (export.EntityRows, error) {
 	if q.keysOf.View == "" {
-		return t.OpenEntityRows(ctx, file)
+		rows, err := t.OpenEntityRows(ctx, file)
+		if err != nil {
+			return nil, err
+		}
+		if err := t.Check(rows.Schema()); err != nil {
+			return nil, errors.Join(inFile(file, err), rows.Close())
+		}
+		return rows, nil
 	}
 	rows, err := t.KeysOf(ctx, q.keysOf, "")
 	if err != nil {
 		return nil, asFlag(err)
 	}
+	if err := t.Check(rows.Schema()); err != nil {
+		return nil, errors.Join(asFlag(err), rows.Close())
+	}
 	return rows, nil
+}
+
+// inFile is asFlag for what is wrong with a file of entity rows.
+func inFile(file string, err error) error {
+	var field *export.FieldError
+	if errors.As(err, &field) && field.Field == "entity_rows" {
+		return fmt.Errorf("--entity-rows %s: %w", file, withFlags(field.Err))
+	}
+	return asFlag(err)
 }
 
 // print returns the query. A file of entity rows that is no Parquet has to be made a

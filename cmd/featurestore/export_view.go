@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -35,19 +36,6 @@ func (q *viewQuery) flags(cmd *cobra.Command) {
 func (q *viewQuery) names() []string { return []string{"snapshot", "changes", "rows"} }
 
 func (q *viewQuery) isAsked() bool { return q.snapshot != "" || q.changes != "" || q.rows != "" }
-
-// asFlag names the flag in the place of the field.
-func (q *viewQuery) asFlag(err error) error {
-	var field *export.FieldError
-	if errors.As(err, &field) && field.Field == "view" {
-		for name, view := range map[string]string{"snapshot": q.snapshot, "changes": q.changes, "rows": q.rows} {
-			if view != "" {
-				return fmt.Errorf("--%s: %w", name, field.Err)
-			}
-		}
-	}
-	return asFlag(err)
-}
 
 // fill puts what is asked for into a request.
 func (q *viewQuery) fill(r *api.ExportRequest) error {
@@ -110,7 +98,7 @@ func (e *exporting) runView(ctx context.Context, a *app, c pit.Config) (*api.Exp
 	defer past.Close()
 	out, err := past.Ask(ctx, e.request.Project, request, nil, c)
 	if err != nil {
-		return nil, e.view.asFlag(err)
+		return nil, asFlag(err)
 	}
 	return writeShown(ctx, a, out, e.out)
 }
@@ -139,5 +127,22 @@ func describeView(m *api.ExportManifest, out string) string {
 	what := map[string]string{
 		api.ExportSnapshot: "rows of view %s, as they are served", api.ExportChanges: "entities of view %s have changed", api.ExportRows: "rows were written to view %s",
 	}[m.Kind]
-	return fmt.Sprintf("%s: %d %s, up to commit %d of the history\n", out, m.Rows, fmt.Sprintf(what, m.View), m.History.Commit)
+	return fmt.Sprintf("%s: %d %s%s\n", out, m.Rows, fmt.Sprintf(what, m.View), describeHistory(m.History, time.Now()))
+}
+
+// describeHistory says up to when history was, as the rest of a line: the rows of later
+// writes are not in the export.
+func describeHistory(h api.HistoryManifest, now time.Time) string {
+	text := fmt.Sprintf(", history up to commit %d", h.Commit)
+	at, err := time.Parse(time.RFC3339Nano, h.CommittedAt)
+	switch age := now.Sub(at); {
+	case h.CommittedAt == "":
+		return ", of a history that has no commit yet"
+	case err != nil || age < time.Second:
+		return text
+	case age < time.Minute:
+		return text + fmt.Sprintf(" of %v ago", age.Truncate(time.Second))
+	default:
+		return text + fmt.Sprintf(" of %v ago", strings.TrimSuffix(age.Truncate(time.Minute).String(), "0s"))
+	}
 }

@@ -39,6 +39,9 @@ func (p *historyPlace) open(ctx context.Context) (history.Files, error) {
 	if p.bucket == "" {
 		dir := replica.HistoryDir(p.data)
 		if _, err := os.Stat(dir); err != nil {
+			if within := historiesBelow(p.data); len(within) > 0 {
+				return nil, fmt.Errorf("%s has no history of its own: give the data directory of one store: %s", p.data, strings.Join(within, ", "))
+			}
 			return nil, fmt.Errorf("%s has no history: %w; a store with the setting history keeps one", p.data, err)
 		}
 		return history.NewDisk(dir), nil
@@ -51,6 +54,16 @@ func (p *historyPlace) open(ctx context.Context) (history.Files, error) {
 		return nil, fmt.Errorf("--history: %w", err)
 	}
 	return b, nil
+}
+
+// historiesBelow are the data directories within one, of which each has a history, as
+// those of featurestore dev.
+func historiesBelow(data string) []string {
+	found, _ := filepath.Glob(replica.HistoryDir(filepath.Join(data, "*"))) // a bad pattern finds none
+	for i, dir := range found {
+		found[i] = filepath.Dir(dir)
+	}
+	return found
 }
 
 // bareLocation is a path or a URL as an engine knows it, that has credentials and

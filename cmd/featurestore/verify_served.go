@@ -67,7 +67,7 @@ nothing could be compared, or an error.`,
 	f := cmd.Flags()
 	f.StringVar(&v.place.data, "data", "data", "data directory of the store")
 	f.StringVar(&v.place.bucket, "history", "", "bucket that holds its history, as its history_bucket: s3://lake/rides?region=eu-central-1")
-	f.StringVar(&v.from, "from", "", "only what was served at or after this time, such as 2026-08-21T12:00:00Z")
+	f.StringVar(&v.from, "from", "", "only what was served at or after this time, such as 2026-08-21T12:00:00Z, or a day")
 	f.StringVar(&v.to, "to", "", "only what was served before this time")
 	f.IntVar(&v.sample, "sample", verify.DefaultLookups, "how many of the logged lookups, at most")
 	out.register(cmd)
@@ -87,8 +87,8 @@ func (v *verifying) run(ctx context.Context) (*api.ServedReport, error) {
 			continue
 		}
 		var err error
-		if *t.at, err = time.Parse(time.RFC3339Nano, t.text); err != nil {
-			return nil, fmt.Errorf("--%s is %q: write a time such as 2026-08-21T12:00:00Z", t.flag, t.text)
+		if *t.at, err = parseTime(t.flag, t.text); err != nil {
+			return nil, err
 		}
 	}
 	var err error

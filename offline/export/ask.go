@@ -12,6 +12,7 @@ import (
 	"featurestore/api"
 	"featurestore/offline/history"
 	"featurestore/offline/pit"
+	"featurestore/offline/training"
 )
 
 // OpenRows makes the entity rows of a training set, once it is known what they need.
@@ -29,7 +30,7 @@ func (p *Past) Ask(ctx context.Context, project string, r *api.ExportRequest, en
 	if kind != api.ExportTraining {
 		return p.askView(kind, project, r, nil, c)
 	}
-	training, err := p.askTraining(ctx, project, r)
+	set, err := p.askTraining(ctx, project, r)
 	if err != nil {
 		return nil, err
 	}
@@ -37,14 +38,14 @@ func (p *Past) Ask(ctx context.Context, project string, r *api.ExportRequest, en
 		return nil, &FieldError{"entity_rows", errors.New("entity rows came in two ways: send them, or ask for keys_of")}
 	}
 	if r.KeysOf != nil {
-		keys, err := training.KeysOf(ctx, *r.KeysOf, c.SpillDir)
+		keys, err := set.KeysOf(ctx, *r.KeysOf, c.SpillDir)
 		if err != nil {
 			return nil, err
 		}
-		if err := training.check(keys.Schema()); err != nil {
+		if err := set.Check(keys.Schema()); err != nil {
 			return nil, errors.Join(err, keys.Close())
 		}
-		return &closedAfter{training.Of(c, keys), keys}, nil
+		return &closedAfter{set.Of(c, keys), keys}, nil
 	}
 	if r.EntityRows != nil {
 		entityRows = func(t *Training) (array.RecordReader, error) { return t.EntityRowsOf(r.EntityRows) }
@@ -52,20 +53,25 @@ func (p *Past) Ask(ctx context.Context, project string, r *api.ExportRequest, en
 	if entityRows == nil {
 		return nil, &FieldError{"entity_rows", errors.New("they are missing: a training set needs the rows to add features to, or keys_of")}
 	}
-	rows, err := entityRows(training)
+	rows, err := entityRows(set)
 	if err != nil {
 		return nil, err
 	}
-	if err := training.check(rows.Schema()); err != nil {
+	if err := set.Check(rows.Schema()); err != nil {
 		return nil, err
 	}
-	return training.Of(c, rows), nil
+	return set.Of(c, rows), nil
 }
 
 // askView resolves a request for a view, or for a part of its rows.
-func (p *Past) askView(kind, project string, r *api.ExportRequest, part *api.ExportPart, c pit.Config) (Export, error) {
+func (p *Past) askView(kind, project string, r *api.ExportRequest, part *api.ExportPart, c pit.Config) (_ Export, err error) {
+	defer func() {
+		var field *FieldError
+		if errors.As(err, &field) && field.Field == "view" {
+			err = &FieldError{kind, field.Err} // the request's word for it
+		}
+	}()
 	v := ViewRequest{Project: project, Since: r.Since, Part: part}
-	var err error
 	if v.ServedAt, err = parseTime("served_at", r.ServedAt); err != nil {
 		return nil, err
 	}
@@ -140,13 +146,14 @@ func kindOfRequest(r *api.ExportRequest) (kind string, err error) {
 	return kind, nil
 }
 
+// parseTime reads a time as entity rows of text have it.
 func parseTime(field, text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	t, err := time.Parse(time.RFC3339Nano, text)
+	t, err := training.ParseTime(text)
 	if err != nil {
-		return time.Time{}, &FieldError{field, fmt.Errorf("it is %q: write a time such as 2026-08-21T12:00:00Z", text)}
+		return time.Time{}, &FieldError{field, fmt.Errorf("it is %q: write a time such as 2026-08-21T12:00:00Z, or a day", text)}
 	}
 	return t, nil
 }

@@ -1,6 +1,9 @@
 package export
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // Errors to act on.
 var (
@@ -24,3 +27,22 @@ func (e *FieldError) Error() string { return e.Field + ": " + e.Err.Error() }
 
 // Unwrap returns Err.
 func (e *FieldError) Unwrap() error { return e.Err }
+
+// MissingError says which other parts of a request are missing or too many.
+type MissingError struct {
+	// Text has %s for each of Fields.
+	Text   string
+	Fields []string
+}
+
+// Error names the fields: "give at, or every with from and to".
+func (e *MissingError) Error() string { return e.Say(func(field string) string { return field }) }
+
+// Say is Error with other names for the fields.
+func (e *MissingError) Say(name func(field string) string) string {
+	names := make([]any, len(e.Fields))
+	for i, f := range e.Fields {
+		names[i] = name(f)
+	}
+	return fmt.Sprintf(e.Text, names...)
+}

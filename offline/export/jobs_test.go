@@ -450,7 +450,7 @@ func TestAWrongJobIsNone(t *testing.T) {
 		{api.ExportRequest{Snapshot: "driver_stats", Out: ".x.parquet"}, nil, "out"},
 		{api.ExportRequest{Snapshot: "driver_stats", Out: `a\x.parquet`}, nil, "out"},
 		{api.ExportRequest{Snapshot: "driver_stats", Out: "x.xlsx"}, nil, "out"},
-		{api.ExportRequest{Snapshot: "driver_stat", Out: "x.parquet"}, nil, "view"},
+		{api.ExportRequest{Snapshot: "driver_stat", Out: "x.parquet"}, nil, "snapshot"},
 		{api.ExportRequest{Service: "driver_v1", Out: "x.parquet"}, nil, "entity_rows"},
 		{api.ExportRequest{Service: "driver_v1", Out: "x.parquet"}, good[:len(good)/2], "entity_rows"},
 		{api.ExportRequest{Service: "driver_v1", EventTime: "at", Out: "x.parquet"}, good, "entity_rows"},

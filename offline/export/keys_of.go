@@ -2,7 +2,6 @@ package export
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -48,18 +47,18 @@ func (t *Training) KeysOf(ctx context.Context, asked api.ExportKeysOf, spillDir 
 // timesOf reads the times of a query, which are given in one way.
 func timesOf(asked api.ExportKeysOf) (t training.Times, err error) {
 	one := func(field, text string) time.Time {
-		at, e := time.Parse(time.RFC3339Nano, text)
-		if e != nil && err == nil {
-			err = &FieldError{field, fmt.Errorf("it is %q: write a time such as 2026-08-21T12:00:00Z", text)}
+		at, e := parseTime(field, text)
+		if err == nil {
+			err = e
 		}
 		return at
 	}
 	isSeries := asked.Every != "" || asked.From != "" || asked.To != ""
 	switch ways := count(len(asked.At) > 0, isSeries, asked.EachWrite); {
 	case ways == 0:
-		return t, &FieldError{"keys_of", errors.New("the times are missing: give at, or every with from and to, or each_write")}
+		return t, &FieldError{"keys_of", waysOf("the times are missing")}
 	case ways > 1:
-		return t, &FieldError{"keys_of", errors.New("times are given in more than one way: give at, or every with from and to, or each_write")}
+		return t, &FieldError{"keys_of", waysOf("times are given in more than one way")}
 	}
 	t.Writes = asked.EachWrite
 	for i, text := range asked.At {
@@ -70,7 +69,7 @@ func timesOf(asked api.ExportKeysOf) (t training.Times, err error) {
 	}
 	for _, f := range []struct{ field, value string }{{"every", asked.Every}, {"from", asked.From}, {"to", asked.To}} {
 		if f.value == "" {
-			return t, &FieldError{f.field, errors.New("it is missing: times that are apart need every, from and to")}
+			return t, &FieldError{f.field, &MissingError{"it is missing: times that are apart need %s, %s and %s", []string{"every", "from", "to"}}}
 		}
 	}
 	t.From, t.To = one("from", asked.From), one("to", asked.To)
@@ -79,9 +78,14 @@ func timesOf(asked api.ExportKeysOf) (t training.Times, err error) {
 		return t, &FieldError{"every", fmt.Errorf("it is %q: write how far apart times are, such as 24h", asked.Every)}
 	}
 	if err == nil && t.To.Before(t.From) {
-		err = &FieldError{"to", fmt.Errorf("it is %s, before from, which is %s", asked.To, asked.From)}
+		err = &FieldError{"to", &MissingError{fmt.Sprintf("it is %s, before %%s, which is %s", asked.To, asked.From), []string{"from"}}}
 	}
 	return t, err
+}
+
+// waysOf says what is wrong with the times, and how they are given.
+func waysOf(wrong string) error {
+	return &MissingError{wrong + ": give %s, or %s with %s and %s, or %s", []string{"at", "every", "from", "to", "each_write"}}
 }
 
 func count(all ...bool) (n int) {

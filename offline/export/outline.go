@@ -77,7 +77,7 @@ func (p *Past) outlineTraining(ctx context.Context, project string, r *api.Expor
 	if err != nil {
 		return Outline{}, err
 	}
-	if err := t.check(rows.Schema()); err != nil {
+	if err := t.Check(rows.Schema()); err != nil {
 		return Outline{}, err
 	}
 	out.Parts = 1

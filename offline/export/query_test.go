@@ -45,7 +45,7 @@ func TestTimesAreReadInOneOfThreeWays(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return out
+		return out.UTC()
 	}
 	for _, c := range []struct {
 		asked api.ExportKeysOf
@@ -53,6 +53,7 @@ func TestTimesAreReadInOneOfThreeWays(t *testing.T) {
 	}{
 		{api.ExportKeysOf{At: []string{second, first}}, training.Times{At: []time.Time{at(second), at(first)}}},
 		{api.ExportKeysOf{Every: "24h", From: first, To: second}, training.Times{Every: 24 * time.Hour, From: at(first), To: at(second)}},
+		{api.ExportKeysOf{At: []string{"2026-08-21", "2026-11-26 10:45:00"}}, training.Times{At: []time.Time{at("2026-08-21T00:00:00Z"), at("2026-11-26T10:45:00Z")}}},
 		{api.ExportKeysOf{EachWrite: true}, training.Times{Writes: true}},
 	} {
 		if got, err := timesOf(c.asked); err != nil || !reflect.DeepEqual(got, c.want) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -63,7 +62,7 @@ func (p *Past) Training(ctx context.Context, asked TrainingRequest) (*Training, 
 		return nil, err
 	}
 	if asked.ServedIn == "" && asked.Differences {
-		return nil, &FieldError{"differences", errors.New("they are those of what a region had: give as_served_in, too")}
+		return nil, &FieldError{"differences", &MissingError{"they are those of what a region had: give %s, too", []string{"as_served_in"}}}
 	}
 	if asked.ServedIn == "" {
 		return t, nil
@@ -180,27 +179,6 @@ func (t *Training) entityTypes() map[string]feature.Type {
 		}
 	}
 	return types
-}
-
-// check compares the columns of entity rows with what the request needs of them, so that
-// what is wrong is told before anything is read.
-func (t *Training) check(schema *arrow.Schema) error {
-	need := map[string]string{t.asked.EventTime: "the column of times"}
-	for name := range t.entityTypes() {
-		if name != t.asked.EventTime {
-			need[name] = "a join key, or what a feature is computed of"
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(need)) {
-		if at := schema.FieldIndices(name); len(at) != 1 {
-			var have []string
-			for _, f := range schema.Fields() {
-				have = append(have, f.Name)
-			}
-			return &FieldError{"entity_rows", fmt.Errorf("they have %d columns %q, which is %s, want one; there are %s", len(at), name, need[name], strings.Join(have, ", "))}
-		}
-	}
-	return nil
 }
 
 // Of returns the training set of entity rows, which are read once and stay the

@@ -3,9 +3,9 @@ package outside
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"featurestore/api"
-	"featurestore/feature"
 	"featurestore/offline/source"
 )
 
@@ -201,7 +201,18 @@ func (r *rower) leavesOut(at int64) bool {
 func (b *Batch) fault(f Fault) {
 	b.BadRows++
 	if len(b.Faults) < MaxFaults {
-		f.Message = feature.Clip(f.Message)
+		f.Message = shortened(f.Message)
 		b.Faults = append(b.Faults, f)
 	}
+}
+
+// maxMessage bounds the message of one fault, in bytes: of a value it has no more than
+// feature.Clip leaves, and beside that a sentence.
+const maxMessage = 512
+
+func shortened(text string) string {
+	if len(text) <= maxMessage {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxMessage], "") + "…"
 }

@@ -17,7 +17,7 @@ import (
 func BenchmarkJoin(b *testing.B) {
 	const width, keys, span, entities = 10, 10_000, 1_000_000, 100_000
 	table := drawnFiles(b, 4, 100_000, width, keys, span)
-	for _, limit := range []int64{0, leastMemory} {
+	for _, limit := range []int64{0, LeastMemory} {
 		b.Run(fmt.Sprintf("limit=%dMiB", limit>>20), func(b *testing.B) {
 			for b.Loop() {
 				rows := int64(0)

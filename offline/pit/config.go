@@ -29,8 +29,10 @@ type Config struct {
 	Allocator memory.Allocator
 }
 
+// LeastMemory is the least MemoryLimit but 0, in bytes.
+const LeastMemory = 64 << 20
+
 const (
-	leastMemory      = 64 << 20
 	defaultBatchRows = 1 << 16
 	maxBatchRows     = 1 << 20
 )
@@ -38,8 +40,8 @@ const (
 // Validate reports all faults at once.
 func (c Config) Validate() error {
 	var errs []error
-	if c.MemoryLimit < 0 || c.MemoryLimit > 0 && c.MemoryLimit < leastMemory {
-		errs = append(errs, fmt.Errorf("MemoryLimit is %d: it must be 0 for none, or at least %d", c.MemoryLimit, leastMemory))
+	if c.MemoryLimit < 0 || c.MemoryLimit > 0 && c.MemoryLimit < LeastMemory {
+		errs = append(errs, fmt.Errorf("MemoryLimit is %d: it must be 0 for none, or at least %d", c.MemoryLimit, LeastMemory))
 	}
 	if c.Threads < 0 {
 		errs = append(errs, fmt.Errorf("Threads is %d: it must not be negative", c.Threads))

@@ -268,10 +268,10 @@ func TestPartsThatHaveChangedAreErrors(t *testing.T) {
 func TestConfigFaultsAreReportedTogether(t *testing.T) {
 	err := Config{MemoryLimit: 5, Threads: -1, BatchRows: -1}.Validate()
 	wantError(t, err, "MemoryLimit is 5", "Threads is -1", "BatchRows is -1")
-	if err := (Config{MemoryLimit: leastMemory}).Validate(); err != nil {
+	if err := (Config{MemoryLimit: LeastMemory}).Validate(); err != nil {
 		t.Errorf("the least memory: %v", err)
 	}
-	for limit := int64(leastMemory); limit < 1<<40; limit *= 3 {
+	for limit := int64(LeastMemory); limit < 1<<40; limit *= 3 {
 		b := Config{MemoryLimit: limit}.budget()
 		for _, sum := range []int64{
 			b.spool + b.matches + b.values + b.pages + b.spine + b.buffers, // while matching

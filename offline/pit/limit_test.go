@@ -141,7 +141,7 @@ func TestMemoryLimitIsKept(t *testing.T) {
 		t.Skip("hundreds of thousands of entity rows")
 	}
 	const (
-		limit = leastMemory
+		limit = LeastMemory
 		rows  = 250_000
 		width = 80 // 640 bytes of values a row: 160 MB
 		span  = 1_000_000

@@ -107,6 +107,16 @@ func parseFloat(text string, k feature.Kind) (feature.Value, error) {
 	return feature.OfFloat64(f), nil
 }
 
+// ParseTime reads a time as columns of times are read from text: with a zone, or in UTC;
+// a day alone is its beginning.
+func ParseTime(text string) (time.Time, error) {
+	v, err := parseTime(text, nil)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return v.Time().UTC(), nil
+}
+
 func parseTime(text string, layouts []string) (feature.Value, error) {
 	text = strings.TrimSpace(text)
 	for _, list := range [2][]string{timeLayouts, layouts} {

@@ -5,6 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -31,6 +35,9 @@ type EntityRows struct {
 // others are text; a row that does not fit is an error that names line and column.
 // The end of ctx ends the reading. The caller closes it.
 func OpenEntityRows(ctx context.Context, path string, types map[string]feature.Type) (_ *EntityRows, err error) {
+	if !hasFormat(path) {
+		return nil, fmt.Errorf("read %s: entity rows come as .parquet, .arrow or .csv", path)
+	}
 	file, err := source.Open(ctx, path, source.Options{BatchRows: 16 << 10, BatchBytes: 8 << 20})
 	if err != nil {
 		return nil, err
@@ -47,9 +54,6 @@ func OpenEntityRows(ctx context.Context, path string, types map[string]feature.T
 		return e, nil
 	}
 	names := file.Columns()
-	if names == nil {
-		return nil, fmt.Errorf("read %s: entity rows come as .parquet, .arrow or .csv", path)
-	}
 	if err := file.Close(); err != nil {
 		return nil, err
 	}
@@ -68,6 +72,19 @@ func OpenEntityRows(ctx context.Context, path string, types map[string]feature.T
 	}
 	e.schema = arrow.NewSchema(fields, nil)
 	return e, nil
+}
+
+// ParseTime reads a time as entity rows of text have it: with a zone, or in UTC; a day
+// alone is its beginning.
+func ParseTime(text string) (time.Time, error) { return source.ParseTime(text) }
+
+// hasFormat reports whether a file is of a format of entity rows, by its ending.
+func hasFormat(path string) bool {
+	name := strings.ToLower(path)
+	if text, ok := strings.CutSuffix(name, ".csv.gz"); ok {
+		name = text + ".csv"
+	}
+	return slices.Contains([]string{".parquet", ".arrow", ".ipc", ".feather", ".csv"}, filepath.Ext(name))
 }
 
 // Retain and Release do nothing: Close ends the reading.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -63,7 +64,7 @@ func Join(ctx context.Context, c pit.Config, in *history.Reader, entityRows arra
 		if err != nil {
 			return nil, fmt.Errorf("states of view %s: %w", j.view.Name, err)
 		}
-		view := pit.View{Name: viewName(i), Table: table, Keys: j.keys}
+		view := pit.View{Name: j.name(), Table: table, Keys: j.keys}
 		if r.ServedIn == nil {
 			view.TTL = j.view.TTL // a state has nothing newer than itself
 		}
@@ -121,7 +122,15 @@ type wanted struct {
 	truth, truthAges, cause, shows int
 }
 
-func viewName(i int) string { return fmt.Sprint("view ", i) }
+// name is what a view is called in the join, and in its errors: each has its own.
+func (j *joined) name() string {
+	for i, key := range j.view.Keys {
+		if j.keys[i] != key.Name {
+			return j.view.Name + " by " + strings.Join(j.keys, ", ")
+		}
+	}
+	return j.view.Name
+}
 
 func newPlan(r *Request) *plan {
 	p := &plan{}
@@ -139,7 +148,7 @@ func newPlan(r *Request) *plan {
 			column = len(j.wanted)
 			j.wanted = append(j.wanted, field)
 		}
-		p.features = append(p.features, pit.Feature{View: viewName(at), Name: colFeature(column), As: f.output()})
+		p.features = append(p.features, pit.Feature{View: j.name(), Name: colFeature(column), As: f.output()})
 		p.wanted = append(p.wanted, wanted{view: j, at: column, ages: -1})
 	}
 	for i := range p.wanted {
@@ -159,7 +168,7 @@ func newPlan(r *Request) *plan {
 // besides returns which of the join's features is a column of a view's states that was not
 // asked for.
 func (p *plan) besides(j *joined, column string) int {
-	view := viewName(slices.Index(p.views, j))
+	view := j.name()
 	at := slices.IndexFunc(p.features, func(f pit.Feature) bool { return f.View == view && f.Name == column })
 	if at < 0 {
 		at = len(p.features)

@@ -407,6 +407,7 @@ func TestARequestThatDoesNotFitSaysWhy(t *testing.T) {
 		{Request{EventTime: "at", Features: []Feature{{View: stats, Name: "rats"}}}, `view driver_stats has no feature "rats"`},
 		{Request{EventTime: "at", Features: []Feature{{View: stats, Name: "rate", Keys: []string{"a", "b"}}}}, "1 join keys, and 2 columns"},
 		{Request{EventTime: "at", Features: []Feature{{View: stats, Name: "rate", Keys: []string{"nobody"}}}}, `"nobody"`},
+		{Request{EventTime: "at", Features: []Feature{{View: stats, Name: "rate", Keys: []string{"city"}}}}, "join key driver_id of view driver_stats by city is int64, column city of the entity rows is utf8"},
 		{Request{EventTime: "when", Features: []Feature{{View: stats, Name: "rate"}}}, `"when"`},
 	} {
 		entities := recordsOf([]entityRow{{7, 7, "", 0, 0}})

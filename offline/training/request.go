@@ -129,8 +129,8 @@ func (j *joined) ages() bool {
 // Names of the states' columns beside the join keys. Features and their event times
 // are numbered: a feature may have any name.
 const (
-	colFrom  = "from"
-	colShows = "shows"
+	colFrom  = "from time"
+	colShows = "cause shows"
 )
 
 func colFeature(i int) string { return fmt.Sprint("feature ", i) }
@@ -144,8 +144,8 @@ func colCause(i int) string    { return fmt.Sprint("cause ", i) }
 // schema is that of the states' file.
 func (j *joined) schema() *arrow.Schema {
 	var fields []arrow.Field
-	for i, k := range j.view.Keys {
-		fields = append(fields, arrow.Field{Name: colKey(i), Type: history.ArrowKeyType(k)})
+	for _, k := range j.view.Keys {
+		fields = append(fields, arrow.Field{Name: k.Name, Type: history.ArrowKeyType(k)})
 	}
 	fields = append(fields, arrow.Field{Name: colFrom, Type: arrow.PrimitiveTypes.Int64})
 	side := func(value, age func(int) string) {

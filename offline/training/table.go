@@ -30,8 +30,8 @@ const (
 // columns tells the join what the columns of a states' file are.
 func (j *joined) columns() pit.Columns {
 	c := pit.Columns{EventTime: colFrom}
-	for i := range j.view.Keys {
-		c.Keys = append(c.Keys, colKey(i))
+	for _, k := range j.view.Keys {
+		c.Keys = append(c.Keys, k.Name)
 	}
 	return c
 }
