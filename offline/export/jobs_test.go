@@ -283,7 +283,7 @@ func TestAJobThatWaitsAgainKeepsItsCommit(t *testing.T) {
 		err = u.Retain(t.Context())
 	}
 	if err == nil {
-		time.Sleep(2 * time.Millisecond) // history counts in milliseconds
+		<-time.After(2 * time.Millisecond) // history counts in milliseconds
 		err = u.Collect(t.Context())
 	}
 	if err != nil {
@@ -336,7 +336,7 @@ func TestACanceledJobLeavesNoRecord(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatalf("there are %s", got)
 		}
-		time.Sleep(time.Millisecond)
+		<-time.After(time.Millisecond)
 	}
 }
 

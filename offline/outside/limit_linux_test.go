@@ -12,38 +12,39 @@ import (
 	"testing"
 )
 
-// The priorities of the child's threads, of which there are some before it is limited.
-func init() {
-	children["priorities"] = func() {
-		const threads = 6
-		var there sync.WaitGroup
-		there.Add(threads)
-		for range threads {
-			go func() {
-				runtime.LockOSThread()
-				there.Done()
-				select {}
-			}()
-		}
-		there.Wait()
-		if err := limitProcess(1 << 30); err != nil {
-			panic(err)
-		}
-		tasks, err := os.ReadDir("/proc/self/task")
+var _ = addChild("priorities", priorities)
+
+// priorities prints those of the child's threads, of which there are some before it is
+// limited.
+func priorities() {
+	const threads = 6
+	var there sync.WaitGroup
+	there.Add(threads)
+	for range threads {
+		go func() {
+			runtime.LockOSThread()
+			there.Done()
+			select {}
+		}()
+	}
+	there.Wait()
+	if err := limitProcess(1 << 30); err != nil {
+		panic(err)
+	}
+	tasks, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		panic(err)
+	}
+	for _, t := range tasks {
+		id, err := strconv.Atoi(t.Name())
 		if err != nil {
 			panic(err)
 		}
-		for _, t := range tasks {
-			id, err := strconv.Atoi(t.Name())
-			if err != nil {
-				panic(err)
-			}
-			p, err := syscall.Getpriority(syscall.PRIO_PROCESS, id)
-			if err != nil {
-				panic(err)
-			}
-			fmt.Println(20 - p) // the system call has it so
+		p, err := syscall.Getpriority(syscall.PRIO_PROCESS, id)
+		if err != nil {
+			panic(err)
 		}
+		fmt.Println(20 - p) // the system call has it so
 	}
 }
 
