@@ -168,4 +168,3 @@ func (j *joined) schema() *arrow.Schema {
 	}
 	return arrow.NewSchema(fields, nil)
 }
-
