@@ -168,5 +168,3 @@ func (j *joined) schema() *arrow.Schema {
 	}
 	return arrow.NewSchema(fields, nil)
 }
-
-func colKey(i int) string { return fmt.Sprint("key ", i) }

@@ -126,7 +126,7 @@ func TestARefusedExportSaysWhy(t *testing.T) {
 		code  api.Code
 		field string
 	}{
-		{sdk.ExportRequest{Snapshot: "driver_stat"}, nil, api.CodeViewNotFound, "view"},
+		{sdk.ExportRequest{Snapshot: "driver_stat"}, nil, api.CodeViewNotFound, "snapshot"},
 		{sdk.ExportRequest{Service: "driver_v1"}, nil, api.CodeInvalidValue, "entity_rows"},
 		{sdk.ExportRequest{Features: []string{"driver_stats:rats"}}, structs(t, lines(3)), api.CodeFeatureNotFound, "features[0]"},
 		{sdk.ExportRequest{Service: "driver_v1", EventTime: "when"}, structs(t, lines(3)), api.CodeInvalidValue, "entity_rows"},
