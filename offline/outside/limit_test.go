@@ -12,43 +12,44 @@ import (
 	"testing"
 )
 
-// The priorities of the child's threads, of which there are some before it is limited.
-func init() {
-	children["priorities"] = func() {
-		const threads = 6
-		var there sync.WaitGroup
-		there.Add(threads)
-		for range threads {
-			go func() {
-				runtime.LockOSThread()
-				there.Done()
-				select {}
-			}()
-		}
-		there.Wait()
-		if err := limitProcess(1 << 30); err != nil {
-			panic(err)
-		}
-		tasks, err := os.ReadDir("/proc/self/task")
+// printPriorities is a child that has some threads before it is limited.
+func printPriorities() {
+	const threads = 6
+	var there sync.WaitGroup
+	there.Add(threads)
+	for range threads {
+		go func() {
+			runtime.LockOSThread()
+			there.Done()
+			select {}
+		}()
+	}
+	there.Wait()
+	if err := limitProcess(1 << 30); err != nil {
+		panic(err)
+	}
+	tasks, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		panic(err)
+	}
+	for _, t := range tasks {
+		id, err := strconv.Atoi(t.Name())
 		if err != nil {
 			panic(err)
 		}
-		for _, t := range tasks {
-			id, err := strconv.Atoi(t.Name())
-			if err != nil {
-				panic(err)
-			}
-			p, err := syscall.Getpriority(syscall.PRIO_PROCESS, id)
-			if err != nil {
-				panic(err)
-			}
-			fmt.Println(20 - p) // the system call has it so
+		p, err := syscall.Getpriority(syscall.PRIO_PROCESS, id)
+		if err != nil {
+			panic(err)
 		}
+		fmt.Println(20 - p) // the system call has it so
 	}
 }
 
 // Every thread of the child stands back, not the one alone that asked for it.
 func TestEveryThreadStandsBack(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("priorities are of threads on Linux alone")
+	}
 	out, err := exec.CommandContext(t.Context(), os.Args[0], "priorities").Output()
 	if err != nil {
 		t.Fatal(err)
