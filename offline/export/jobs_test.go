@@ -7,8 +7,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -275,7 +277,9 @@ func TestAJobThatWaitsAgainKeepsItsCommit(t *testing.T) {
 	<-g.waits
 	l.end()
 	l = h.live(dir, g, func(c *history.Config) {
-		c.Retain, c.Keep, c.WholeEvery, c.Wall = time.Hour, time.Nanosecond, 1, func() time.Time { return time.Now().Add(480 * time.Hour) }
+		var looks atomic.Int64 // each of which is a second later
+		c.Retain, c.Keep, c.WholeEvery = time.Hour, time.Nanosecond, 1
+		c.Wall = func() time.Time { return time.Now().Add(480*time.Hour + time.Duration(looks.Add(1))*time.Second) }
 	})
 	<-g.waits // one runs, the other waits
 	u, err := history.NewUpkeep(history.UpkeepConfig{History: l.history, Registry: h.store.Registry})

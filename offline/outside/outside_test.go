@@ -63,8 +63,9 @@ var children = map[string]func(){
 			}
 		}
 	},
-	"silent":   func() { <-time.After(time.Hour) },
-	"nonsense": func() { fmt.Print("hello, this is no frame at all, whatever it is") },
+	"priorities": printPriorities,
+	"silent":     func() { <-time.After(time.Hour) },
+	"nonsense":   func() { fmt.Print("hello, this is no frame at all, whatever it is") },
 	"stops": func() { // a good beginning, and no end
 		out := &frames{out: bufio.NewWriter(os.Stdout)}
 		out.write(frameOpened, opened{}, nil)
