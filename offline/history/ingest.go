@@ -119,8 +119,9 @@ func (in *Ingester) Run(ctx context.Context) error {
 	return nil
 }
 
-// finish commits what the log has now.
+// finish commits what the log has now, and that it was readable here.
 func (in *Ingester) finish(ctx context.Context) error {
+	in.watch.look()
 	for {
 		full, err := in.turn(ctx, true)
 		if err != nil || !full {

@@ -12,11 +12,8 @@ import (
 	"testing"
 )
 
-var _ = addChild("priorities", priorities)
-
-// priorities prints those of the child's threads, of which there are some before it is
-// limited.
-func priorities() {
+// printPriorities is a child that has some threads before it is limited.
+func printPriorities() {
 	const threads = 6
 	var there sync.WaitGroup
 	there.Add(threads)

@@ -36,12 +36,6 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// addChild adds a child that only some systems have.
-func addChild(name string, child func()) bool {
-	children[name] = child
-	return true
-}
-
 var children = map[string]func(){
 	Command: func() {
 		if err := Serve(context.Background(), os.Stdin, os.NewFile(3, "file"), os.Stdout); err != nil {
