@@ -13,7 +13,7 @@ import (
 // stamp is what is remembered of a manifest that is still there.
 type stamp struct {
 	number   uint64
-	atMillis int64
+	atMillis int64 // zero: it cannot be read
 	whole    bool
 }
 
@@ -30,7 +30,9 @@ func superfluous(all []stamp, since uint64, afterMillis int64, isPinned func(num
 		} else {
 			out = append(out, s.number)
 		}
-		next = s
+		if s.atMillis > 0 {
+			next = s
+		}
 	}
 	slices.Reverse(out)
 	return out
@@ -64,7 +66,8 @@ func (h *History) stamps(ctx context.Context) ([]stamp, error) {
 		reading.Go(func() error {
 			m, _, err := readManifest(ctx, h.cfg.Files, s.number)
 			switch {
-			case errors.Is(err, ErrCorrupt): // it is no use to anybody, and goes as one of old
+			case errors.Is(err, ErrCorrupt), errors.Is(err, ErrNotExist):
+				// Damaged, or taken away by who fenced this process: of no use to anybody.
 				return nil
 			case err != nil:
 				return err

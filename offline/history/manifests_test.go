@@ -36,6 +36,10 @@ func TestWhichManifestsAreSuperfluous(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", c.claim, got, c.want)
 		}
 	}
+	all[5].atMillis = 0
+	if got, want := superfluous(all, 7, 69, func(uint64) bool { return false }), []uint64{1, 2, 3}; !slices.Equal(got, want) {
+		t.Errorf("before one that cannot be read: got %v, want %v", got, want)
+	}
 	if got := superfluous(nil, 0, 0, nil); got != nil {
 		t.Errorf("got %v of none", got)
 	}
