@@ -57,7 +57,7 @@ const (
 
 // maxLives is how many lives of the process a job may run in: one that ends the process
 // would end all.
-const maxLives = 3
+const maxLives = 10
 
 // NewJobs makes the folder, and removes what an earlier life of the process left
 // half-written in it.
