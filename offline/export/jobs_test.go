@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -375,7 +376,7 @@ func TestAJobDoesNotEndEveryLife(t *testing.T) {
 		}
 		l = h.live(dir, g)
 	}
-	if j = l.await(t, j.ID); j.State != jobs.Failed || j.Err == nil || !strings.Contains(j.Err.Error(), "died 3 times") {
+	if j = l.await(t, j.ID); j.State != jobs.Failed || j.Err == nil || !strings.Contains(j.Err.Error(), fmt.Sprintf("died %d times", maxLives)) {
 		t.Errorf("got %+v", j)
 	}
 	if got := filesIn(t, dir); got != "" {
