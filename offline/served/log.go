@@ -68,6 +68,9 @@ func (l *Log) Offer(ctx context.Context, x *Lookup, leftOut int) {
 func (l *Log) Run(ctx context.Context) error {
 	defer close(l.ended)
 	defer l.metrics.close()
+	ended := ctx.Done()
+	ctx, cancel := lasting(ctx, endWithin) // a file that is being written when it ends is not lost
+	defer cancel()
 	l.keep(ctx)
 	tick := time.NewTicker(l.cfg.Every)
 	defer tick.Stop()
@@ -79,14 +82,27 @@ func (l *Log) Run(ctx context.Context) error {
 			l.write(ctx)
 		case e := <-l.erasures:
 			l.erase(ctx, e)
-		case <-ctx.Done():
-			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), endWithin)
-			defer cancel()
-			l.drain(end)
-			l.write(end)
+		case <-ended:
+			l.drain(ctx)
+			l.write(ctx)
 			return nil
 		}
 	}
+}
+
+// lasting returns a context that ends so long after ctx, or with cancel.
+func lasting(ctx context.Context, long time.Duration) (_ context.Context, cancel func()) {
+	longer, end := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(long)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			end()
+		case <-longer.Done():
+		}
+	})
+	return longer, func() { stop(); end() }
 }
 
 // drain takes what is in the queue now.

@@ -455,3 +455,32 @@ func TestAnErasureThatIsGivenUpLosesNothing(t *testing.T) {
 		t.Errorf("%d lookups of 2 are left", len(got))
 	}
 }
+
+// stopped is Files of a store that stops while a file is being made.
+type stopped struct {
+	history.Files
+	stop func()
+}
+
+func (s *stopped) Create(ctx context.Context, name string, contents []byte) error {
+	s.stop()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return s.Files.Create(ctx, name, contents)
+}
+
+// What is being written when the log ends is not lost.
+func TestAStopWhileAFileIsMadeLosesNothing(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	l, dir := newLog(t, func(c *Config) {
+		c.Files, c.Every = &stopped{c.Files, stop}, time.Millisecond
+	})
+	l.Offer(t.Context(), oneLookup("a", noon), 0)
+	if err := l.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if all := readAll(t, dir, time.Time{}, time.Time{}); len(all) != 1 {
+		t.Errorf("%d lookups are in the log, want 1", len(all))
+	}
+}
